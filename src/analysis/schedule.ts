@@ -1,0 +1,22 @@
+import type { MetricResult } from '../api/analysis-run.ts';
+import type { Metric } from '../api/analysis-template.ts';
+import { durationMs } from '../api/duration.ts';
+import { fromTime } from '../api/time.ts';
+
+/** After an error or no data ask again at least this often, in milliseconds. */
+const RETRY_MS = 10_000;
+
+/**
+ * When the next measurement of a metric is due, epoch milliseconds; undefined when it has ended.
+ * Measurements are spaced from start to start, so a slow query does not stretch the interval.
+ */
+export function nextSampleAt(metric: Metric, result: MetricResult | undefined, runStartedAt: number): number | undefined {
+  if (result && result.phase !== 'Running' && result.phase !== 'Pending') return undefined;
+  const last = result?.measurements?.at(-1);
+  const lastAt = fromTime(last?.startedAt);
+  if (!last || lastAt === undefined) return runStartedAt + (durationMs(metric.initialDelay) ?? 0);
+  const interval = durationMs(metric.interval);
+  const troubled = last.phase === 'Error' || last.phase === 'NoData';
+  if (interval === undefined) return lastAt + RETRY_MS;
+  return lastAt + (troubled ? Math.min(interval, RETRY_MS) : interval);
+}

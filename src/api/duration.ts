@@ -1,0 +1,30 @@
+import { z } from 'zod';
+
+/** Go duration syntax ("1h30m", "250ms") or whole seconds as a number or digits ("90"). */
+export const DURATION_PATTERN = '^([0-9]+|([0-9]+(\\.[0-9]+)?(ms|s|m|h))+)$';
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const PART = /([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)/g;
+const WHOLE = new RegExp(DURATION_PATTERN);
+
+/** Schema of a duration: integer seconds or a string in {@link DURATION_PATTERN}. */
+export const durationSchema = z
+  .union([z.int().min(0).max(31_536_000), z.string().max(32).regex(WHOLE)])
+  .meta({ 'x-kubernetes-int-or-string': true, 'x-sluice-duration': true });
+
+/** A duration as users write it. */
+export type Duration = number | string;
+
+/**
+ * Milliseconds of a duration, or undefined when it is not one.
+ * Example: durationMs("1m30s") = 90000, durationMs(5) = 5000, durationMs("5") = 5000.
+ */
+export function durationMs(value: Duration | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value * 1000 : undefined;
+  if (value.length > 32 || !WHOLE.test(value)) return undefined;
+  if (/^[0-9]+$/.test(value)) return Number(value) * 1000;
+  let total = 0;
+  for (const [, amount, unit] of value.matchAll(PART)) total += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
+  return total;
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { secretKeySchema } from './metric-provider.ts';
+import { exactlyOneOf, objectNameSchema, stringMapSchema, withRules } from './schema-rules.ts';
+
+/** What a team can be told about. */
+export const NOTICE_EVENTS = ['Aborted', 'Promoted', 'Paused', 'Recovered', 'Started', 'Invalid', 'StableLost'] as const;
+export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
+
+/** Sent when a Notifier names no events. */
+export const DEFAULT_NOTICE_EVENTS: readonly NoticeEvent[] = ['Aborted', 'Paused', 'Recovered', 'StableLost'];
+
+const httpUrl = z.string().max(2048).regex(/^https?:\/\/[^\s@]+$/);
+
+/** An address that may hold a secret, so it may come from a Secret of the Notifier's namespace. */
+const target = {
+  url: httpUrl.optional(),
+  urlSecretRef: secretKeySchema.optional(),
+};
+
+export const notifierSpecSchema = withRules(
+  z.object({
+    events: z.array(z.enum(NOTICE_EVENTS)).max(NOTICE_EVENTS.length).optional(),
+    rollouts: z.array(objectNameSchema).max(500).optional().meta({ description: 'Only these Rollouts; absent: all.' }),
+    slack: withRules(z.object({ ...target, channel: z.string().max(80).optional() }), [
+      exactlyOneOf(['url', 'urlSecretRef'], 'slack'),
+    ]).optional(),
+    webhook: withRules(
+      z.object({
+        ...target,
+        headers: stringMapSchema.optional(),
+        hmacSecretRef: secretKeySchema.optional().meta({ description: 'Key of the HMAC-SHA256 signature.' }),
+      }),
+      [exactlyOneOf(['url', 'urlSecretRef'], 'webhook')],
+    ).optional(),
+    alertmanager: withRules(
+      z.object({ ...target, labels: stringMapSchema.optional().meta({ description: 'Added to every alert.' }) }),
+      [exactlyOneOf(['url', 'urlSecretRef'], 'alertmanager')],
+    ).optional(),
+  }),
+  [exactlyOneOf(['slack', 'webhook', 'alertmanager'], 'a Notifier')],
+);
+
+export type NotifierSpec = z.infer<typeof notifierSpecSchema>;

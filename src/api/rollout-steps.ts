@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { analysisUseSchema } from './analysis-template.ts';
+import { durationSchema } from './duration.ts';
+import { exactlyOneOf, notYet, refuseNotYet, withRules } from './schema-rules.ts';
+
+export const canaryScaleSchema = withRules(
+  z.object({
+    replicas: z.int().min(0).max(100_000).optional(),
+    weight: z.int().min(0).max(1_000).optional().meta({ description: 'Percent of spec.replicas; may exceed 100.' }),
+    matchTrafficWeight: z.boolean().optional(),
+  }),
+  [exactlyOneOf(['replicas', 'weight', 'matchTrafficWeight'], 'setCanaryScale')],
+);
+
+const STEP_KINDS = ['setWeight', 'pause', 'analysis', 'setCanaryScale'] as const;
+const LATER_STEPS = ['setHeaderRoute', 'setMirrorRoute', 'experiment', 'plugin'] as const;
+
+export const canaryStepSchema = withRules(
+  z.object({
+    setWeight: z.int().min(0).max(1_000_000).optional(),
+    pause: z
+      .object({ duration: durationSchema.optional().meta({ description: 'Absent: until promoted.' }) })
+      .optional(),
+    analysis: analysisUseSchema.optional(),
+    setCanaryScale: canaryScaleSchema.optional(),
+    setHeaderRoute: notYet('Route by header.'),
+    setMirrorRoute: notYet('Mirror requests.'),
+    experiment: notYet('Baseline and canary pair.'),
+    plugin: notYet('Step plugin.'),
+  }),
+  [
+    ...LATER_STEPS.map(field => refuseNotYet<object>(field, `use ${STEP_KINDS.join(', ')}`)),
+    {
+      rule: `${[...STEP_KINDS, ...LATER_STEPS].map(f => `(has(self.${f}) ? 1 : 0)`).join(' + ')} == 1`,
+      message: `a step needs exactly one of: ${STEP_KINDS.join(', ')}`,
+      holds: step => [...STEP_KINDS, ...LATER_STEPS].filter(f => step[f] !== undefined).length === 1,
+    },
+  ],
+);
+
+export type CanaryStep = z.infer<typeof canaryStepSchema>;
+export type CanaryScale = z.infer<typeof canaryScaleSchema>;

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { blueGreenStrategySchema, canaryStrategySchema } from './rollout-strategy.ts';
+import { exactlyOneOf, notYet, opaqueObject, refuseNotYet, stringMapSchema, withRules } from './schema-rules.ts';
+
+const seconds = z.int().min(0).max(31_536_000);
+
+export const strategySchema = withRules(
+  z.object({ canary: canaryStrategySchema.optional(), blueGreen: blueGreenStrategySchema.optional() }),
+  [exactlyOneOf(['canary', 'blueGreen'], 'strategy')],
+);
+
+export const labelSelectorSchema = withRules(
+  z.object({
+    matchLabels: stringMapSchema.optional(),
+    matchExpressions: z
+      .array(
+        z.object({
+          key: z.string().min(1).max(317),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(z.string().max(63)).max(100).optional(),
+        }),
+      )
+      .max(20)
+      .optional(),
+  }),
+  [
+    {
+      rule: '(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)',
+      message: 'selector must not be empty: it would select every pod of the namespace',
+      holds: s => Object.keys(s.matchLabels ?? {}).length > 0 || (s.matchExpressions ?? []).length > 0,
+    },
+  ],
+);
+
+export const ON_ABORT_GIT = ['None', 'CommitStatus', 'PullRequest', 'Push'] as const;
+
+export const rolloutSpecSchema = withRules(
+  z.object({
+    replicas: z.int().min(0).max(100_000).optional().meta({ description: 'Absent: 1, or what an autoscaler sets.' }),
+    selector: labelSelectorSchema.optional(),
+    template: opaqueObject('Pod template, kept as written. Checked by a server dry-run of the ReplicaSet.').optional(),
+    workloadRef: notYet('A Deployment to take the template from.'),
+    minReadySeconds: seconds.optional(),
+    progressDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({ description: 'Default 600.' }),
+    progressDeadlineAbort: z.boolean().optional().meta({ description: 'Default true.' }),
+    canaryRestartLimit: z
+      .int()
+      .min(0)
+      .max(1_000)
+      .optional()
+      .meta({ description: 'Container restarts of a canary pod that are tolerated; one more aborts. Default 3.' }),
+    revisionHistoryLimit: z.int().min(0).max(1_000).optional().meta({ description: 'Default 10.' }),
+    rollbackWindow: z
+      .object({ revisions: z.int().min(0).max(100) })
+      .optional()
+      .meta({ description: 'A verified revision at most this many back skips steps and analysis. Default 3; 0: off.' }),
+    paused: z.boolean().optional(),
+    restartAt: notYet('Restart of pods.') as z.ZodOptional<z.ZodUnknown>,
+    strategy: strategySchema,
+    onAbort: z
+      .object({ git: z.enum(ON_ABORT_GIT).optional().meta({ description: 'Default CommitStatus.' }) })
+      .optional(),
+  }),
+  [
+    refuseNotYet('workloadRef', 'move the template into the Rollout'),
+    refuseNotYet('restartAt', 'leave it out'),
+    {
+      rule: 'has(self.workloadRef) || (has(self.template) && has(self.selector))',
+      message: 'a Rollout needs selector and template',
+      holds: s => s.workloadRef !== undefined || (s.template !== undefined && s.selector !== undefined),
+    },
+    {
+      rule: '!has(self.progressDeadlineSeconds) || !has(self.minReadySeconds) || self.progressDeadlineSeconds > self.minReadySeconds',
+      message: 'progressDeadlineSeconds must exceed minReadySeconds, or no pod can become available in time',
+      holds: s => (s.progressDeadlineSeconds ?? 600) > (s.minReadySeconds ?? 0),
+    },
+  ],
+);
+
+export type RolloutSpec = z.infer<typeof rolloutSpecSchema>;
+export type LabelSelector = z.infer<typeof labelSelectorSchema>;

@@ -1,0 +1,87 @@
+import type { AbortCause, RolloutReason } from '../api/reasons.ts';
+import type { Evidence } from '../api/rollout-status.ts';
+import { toTime } from '../api/time.ts';
+import type { CommandEffect } from './command.ts';
+import type { Draft } from './draft.ts';
+import type { Mode } from './mode.ts';
+import { deadlineAt, endDelivery } from './trial.ts';
+import type { TrialPlan } from './trial-plan.ts';
+import type { World } from './world.ts';
+
+const DEFAULT_RESTART_LIMIT = 3;
+const KEPT_QUARANTINE = 20;
+
+export interface AbortCall {
+  readonly cause: AbortCause;
+  readonly reason: RolloutReason;
+  readonly message: string;
+  readonly evidence?: Evidence;
+}
+
+/** What ends a trial now, if anything does. All of it can be derived again from stored objects and the clock. */
+export function findAbort(w: World, d: Draft, plan: TrialPlan, effect: CommandEffect): AbortCall | undefined {
+  if (effect.abort) {
+    const by = w.command?.by ? ` by ${w.command.by}` : '';
+    return { cause: 'AbortedByCommand', reason: 'AbortedByCommand', message: `aborted by command${by}` };
+  }
+  for (const gate of plan.gates)
+    if (gate.verdict === 'Abort')
+      return { cause: gate.cause, reason: gate.because.reason, message: gate.because.message, evidence: gate.evidence };
+  const crash = crashLoop(w);
+  if (crash) return { cause: 'CanaryCrashLooping', reason: 'CanaryCrashLooping', message: crash };
+  if (plan.waitsForPods && w.now >= deadlineAt(w, d.status) && w.spec.progressDeadlineAbort !== false)
+    return {
+      cause: 'ProgressDeadlineExceeded',
+      reason: 'ProgressDeadlineExceeded',
+      message: `no progress for ${w.spec.progressDeadlineSeconds ?? 600}s: ${plan.intent.because.message}`,
+    };
+  return undefined;
+}
+
+function crashLoop(w: World): string | undefined {
+  const seen = w.snapshot.inspection;
+  if (seen?.podTemplateHash !== w.hash) return undefined;
+  const limit = w.spec.canaryRestartLimit ?? DEFAULT_RESTART_LIMIT;
+  const worst = seen.pods.reduce((a, b) => (b.restarts > a.restarts ? b : a), { name: '', restarts: 0, ready: true, waiting: '' });
+  if (worst.restarts <= limit) return undefined;
+  const why = worst.waiting ? ` (${worst.waiting})` : '';
+  return `pod ${worst.name} restarted ${worst.restarts} times${why}, ${limit} allowed`;
+}
+
+/** Writes the verdict into the draft: abort, quarantine, history. The route follows in the same pass. */
+export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number): void {
+  const { status } = d;
+  const ref = status.canary;
+  if (!ref) return;
+  const at = toTime(w.now);
+  const { step } = status;
+  status.abort = {
+    cause: call.cause,
+    reason: call.reason,
+    message: call.message.slice(0, 2048),
+    at,
+    revision: ref.revision,
+    podTemplateHash: ref.podTemplateHash,
+    ...(step ? { step: `${Math.min(step.index + 1, step.total)}/${step.total} ${step.description}`.slice(0, 256) } : {}),
+    weight,
+    ...(call.evidence ? { evidence: call.evidence } : {}),
+  };
+  const entry = {
+    podTemplateHash: ref.podTemplateHash,
+    revision: ref.revision,
+    reason: call.cause,
+    at,
+    ...(ref.source ? { source: ref.source } : {}),
+  };
+  const others = (status.quarantine ?? []).filter(q => q.podTemplateHash !== ref.podTemplateHash);
+  status.quarantine = [...others, entry].slice(-KEPT_QUARANTINE);
+  endDelivery(w, d, ref, 'Aborted', { reason: call.cause, message: call.message.slice(0, 1024), weightReached: weight });
+  delete status.pause;
+  delete status.promoteFull;
+  delete status.progress;
+}
+
+/** A mode that can be aborted. */
+export function isOnTrial(mode: Mode): boolean {
+  return mode === 'Trial' || mode === 'FastTrack';
+}

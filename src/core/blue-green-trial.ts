@@ -1,0 +1,197 @@
+import type { BlueGreenStrategy } from '../api/rollout-strategy.ts';
+import { fromTime, toTime } from '../api/time.ts';
+import { enoughToCarryAll } from './carry.ts';
+import type { CommandEffect } from './command.ts';
+import type { Because } from './decision.ts';
+import type { Draft } from './draft.ts';
+import { type GateReading, readGate } from './gate.ts';
+import { NOTHING, type WantedRun } from './intent.ts';
+import { missingPrerequisite } from './prerequisites.ts';
+import { currentRunName, findRun } from './run-names.ts';
+import { isForPerson } from './pause.ts';
+import { podTrouble } from './pod-trouble.ts';
+import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
+import type { TrialPlan } from './trial-plan.ts';
+import type { World } from './world.ts';
+
+/** The stations of a blue-green trial, in order; status.step counts them. */
+const STATIONS = ['preview', 'pre-promotion analysis', 'wait for promotion', 'scale up', 'switch', 'post-promotion analysis'];
+type Station = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
+interface Trial {
+  readonly w: World;
+  readonly d: Draft;
+  readonly blueGreen: BlueGreenStrategy;
+  /** Skips preview size, analyses and waiting: promote-full, or a verified revision that comes back. */
+  readonly full: boolean;
+  readonly promote: boolean;
+}
+
+/**
+ * Plans a blue-green trial: the preview Service shows the new set, the active one moves in a single step when the new
+ * set is fully available, and moves back when the analysis after it fails.
+ */
+export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
+  const { blueGreen } = w.spec.strategy;
+  if (!blueGreen) throw new Error('planBlueGreenTrial needs strategy.blueGreen');
+  openTrial(w, d, STATIONS);
+  const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
+  const t: Trial = { w, d, blueGreen, full, promote: effect.promote };
+  const hold = holdOf(t);
+  const station = hold ? ((d.status.step?.index ?? 0) as Station) : advance(t);
+  const run = wantedRun(t, station);
+  const gate = run ? readRun(w, run.name) : undefined;
+  const because = hold ?? waitReason(t, station, gate);
+  notePause(t, station, because, gate);
+  trackProgress(w, d);
+  const runs = run ? [run] : [];
+  return {
+    intent: {
+      ...NOTHING,
+      phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
+      because,
+      scale: podsWanted(t, station),
+      select: selections(t, station, hold !== undefined),
+      runs,
+      endRuns: w.snapshot.analysisRuns.map(r => r.metadata.name).filter(name => name !== run?.name),
+      wakeAt: fromTime(d.status.pause?.until),
+    },
+    gates: gate ? [gate] : [],
+    complete: !hold && station === 6,
+    waitsForPods: because.reason === 'WaitingForPods' || because.reason === 'WaitingForEndpoints',
+  };
+}
+
+function readRun(w: World, name: string): GateReading | undefined {
+  const run = findRun(w, name);
+  return run ? readGate(run, w.now) : undefined;
+}
+
+function holdOf(t: Trial): Because | undefined {
+  const { w, d } = t;
+  if (w.spec.paused) return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
+  if (d.status.pausedByCommand) return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
+  return missingPrerequisite(w);
+}
+
+/** Passes every station that is done; a station that is passed is stored before the next one acts on the world. */
+function advance(t: Trial): Station {
+  let station = (t.d.status.step?.index ?? 0) as Station;
+  while (station < 6 && isDone(t, station)) {
+    station = (station + 1) as Station;
+    setStep(t.w, t.d.status, station, STATIONS);
+    const step = t.d.status.step;
+    if (step) step.description = STATIONS[station] ?? 'promote';
+    delete t.d.status.pause;
+    if (station === 5) t.d.status.switchedAt = toTime(t.w.now);
+  }
+  return station;
+}
+
+function previewPods(t: Trial): number {
+  return t.full ? t.w.replicas : Math.min(t.blueGreen.previewReplicaCount ?? t.w.replicas, t.w.replicas);
+}
+
+function isDone(t: Trial, station: Station): boolean {
+  const { w, blueGreen, full, promote } = t;
+  const available = w.newSet?.available ?? 0;
+  switch (station) {
+    case 0:
+      return available >= previewPods(t) && (full || previewReady(t));
+    case 1:
+      return full || !blueGreen.prePromotionAnalysis || passed(t, 'prePromotion') || (promote && inconclusive(t, 'prePromotion'));
+    case 2:
+      return full || promote || waitOver(t);
+    case 3:
+      return available >= w.replicas && (w.newSet?.spec ?? 0) >= w.replicas;
+    case 4: {
+      const active = w.service(blueGreen.activeService);
+      return active?.selects === w.hash && active.readyOf(w.newSet?.name) >= Math.min(w.replicas, enoughToCarryAll(w.replicas));
+    }
+    default:
+      return full || !blueGreen.postPromotionAnalysis || passed(t, 'postPromotion') || (promote && inconclusive(t, 'postPromotion'));
+  }
+}
+
+function previewReady(t: Trial): boolean {
+  const { w, blueGreen } = t;
+  const preview = w.service(blueGreen.previewService);
+  return !preview || w.replicas === 0 || (preview.selects === w.hash && preview.readyOf(w.newSet?.name) > 0);
+}
+
+function passed(t: Trial, kind: 'prePromotion' | 'postPromotion'): boolean {
+  return readRun(t.w, currentRunName(t.w, t.d.status, kind))?.verdict === 'Passed';
+}
+
+function inconclusive(t: Trial, kind: 'prePromotion' | 'postPromotion'): boolean {
+  return readRun(t.w, currentRunName(t.w, t.d.status, kind))?.verdict === 'Inconclusive';
+}
+
+/** The wait for promotion begins when its station does. */
+function waitOver(t: Trial): boolean {
+  if (t.blueGreen.autoPromotionEnabled === false) return false;
+  const end = waitEnd(t);
+  return end === undefined || end <= t.w.now;
+}
+
+function waitEnd(t: Trial): number | undefined {
+  const seconds = t.blueGreen.autoPromotionSeconds ?? 0;
+  const since = fromTime(t.d.status.step?.startedAt) ?? t.w.now;
+  return seconds > 0 ? since + seconds * 1000 : undefined;
+}
+
+function wantedRun(t: Trial, station: Station): WantedRun | undefined {
+  const { w, d, blueGreen, full } = t;
+  if (full) return undefined;
+  if (station === 1 && blueGreen.prePromotionAnalysis)
+    return { name: currentRunName(w, d.status, 'prePromotion'), kind: 'prePromotion', use: blueGreen.prePromotionAnalysis };
+  if (station === 5 && blueGreen.postPromotionAnalysis)
+    return { name: currentRunName(w, d.status, 'postPromotion'), kind: 'postPromotion', use: blueGreen.postPromotionAnalysis };
+  return undefined;
+}
+
+function podsWanted(t: Trial, station: Station): Map<string, number> {
+  const { w } = t;
+  const scale = new Map<string, number>();
+  if (w.newSet) scale.set(w.newSet.name, station >= 3 || t.full ? w.replicas : previewPods(t));
+  if (w.stableSet) scale.set(w.stableSet.name, w.replicas);
+  for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
+  return scale;
+}
+
+function selections(t: Trial, station: Station, held: boolean): Map<string, string> {
+  const { w, blueGreen } = t;
+  const select = new Map<string, string>();
+  const stableHash = w.stable?.podTemplateHash ?? w.hash;
+  if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0) select.set(blueGreen.previewService, w.hash);
+  const switched = station > 4 || (station === 4 && !held);
+  select.set(blueGreen.activeService, switched ? w.hash : stableHash);
+  return select;
+}
+
+function waitReason(t: Trial, station: Station, gate: GateReading | undefined): Because {
+  const { w, blueGreen } = t;
+  const available = w.newSet?.available ?? 0;
+  const pods = station >= 3 ? w.replicas : previewPods(t);
+  if (available < pods)
+    return { reason: 'WaitingForPods', message: `${available} of ${pods} pods of the new revision are available${podTrouble(w)}` };
+  if (station === 0) return { reason: 'WaitingForEndpoints', message: `waiting for Service ${blueGreen.previewService ?? ''} to reach the new pods` };
+  if (station === 1 || station === 5) {
+    if (gate && gate.verdict !== 'Passed') return gate.because;
+    return { reason: station === 1 ? 'GateRunning' : 'PostPromotionAnalysis', message: `${STATIONS[station]} is running` };
+  }
+  if (station === 2)
+    return blueGreen.autoPromotionEnabled === false
+      ? { reason: 'AwaitingPromotion', message: 'the new revision is ready and waits to be promoted' }
+      : { reason: 'AutoPromotionDelay', message: `the new revision is ready and takes over after ${blueGreen.autoPromotionSeconds ?? 0}s` };
+  return { reason: 'Promoting', message: `Service ${blueGreen.activeService} moves to the new revision` };
+}
+
+function notePause(t: Trial, station: Station, because: Because, gate: GateReading | undefined): void {
+  const { w, d } = t;
+  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') return setPause(w, d, because.reason);
+  if (gate?.verdict === 'Inconclusive') return setPause(w, d, gate.because.reason);
+  if (station === 2 && because.reason === 'AwaitingPromotion') return setPause(w, d, 'AwaitingPromotion');
+  if (station === 2 && because.reason === 'AutoPromotionDelay') return setPause(w, d, 'AutoPromotionDelay', waitEnd(t));
+  delete d.status.pause;
+}

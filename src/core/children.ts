@@ -1,0 +1,125 @@
+import {
+  API_VERSION,
+  HASH_LABEL,
+  REVISION_ANNOTATION,
+  ROLLOUT_LABEL,
+} from '../api/names.ts';
+import type { ApiObject } from '../api/object-meta.ts';
+import type { Action } from './decision.ts';
+import type { Draft } from './draft.ts';
+import { serviceNames } from './prerequisites.ts';
+import { desiredRevision } from './revisions.ts';
+import type { World } from './world.ts';
+
+/** Metadata that GitOps tools put on what they apply; on a generated child it would make them prune or "correct" it. */
+const FOREIGN_METADATA = /(^|\.)toolkit\.fluxcd\.io\/|^argocd\.argoproj\.io\/|^kubectl\.kubernetes\.io\/last-applied-configuration$/;
+
+/** Objects of this Rollout that do not exist yet: Services, route, the revision and its ReplicaSet. */
+export function missingChildren(w: World, d: Draft): Action[] {
+  const actions: Action[] = [...missingServices(w), ...missingRoute(w)];
+  if (w.stable && !w.stableSet) {
+    const { podTemplateHash } = w.stable;
+    const name = w.stable.replicaSet ?? replicaSetName(w, podTemplateHash, 0);
+    actions.push({ type: 'RestoreReplicaSet', name, revisionName: revisionName(w, podTemplateHash), replicas: w.replicas });
+    if (podTemplateHash === w.hash) return actions;
+  }
+  const paused = w.spec.paused || d.status.pausedByCommand;
+  if (d.status.abort || (paused && w.stable)) return actions;
+  const quarantined = (d.status.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
+  if (w.newSet || quarantined) return w.newSet ? [...actions, ...renumber(w)] : actions;
+  const revision = desiredRevision(w);
+  const saved = w.snapshot.revisions.some(object => object.metadata.name === revisionName(w, w.hash));
+  if (!saved) actions.push({ type: 'CreateRevision', object: controllerRevision(w, revision.revision) });
+  actions.push({ type: 'CreateReplicaSet', object: replicaSet(w, d, revision.revision) });
+  return actions;
+}
+
+/** An old template that comes back is the newest revision again. */
+function renumber(w: World): Action[] {
+  const { revision } = desiredRevision(w);
+  if (!w.newSet || w.newSet.revision === revision) return [];
+  return [{ type: 'AnnotateReplicaSet', target: w.newSet.target, annotations: { [REVISION_ANNOTATION]: String(revision) } }];
+}
+
+export function replicaSetName(w: World, hash: string, collisions: number): string {
+  return `${w.name}-${hash}${collisions > 0 ? `-${collisions}` : ''}`;
+}
+
+export function revisionName(w: World, hash: string): string {
+  return `${w.name}-${hash}`;
+}
+
+/** Created with no pods; the next action scales it, so that a crash in between leaves nothing half-made. */
+function replicaSet(w: World, d: Draft, revision: number): ApiObject {
+  const template = (w.spec.template ?? {}) as { metadata?: { labels?: Record<string, string> } };
+  const labels = { ...template.metadata?.labels, [HASH_LABEL]: w.hash };
+  const selector = w.spec.selector ?? {};
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      ...childMetadata(w, replicaSetName(w, w.hash, d.status.collisionCount ?? 0)),
+      labels: { ...ownLabels(w), ...template.metadata?.labels, [HASH_LABEL]: w.hash, [ROLLOUT_LABEL]: w.name },
+      annotations: { [REVISION_ANNOTATION]: String(revision) },
+    },
+    spec: {
+      replicas: 0,
+      ...(w.spec.minReadySeconds ? { minReadySeconds: w.spec.minReadySeconds } : {}),
+      selector: { ...selector, matchLabels: { ...selector.matchLabels, [HASH_LABEL]: w.hash } },
+      template: { ...template, metadata: { ...template.metadata, labels } },
+    },
+  };
+}
+
+/** The template as Git declared it, kept so that a deleted ReplicaSet can be rebuilt. */
+function controllerRevision(w: World, revision: number): ApiObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: { ...childMetadata(w, revisionName(w, w.hash)), labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash } },
+    data: { template: w.spec.template ?? {}, selector: w.spec.selector ?? {}, minReadySeconds: w.spec.minReadySeconds ?? 0 },
+    revision,
+  };
+}
+
+function missingServices(w: World): Action[] {
+  const { canary, blueGreen } = w.spec.strategy;
+  const template = canary?.serviceTemplate ?? blueGreen?.serviceTemplate;
+  if (!template) return [];
+  return serviceNames(w)
+    .filter(name => !w.service(name)?.exists)
+    .map(name => ({
+      type: 'CreateService',
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { ...childMetadata(w, name), labels: ownLabels(w) },
+        spec: { ports: template.ports, selector: { ...w.spec.selector?.matchLabels } },
+      },
+    }));
+}
+
+function missingRoute(w: World): Action[] {
+  if (w.router?.state.kind !== 'missing') return [];
+  const route = w.router.create();
+  if (!route) return [];
+  const metadata = { ...route.metadata, ...childMetadata(w, w.router.ref.name) };
+  return [{ type: 'CreateRoute', ref: w.router.ref, object: { ...route, metadata } as ApiObject }];
+}
+
+function childMetadata(w: World, name: string) {
+  const { namespace, uid } = w.snapshot.rollout.metadata;
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ownerReferences: [
+      { apiVersion: API_VERSION, kind: 'Rollout', name: w.name, uid: uid ?? '', controller: true, blockOwnerDeletion: true },
+    ],
+  };
+}
+
+function ownLabels(w: World): Record<string, string> {
+  const labels = w.snapshot.rollout.metadata.labels ?? {};
+  const kept = Object.entries(labels).filter(([key]) => !FOREIGN_METADATA.test(key) && key !== 'app.kubernetes.io/instance');
+  return { ...Object.fromEntries(kept), [ROLLOUT_LABEL]: w.name };
+}

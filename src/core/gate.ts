@@ -1,0 +1,145 @@
+import { nextSampleAt } from '../analysis/schedule.ts';
+import { type AnalysisRunSpec, type AnalysisRunStatus, analysisRunSpecSchema, analysisRunStatusSchema, type MetricResult } from '../api/analysis-run.ts';
+import type { Metric } from '../api/analysis-template.ts';
+import { durationMs } from '../api/duration.ts';
+import type { ApiObject } from '../api/object-meta.ts';
+import type { Evidence } from '../api/rollout-status.ts';
+import { fromTime } from '../api/time.ts';
+import type { Because, Target } from './decision.ts';
+
+const DEFAULT_NO_DATA_DEADLINE_MS = 600_000;
+
+/** What one AnalysisRun says about the revision on trial. */
+export type GateReading =
+  | { readonly verdict: 'Passed' }
+  | { readonly verdict: 'Running'; readonly because: Because; readonly wakeAt: number | undefined }
+  /** No data or no provider: neither a failed check nor a pass. `until` ends the holding. */
+  | { readonly verdict: 'Hold'; readonly because: Because; readonly wakeAt: number | undefined }
+  | { readonly verdict: 'Inconclusive'; readonly because: Because; readonly evidence: Evidence }
+  | { readonly verdict: 'Abort'; readonly cause: 'AnalysisFailed' | 'AnalysisError' | 'NoDataDeadline'; readonly because: Because; readonly evidence: Evidence };
+
+/** A run as decisions read it. */
+export interface RunView {
+  readonly target: Target;
+  readonly spec: AnalysisRunSpec;
+  readonly status: AnalysisRunStatus;
+  readonly startedAt: number;
+  /** One line for the history: "success-rate 0.998 >= 0.99". */
+  readonly summary: string | undefined;
+}
+
+/** Reads a stored run; undefined when it is not one that the operator could have written. */
+export function viewRun(object: ApiObject): RunView | undefined {
+  const spec = analysisRunSpecSchema.safeParse(object['spec']);
+  if (!spec.success) return undefined;
+  const parsed = analysisRunStatusSchema.safeParse(object['status'] ?? { phase: 'Pending' });
+  const status: AnalysisRunStatus = parsed.success ? parsed.data : { phase: 'Pending' };
+  const { metadata } = object;
+  const { worst } = status;
+  return {
+    target: { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' },
+    spec: spec.data,
+    status,
+    startedAt: fromTime(status.startedAt) ?? fromTime(metadata.creationTimestamp) ?? 0,
+    summary: worst ? `${worst.metric} ${worst.value ?? 'no data'} (${worst.threshold ?? 'measured only'})` : undefined,
+  };
+}
+
+export function isFinished(run: RunView): boolean {
+  return !['Pending', 'Running'].includes(run.status.phase);
+}
+
+/** Every metric that counts has been measured at least once, with data. A gate that never measured passes nothing. */
+export function hasMeasured(run: RunView): boolean {
+  return run.spec.metrics.every(metric => {
+    const result = run.status.metricResults?.find(r => r.name === metric.name);
+    return result?.dryRun === true || (result?.count ?? 0) > 0;
+  });
+}
+
+/** Judges a run at `now`: its stored verdict, and the deadlines that only time can end. */
+export function readGate(run: RunView, now: number): GateReading {
+  const { phase } = run.status;
+  if (phase === 'Successful') return { verdict: 'Passed' };
+  const decisive = decisiveMetric(run);
+  const evidence = evidenceOf(run, decisive);
+  const message = sentence(run, decisive);
+  if (phase === 'Failed')
+    return { verdict: 'Abort', cause: 'AnalysisFailed', because: { reason: 'AnalysisFailed', message }, evidence };
+  if (phase === 'Error')
+    return { verdict: 'Abort', cause: 'AnalysisError', because: { reason: 'AnalysisError', message }, evidence };
+  if (phase === 'Inconclusive')
+    return { verdict: 'Inconclusive', because: { reason: 'InconclusiveAnalysis', message }, evidence };
+  return readNoData(run, now) ?? { verdict: 'Running', because: { reason: 'GateRunning', message }, wakeAt: undefined };
+}
+
+function readNoData(run: RunView, now: number): GateReading | undefined {
+  let hold: GateReading | undefined;
+  for (const result of run.status.metricResults ?? []) {
+    const since = fromTime(result.noDataSince);
+    const metric = run.spec.metrics.find(m => m.name === result.name);
+    if (since === undefined || !metric || result.dryRun || result.phase !== 'Running') continue;
+    const deadline = since + (durationMs(metric.noDataDeadline) ?? DEFAULT_NO_DATA_DEADLINE_MS);
+    const message = sentence(run, result);
+    const evidence = evidenceOf(run, result);
+    const reason = result.noDataReason === 'ProviderError' ? 'ProviderError' : 'NoData';
+    if (now >= deadline) {
+      const because: Because = { reason: 'NoDataDeadline', message };
+      if (metric.noDataAction === 'Abort') return { verdict: 'Abort', cause: 'NoDataDeadline', because, evidence };
+      return { verdict: 'Inconclusive', because, evidence };
+    }
+    hold ??= { verdict: 'Hold', because: { reason, message }, wakeAt: deadline };
+  }
+  return hold;
+}
+
+/** Metrics of a run whose next measurement is due, and when the next one will be. */
+export function dueSamples(run: RunView, now: number): { readonly due: readonly Metric[]; readonly nextAt: number | undefined } {
+  if (isFinished(run)) return { due: [], nextAt: undefined };
+  const due: Metric[] = [];
+  let nextAt: number | undefined;
+  for (const metric of run.spec.metrics) {
+    const result = run.status.metricResults?.find(r => r.name === metric.name);
+    const at = nextSampleAt(metric, result, run.startedAt);
+    if (at === undefined) continue;
+    if (at <= now) due.push(metric);
+    else nextAt = Math.min(nextAt ?? at, at);
+  }
+  return { due, nextAt };
+}
+
+const SEVERITY = ['Failed', 'Error', 'Inconclusive', 'Running', 'Pending', 'Successful'];
+
+function decisiveMetric(run: RunView): MetricResult | undefined {
+  const results = (run.status.metricResults ?? []).filter(result => !result.dryRun);
+  return [...results].sort((a, b) => SEVERITY.indexOf(a.phase) - SEVERITY.indexOf(b.phase) || b.failed - a.failed)[0];
+}
+
+function evidenceOf(run: RunView, result: MetricResult | undefined): Evidence {
+  const metric = run.spec.metrics.find(m => m.name === result?.name);
+  const all = result?.measurements ?? [];
+  const shown = [...all].reverse().find(m => m.phase === result?.phase) ?? all.at(-1);
+  return {
+    analysisRun: run.target.name,
+    ...(result ? { metric: result.name, failures: result.failed } : {}),
+    ...(shown?.value !== undefined ? { measured: shown.value } : {}),
+    ...(shown?.threshold !== undefined ? { threshold: shown.threshold } : {}),
+    ...(shown?.query !== undefined ? { query: shown.query } : {}),
+    ...(metric ? { limit: metric.failureLimit ?? 0 } : {}),
+  };
+}
+
+/** "success-rate 0.91 < 0.95: 3 failed, 2 allowed": value, threshold and count, and nothing that changes by itself. */
+function sentence(run: RunView, result: MetricResult | undefined): string {
+  if (!result) return run.status.message ?? `analysis ${run.target.name} has not measured yet`;
+  const evidence = evidenceOf(run, result);
+  const last = result.measurements?.at(-1);
+  if (result.noDataSince !== undefined && last?.phase === 'NoData')
+    return `${result.name}: ${last.message ?? 'no data'}`;
+  if (result.phase === 'Error' || last?.phase === 'Error')
+    return `${result.name}: ${last?.message ?? result.message ?? 'could not be measured'}`;
+  const value = `${result.name} ${evidence.measured ?? 'not measured yet'}`;
+  const against = evidence.threshold ? ` (wanted: ${evidence.threshold})` : '';
+  const failures = result.failed > 0 ? `; ${result.failed} failed, ${evidence.limit ?? 0} allowed` : '';
+  return `${value}${against}${failures}`;
+}

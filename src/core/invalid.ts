@@ -1,0 +1,40 @@
+import type { RolloutStatus } from '../api/rollout-status.ts';
+import { fromTime, toTime } from '../api/time.ts';
+import { readiness } from './conditions.ts';
+import type { Decision } from './decision.ts';
+import type { Snapshot } from './snapshot.ts';
+import { readStatus } from './spec-reader.ts';
+
+/** A spec that cannot be acted on: says what is wrong, and leaves the world as it is. What serves goes on serving. */
+export function invalidDecision(snapshot: Snapshot, issues: readonly string[], now: number): Decision {
+  const stored = readStatus(snapshot.rollout);
+  const message = issues.join('; ').slice(0, 2000);
+  const because = { reason: 'InvalidSpec', message } as const;
+  const { generation } = snapshot.rollout.metadata;
+  const kept = (stored?.conditions ?? []).filter(c => !['Ready', 'Reconciling', 'Stalled', 'Progressing'].includes(c.type));
+  const conditions = readiness({ phase: 'Invalid' }, 'InvalidSpec', message).map(claim => {
+    const old = stored?.conditions?.find(c => c.type === claim.type);
+    const same = old?.status === claim.status && fromTime(old.lastTransitionTime) !== undefined;
+    return {
+      ...claim,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      lastTransitionTime: same && old ? old.lastTransitionTime : toTime(now),
+    };
+  });
+  const status: RolloutStatus = {
+    ...stored,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    phase: 'Invalid',
+    message,
+    conditions: [...conditions, ...kept],
+    display: { ...stored?.display, reason: 'InvalidSpec' },
+  };
+  const isNew = stored?.display?.reason !== 'InvalidSpec' || stored.message !== message;
+  return {
+    actions: [],
+    status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
+    facts: isNew ? [{ reason: 'SpecInvalid', warning: true, note: message.slice(0, 1000), notice: 'Invalid' }] : [],
+    wakeAt: undefined,
+    because,
+  };
+}

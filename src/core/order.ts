@@ -1,0 +1,150 @@
+import { SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
+import { toTime } from '../api/time.ts';
+import { notCarried, stablePods } from './carry.ts';
+import { missingChildren } from './children.ts';
+import type { Action } from './decision.ts';
+import type { Draft } from './draft.ts';
+import type { Intent } from './intent.ts';
+import { serviceNames } from './prerequisites.ts';
+import type { ReplicaSetView } from './replica-set-view.ts';
+import { podsForWeight } from './routed-replicas.ts';
+import type { World } from './world.ts';
+
+/*
+ * The order rules, in one place. An intent says where to go; this says what may be done about it now:
+ *
+ *   1. traffic back to stable        first, whatever else is wanted
+ *   2. missing objects, more pods    scale before weight
+ *   3. Services to their revision    only to ready pods, never under live weight
+ *   4. weight up                     only onto ready endpoints, only over an accepted route
+ *   5. fewer pods                    weight before scale; nothing a live route or selector points at goes to 0
+ */
+
+/** Actions that may be taken now towards the intent, in their order. */
+export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
+  const home = w.stable ? w.stableSet : w.newSet;
+  const weight = weightActions(w, intent, home);
+  const select = selectActions(w, intent, home);
+  const scale = scaleActions(w, d, intent);
+  return [
+    ...select.filter(action => action.urgent).map(({ action }) => action),
+    ...(weight?.lowers ? weight.actions : []),
+    ...missingChildren(w, d),
+    ...scale.up,
+    ...select.filter(action => !action.urgent).map(({ action }) => action),
+    ...(weight && !weight.lowers ? weight.actions : []),
+    ...scale.annotate,
+    ...scale.down,
+  ];
+}
+
+interface WeightActions {
+  readonly lowers: boolean;
+  readonly actions: Action[];
+}
+
+function weightActions(w: World, intent: Intent, home: ReplicaSetView | undefined): WeightActions | undefined {
+  const { router } = w;
+  if (!router || intent.canaryWeight === undefined || router.state.kind !== 'weights') return undefined;
+  const { canary: actual, uniform, accepted } = router.state;
+  const { canary } = w.spec.strategy;
+  let want = intent.canaryWeight;
+  if (want < actual) {
+    const stable = w.service(canary?.stableService);
+    const homeHash = w.stable?.podTemplateHash ?? w.hash;
+    const ready = stable && (stable.selects === homeHash || stable.selects === undefined) ? stable.readyOf(home?.name) : 0;
+    want = Math.min(actual, Math.max(want, ready > 0 ? notCarried(ready, stablePods(w), router.max) : actual));
+  } else if (want > actual) {
+    const service = w.service(canary?.canaryService);
+    const ready = service?.selects === w.hash ? service.readyOf(w.newSet?.name) : 0;
+    const enough = ready > 0 && ready >= intent.capacityForWeight && (w.newSet?.available ?? 0) >= intent.capacityForWeight;
+    if (!enough || !accepted) want = actual;
+  }
+  if (want === actual && uniform) return undefined;
+  const patch = router.write({ canary: want, max: router.max });
+  if (patch.length === 0) return undefined;
+  // We had seen our weight there, we want the same still, and it is gone: somebody else wrote it.
+  const { stored } = w;
+  const reassert = stored?.weights?.actualCanary === want && stored.weights.canary === want && want !== actual;
+  return { lowers: want <= actual, actions: [{ type: 'PatchRoute', ref: router.ref, patch, canaryWeight: want, reassert }] };
+}
+
+interface SelectAction {
+  readonly action: Action;
+  /** It returns stable traffic to stable pods, so nothing may come before it. */
+  readonly urgent: boolean;
+}
+
+function selectActions(w: World, intent: Intent, home: ReplicaSetView | undefined): SelectAction[] {
+  const { canary, blueGreen } = w.spec.strategy;
+  const homeService = canary?.stableService ?? blueGreen?.activeService;
+  const actions: SelectAction[] = [];
+  for (const [name, hash] of intent.select) {
+    const service = w.service(name);
+    if (!service?.exists || (service.selects === hash && !service.selectorEmpty)) continue;
+    const target = w.sets.find(set => set.hash === hash && set.ready > 0);
+    if (!target) continue;
+    const isHome = name === homeService;
+    const returning = isHome && hash === (w.stable?.podTemplateHash ?? '') && target === home;
+    if (isHome && !returning && w.stable && target.available < Math.min(w.replicas, target.spec)) continue;
+    // The canary Service may change revision only while no traffic reaches it through the route.
+    if (!isHome && w.router?.state.kind === 'weights' && w.router.state.canary > 0 && service.selects !== undefined && service.selects !== hash) continue;
+    actions.push({ action: { type: 'SelectRevision', service: name, podTemplateHash: hash }, urgent: returning });
+  }
+  return actions;
+}
+
+interface ScaleActions {
+  readonly up: Action[];
+  readonly annotate: Action[];
+  readonly down: Action[];
+}
+
+function scaleActions(w: World, d: Draft, intent: Intent): ScaleActions {
+  const up: Action[] = [];
+  const down: Action[] = [];
+  const annotate: Action[] = [];
+  for (const set of w.sets) {
+    const at = intent.scaleDownAt.get(set.name);
+    const wanted = intent.scale.get(set.name);
+    const cancels = wanted !== undefined && wanted > 0 && at === undefined && set.scaleDownAt !== undefined;
+    if (at !== undefined || cancels) {
+      const next = at ?? null;
+      if (next !== (set.scaleDownAt ?? null))
+        annotate.push({
+          type: 'AnnotateReplicaSet',
+          target: set.target,
+          annotations: { [SCALE_DOWN_AT_ANNOTATION]: next === null ? null : toTime(next) },
+        });
+    }
+    const due = at ?? set.scaleDownAt;
+    if (due !== undefined && due !== null && due > w.now && set.spec > 0 && !cancels) d.wakes.push(due);
+    if (wanted === undefined || wanted === set.spec) continue;
+    const to = wanted > set.spec ? wanted : lowestAllowed(w, intent, set, wanted);
+    if (to === set.spec) continue;
+    (to > set.spec ? up : down).push({ type: 'ScaleReplicaSet', target: set.target, from: set.spec, to });
+  }
+  return { up, annotate, down };
+}
+
+/** Fewest pods that a set may be scaled to while live routes and selectors point at it. */
+function lowestAllowed(w: World, intent: Intent, set: ReplicaSetView, wanted: number): number {
+  let floor = 0;
+  for (const name of serviceNames(w)) {
+    const service = w.service(name);
+    if (service?.selects !== set.hash) continue;
+    floor = Math.max(floor, 1, intent.explicitScale && set === w.newSet ? 1 : podsFor(w, name));
+  }
+  return Math.max(wanted, Math.min(set.spec, w.replicas === 0 ? 0 : floor));
+}
+
+/** Pods that the live share of a Service's traffic needs. */
+function podsFor(w: World, service: string): number {
+  const { canary, blueGreen } = w.spec.strategy;
+  if (blueGreen) return service === blueGreen.activeService ? w.replicas : 1;
+  if (!w.router || w.router.state.kind !== 'weights') return 1;
+  const { canary: actual } = w.router.state;
+  const share = service === canary?.canaryService ? actual : w.router.max - actual;
+  return podsForWeight(w.replicas, share, w.router.max);
+}
+

@@ -1,0 +1,36 @@
+import { resolveRun } from '../analysis/resolve-run.ts';
+import type { Draft } from './draft.ts';
+import type { Intent } from './intent.ts';
+import { findRun } from './run-names.ts';
+import { templatesOf } from './runs.ts';
+import type { World } from './world.ts';
+
+const NO_ARGS = { 'stable-hash': '', 'canary-hash': '', 'stable-replicaset': '', 'canary-replicaset': '', namespace: '', rollout: '' };
+
+/** What the API server refused, and templates that are missing, shown in place of what the phase waits for. */
+export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
+  for (const problem of w.snapshot.problems) {
+    if (problem.kind === 'NameTaken' && !w.newSet) {
+      d.status.collisionCount = (w.stored?.collisionCount ?? 0) + 1;
+      return { ...intent, because: { reason: 'ReplicaSetCollision', message: `ReplicaSet name ${problem.name} is taken by another object; using the next name` } };
+    }
+    if (problem.kind === 'TemplateRejected')
+      return {
+        ...intent,
+        phase: w.stable ? intent.phase : 'Invalid',
+        because: { reason: 'ReplicaSetRejected', message: `the API server refuses spec.template: ${problem.message}` },
+      };
+    if (problem.kind === 'RevisionLost')
+      return {
+        ...intent,
+        phase: 'Degraded',
+        because: { reason: 'StableLost', message: `${problem.message}; declare a revision in Git that can be verified` },
+      };
+  }
+  for (const wanted of intent.runs) {
+    if (findRun(w, wanted.name)) continue;
+    const resolved = resolveRun(wanted.use, templatesOf(w, wanted), NO_ARGS);
+    if (!resolved.ok) return { ...intent, because: { reason: 'TemplateMissing', message: resolved.message } };
+  }
+  return intent;
+}

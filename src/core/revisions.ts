@@ -1,0 +1,58 @@
+import type { RevisionRef, RolloutStatus } from '../api/rollout-status.ts';
+import { imagesOf, type World } from './world.ts';
+
+const DEFAULT_ROLLBACK_WINDOW = 3;
+
+/** The revision that Git declares now, numbered. An old template that comes back gets a new number, as in Kubernetes. */
+export function desiredRevision(w: World): RevisionRef {
+  const known = [w.stored?.desired, w.stable, w.stored?.canary].find(ref => ref?.podTemplateHash === w.hash);
+  const stillDesired = w.stored?.desired?.podTemplateHash === w.hash;
+  const revision = stillDesired && known ? known.revision : isStable(w) && w.stable ? w.stable.revision : nextRevision(w);
+  const source = sourceOf(w, stillDesired);
+  return {
+    revision,
+    podTemplateHash: w.hash,
+    images: imagesOf(w.spec.template).slice(0, 50),
+    ...(source ? { source } : {}),
+    ...(w.newSet ? { replicaSet: w.newSet.name } : {}),
+  };
+}
+
+/** The source is that of the change: later commits that leave the template alone do not re-attribute it. */
+function sourceOf(w: World, stillDesired: boolean): RevisionRef['source'] {
+  const before = stillDesired ? w.stored?.desired?.source : undefined;
+  if (before && before.provider !== 'None') return before;
+  return w.snapshot.source ?? before;
+}
+
+function nextRevision(w: World): number {
+  const seen = w.sets.map(set => set.revision);
+  for (const ref of [w.stored?.desired, w.stored?.stable, w.stored?.canary]) if (ref) seen.push(ref.revision);
+  return Math.max(0, ...seen) + 1;
+}
+
+export function isStable(w: World): boolean {
+  return w.stable?.podTemplateHash === w.hash;
+}
+
+export function isQuarantined(w: World, status: RolloutStatus | undefined): boolean {
+  return (status?.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
+}
+
+/**
+ * Going back to a verified revision inside the rollback window needs no steps and no analysis.
+ * Verified means: it was promoted, or it was the first deploy and became available.
+ */
+export function isInRollbackWindow(w: World): boolean {
+  const window = w.spec.rollbackWindow?.revisions ?? DEFAULT_ROLLBACK_WINDOW;
+  if (window === 0 || isQuarantined(w, w.stored)) return false;
+  const verified: string[] = [];
+  for (const delivery of w.stored?.history ?? []) {
+    const ended = delivery.outcome;
+    if (ended !== 'Promoted' && ended !== 'FastPromoted' && ended !== 'FirstDeploy') continue;
+    const hash = delivery.podTemplateHash;
+    if (hash !== w.stable?.podTemplateHash && !verified.includes(hash)) verified.push(hash);
+  }
+  const back = verified.indexOf(w.hash);
+  return back >= 0 && back < window;
+}

@@ -1,0 +1,36 @@
+import type { RunKind } from '../api/analysis-run.ts';
+import type { RolloutStatus } from '../api/rollout-status.ts';
+import { isFinished, type RunView, viewRun } from './gate.ts';
+import type { World } from './world.ts';
+
+/** Names of runs are derived, never random: a pass that was cut short finds the run it had created. */
+export function runBase(w: World, status: RolloutStatus): string {
+  return `${w.name}-${w.hash}-${status.canary?.revision ?? 0}-${status.attempt ?? 1}`;
+}
+
+export function stepRunName(w: World, status: RolloutStatus, index: number): string {
+  return `${runBase(w, status)}-${index}`;
+}
+
+const SUFFIX: Readonly<Record<Exclude<RunKind, 'step'>, string>> = { background: 'bg', prePromotion: 'pre', postPromotion: 'post' };
+
+/**
+ * The run of a kind: the one that status names, else the first that is free or still running. Earlier ones were
+ * dismissed by a person who promoted past an inconclusive result.
+ */
+export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<RunKind, 'step'>): string {
+  const base = `${runBase(w, status)}-${SUFFIX[kind]}`;
+  const named = status.analysis?.[kind];
+  if (named?.startsWith(base)) return named;
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? base : `${base}-${n}`;
+    const run = findRun(w, name);
+    if (!run || !isFinished(run)) return name;
+  }
+}
+
+/** A run of this Rollout by name. */
+export function findRun(w: World, name: string | undefined): RunView | undefined {
+  const object = name === undefined ? undefined : w.snapshot.analysisRuns.find(run => run.metadata.name === name);
+  return object ? viewRun(object) : undefined;
+}

@@ -1,0 +1,70 @@
+import { resolveRun } from '../analysis/resolve-run.ts';
+import { API_VERSION, HASH_LABEL, ROLLOUT_LABEL, RUN_KIND_LABEL } from '../api/names.ts';
+import type { ApiObject } from '../api/object-meta.ts';
+import type { Action } from './decision.ts';
+import type { Draft } from './draft.ts';
+import { dueSamples, isFinished } from './gate.ts';
+import type { Intent, WantedRun } from './intent.ts';
+import { findRun } from './run-names.ts';
+import { templateKey } from './snapshot.ts';
+import type { World } from './world.ts';
+
+/** Creates the runs that the phase wants, measures what is due, and ends those that nobody waits for. */
+export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
+  const actions: Action[] = [];
+  for (const name of intent.endRuns) {
+    const run = findRun(w, name);
+    if (run && !isFinished(run))
+      actions.push({ type: 'TerminateAnalysisRun', target: run.target, message: 'no longer needed' });
+  }
+  const named: NonNullable<typeof d.status.analysis> = {};
+  for (const wanted of intent.runs) {
+    named[wanted.kind] = wanted.name;
+    const run = findRun(w, wanted.name);
+    if (!run) {
+      actions.push(...createRun(w, d, wanted));
+      continue;
+    }
+    const { due, nextAt } = dueSamples(run, w.now);
+    for (const metric of due) actions.push({ type: 'TakeSample', run: run.target, metric: metric.name });
+    d.wakes.push(nextAt);
+  }
+  if (Object.keys(named).length > 0) d.status.analysis = named;
+  else delete d.status.analysis;
+  return actions;
+}
+
+/** Templates that a use of analysis names, as the snapshot shows them. */
+export function templatesOf(w: World, wanted: Pick<WantedRun, 'use'>) {
+  return wanted.use.templates.map(({ templateName, clusterScope }) => ({
+    name: templateName,
+    object: w.snapshot.templates[templateKey(templateName, clusterScope)] ?? null,
+  }));
+}
+
+function createRun(w: World, d: Draft, wanted: WantedRun): Action[] {
+  const { namespace, uid } = w.snapshot.rollout.metadata;
+  const resolved = resolveRun(wanted.use, templatesOf(w, wanted), {
+    'stable-hash': w.stable?.podTemplateHash ?? '',
+    'canary-hash': w.hash,
+    'stable-replicaset': w.stableSet?.name ?? '',
+    'canary-replicaset': w.newSet?.name ?? '',
+    namespace: namespace ?? '',
+    rollout: w.name,
+  });
+  if (!resolved.ok) return [];
+  const object: ApiObject = {
+    apiVersion: API_VERSION,
+    kind: 'AnalysisRun',
+    metadata: {
+      name: wanted.name,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash, [RUN_KIND_LABEL]: wanted.kind },
+      ownerReferences: [
+        { apiVersion: API_VERSION, kind: 'Rollout', name: w.name, uid: uid ?? '', controller: true, blockOwnerDeletion: true },
+      ],
+    },
+    spec: resolved.spec,
+  };
+  return [{ type: 'CreateAnalysisRun', object, kind: wanted.kind, spec: resolved.spec }];
+}

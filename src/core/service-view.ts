@@ -1,0 +1,49 @@
+import { HASH_LABEL } from '../api/names.ts';
+import type { ApiObject } from '../api/object-meta.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What decisions read of a Service that the strategy names. */
+export interface ServiceView {
+  readonly name: string;
+  readonly exists: boolean;
+  /** Revision that its selector asks for; undefined when it selects all revisions or none. */
+  readonly selects: string | undefined;
+  /** Its selector is empty: it has no pods, whoever wrote it so. */
+  readonly selectorEmpty: boolean;
+  /** Ready endpoints of a ReplicaSet behind it. */
+  readyOf(replicaSet: string | undefined): number;
+}
+
+export function viewService(name: string, snapshot: Snapshot): ServiceView {
+  const object = snapshot.services[name] ?? null;
+  const selector = ((object?.['spec'] as { selector?: unknown } | undefined)?.selector ?? {}) as Record<string, unknown>;
+  const selects = selector[HASH_LABEL];
+  const slices = snapshot.endpointSlices[name] ?? [];
+  return {
+    name,
+    exists: object !== null,
+    selects: typeof selects === 'string' ? selects : undefined,
+    selectorEmpty: object !== null && Object.keys(selector).length === 0,
+    readyOf: replicaSet => (replicaSet === undefined ? 0 : readyEndpoints(slices, `${replicaSet}-`)),
+  };
+}
+
+interface Endpoint {
+  conditions?: { ready?: unknown };
+  targetRef?: { kind?: unknown; name?: unknown };
+}
+
+/** Pods of a ReplicaSet are named `<set>-<five characters>`; a dual-stack pod is in two slices and counts once. */
+function readyEndpoints(slices: readonly ApiObject[], prefix: string): number {
+  const ready = new Set<string>();
+  for (const slice of slices) {
+    const endpoints = slice['endpoints'];
+    if (!Array.isArray(endpoints)) continue;
+    for (const endpoint of endpoints as (Endpoint | null)[]) {
+      const pod = endpoint?.targetRef?.name;
+      if (endpoint?.conditions?.ready !== true || typeof pod !== 'string') continue;
+      if (pod.startsWith(prefix) && !pod.slice(prefix.length).includes('-')) ready.add(pod);
+    }
+  }
+  return ready.size;
+}

@@ -1,0 +1,191 @@
+import { toTime } from '../api/time.ts';
+import { enoughToCarryAll } from './carry.ts';
+import type { Because } from './decision.ts';
+import type { Draft } from './draft.ts';
+import { type Intent, NOTHING } from './intent.ts';
+import { drainOlder } from './older-drain.ts';
+import { sumPods } from './pod-count.ts';
+import { podTrouble } from './pod-trouble.ts';
+import { missingPrerequisite } from './prerequisites.ts';
+import { replicaBudget } from './replica-budget.ts';
+import type { ReplicaSetView } from './replica-set-view.ts';
+import { shareStep } from './share-of-replicas.ts';
+import { clearTrial, deadlineAt, endDelivery, trackProgress } from './trial.ts';
+import type { World } from './world.ts';
+
+const DEFAULT_DELAY_S = 30;
+const ALREADY_ENDED = ['Aborted', 'Superseded'];
+
+/** Nothing is on trial: the declared revision is stable, or has just become so again. */
+export function planSteady(w: World, d: Draft): Intent {
+  leaveTrial(w, d);
+  trackProgress(w, d);
+  const because = steadyReason(w);
+  const overdue = because.reason !== 'Healthy' && w.now >= deadlineAt(w, d.status);
+  const { canary, blueGreen } = w.spec.strategy;
+  const select = new Map<string, string>();
+  const home = canary?.stableService ?? blueGreen?.activeService;
+  const side = canary?.canaryService ?? blueGreen?.previewService;
+  if (home !== undefined) select.set(home, w.hash);
+  if (side !== undefined && isAtRest(w)) select.set(side, w.hash);
+  const old = w.olderSets.filter(set => set.spec > 0);
+  return {
+    ...NOTHING,
+    phase: because.reason === 'Healthy' ? 'Healthy' : overdue ? 'Degraded' : 'Progressing',
+    because: overdue ? { reason: 'ProgressDeadlineExceeded', message: because.message } : because,
+    scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, old),
+    select,
+    canaryWeight: w.router ? 0 : undefined,
+    scaleDownAt: withoutRouter(w) ? new Map() : delays(w, old, delaySeconds(w, 'scaleDownDelaySeconds')),
+    endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
+    wakeAt: because.reason === 'Healthy' || overdue ? undefined : deadlineAt(w, d.status),
+  };
+}
+
+/** No revision has ever been available: bring this one up, without steps. */
+export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; readonly complete: boolean } {
+  d.status.trialStartedAt ??= d.status.progress?.at ?? toTime(w.now);
+  trackProgress(w, d);
+  const available = w.newSet?.available ?? 0;
+  const missing = missingPrerequisite(w);
+  const overdue = w.now >= deadlineAt(w, d.status);
+  const waiting: Because = missing ?? {
+    reason: 'FirstDeploy',
+    message: `first revision: ${available} of ${w.replicas} pods are available${podTrouble(w)}`,
+  };
+  const select = new Map<string, string>();
+  const { canary, blueGreen } = w.spec.strategy;
+  for (const name of [canary?.stableService, canary?.canaryService, blueGreen?.activeService, blueGreen?.previewService])
+    if (name !== undefined) select.set(name, w.hash);
+  return {
+    complete: !missing && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
+    intent: {
+      ...NOTHING,
+      phase: overdue ? 'Degraded' : 'Progressing',
+      because: overdue
+        ? { reason: 'ProgressDeadlineExceeded', message: `${waiting.message}; there is no stable revision to return to` }
+        : waiting,
+      scale: shareScale(w),
+      select,
+      canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
+      wakeAt: overdue ? undefined : deadlineAt(w, d.status),
+    },
+  };
+}
+
+/** Stable serves; what was aborted keeps its pods for a while, untouched, and then leaves. */
+export function planAborted(w: World, d: Draft): Intent {
+  const { abort } = d.status;
+  const because: Because = abort
+    ? { reason: abort.reason, message: abort.message }
+    : { reason: 'Quarantined', message: 'this pod template failed before; it is not tried again until Git changes it or retry is sent' };
+  const { canary, blueGreen } = w.spec.strategy;
+  const stableHash = w.stable?.podTemplateHash ?? w.hash;
+  const select = new Map<string, string>();
+  const home = canary?.stableService ?? blueGreen?.activeService;
+  const side = canary?.canaryService ?? blueGreen?.previewService;
+  if (home !== undefined) select.set(home, stableHash);
+  const returned = isAtRest(w);
+  if (side !== undefined && returned) select.set(side, stableHash);
+  const leaving = [...w.olderSets, ...(w.newSet ? [w.newSet] : [])].filter(set => set.spec > 0);
+  const delay = delaySeconds(w, 'abortScaleDownDelaySeconds');
+  return {
+    ...NOTHING,
+    phase: 'Aborted',
+    because,
+    scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, leaving),
+    select,
+    canaryWeight: w.router ? 0 : undefined,
+    scaleDownAt: withoutRouter(w) || !returned || delay === 0 ? new Map() : delays(w, leaving, delay),
+    endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
+  };
+}
+
+function withoutRouter(w: World): boolean {
+  return w.spec.strategy.canary !== undefined && w.spec.strategy.canary.trafficRouting === undefined;
+}
+
+/** All traffic is on stable and the route says that the data plane knows. */
+function isAtRest(w: World): boolean {
+  const { blueGreen } = w.spec.strategy;
+  const stableHash = w.stable?.podTemplateHash ?? w.hash;
+  if (blueGreen) return w.service(blueGreen.activeService)?.selects === stableHash;
+  if (!w.router) return true;
+  const { state } = w.router;
+  return state.kind === 'weights' && state.canary === 0 && state.accepted;
+}
+
+/** Git went back to stable while something else was on trial: the story ends here. */
+function leaveTrial(w: World, d: Draft): void {
+  const { canary, abort, history } = d.status;
+  const ended = history?.[0]?.podTemplateHash === canary?.podTemplateHash && ALREADY_ENDED.includes(history?.[0]?.outcome ?? '');
+  if (canary && !abort && !ended)
+    endDelivery(w, d, canary, 'ReturnedToStable', { message: 'Git declared the stable revision again' });
+  if (canary || abort) clearTrial(d.status);
+  delete d.status.pause;
+}
+
+function steadyReason(w: World): Because {
+  const missing = missingPrerequisite(w);
+  if (missing) return missing;
+  const available = w.stableSet?.available ?? 0;
+  if (available < w.replicas || (w.stableSet?.spec ?? 0) !== w.replicas)
+    return { reason: 'ScalingStable', message: `${available} of ${w.replicas} stable pods are available` };
+  const state = w.router?.state;
+  if (state?.kind === 'weights') {
+    if (state.canary > 0 || !state.uniform) return { reason: 'ShiftingTraffic', message: `moving the route back to rest from weight ${state.canary}` };
+    if (!state.accepted) return { reason: state.rejected ? 'RouteNotAccepted' : 'ShiftingTraffic', message: state.why ?? 'the gateway has not accepted the route' };
+  }
+  const home = w.spec.strategy.canary?.stableService ?? w.spec.strategy.blueGreen?.activeService;
+  const service = w.service(home);
+  if (service && service.selects !== w.hash) return { reason: 'ShiftingTraffic', message: `Service ${service.name} moves to revision ${w.stable?.revision ?? '?'}` };
+  if (service && service.readyOf(w.stableSet?.name) < Math.min(w.replicas, enoughToCarryAll(w.replicas)))
+    return { reason: 'WaitingForEndpoints', message: `waiting for the endpoints of Service ${service.name}` };
+  if (withoutRouter(w) && w.olderSets.some(set => set.spec > 0))
+    return { reason: 'ReturningToStable', message: 'pods of earlier revisions are leaving' };
+  return { reason: 'Healthy', message: `revision ${w.stable?.revision ?? '?'} serves, ${available}/${w.replicas} pods available` };
+}
+
+/** Without a router: one pass of the rolling update that leads to stable alone. */
+function shareScale(w: World): Map<string, number> {
+  const { canary } = w.spec.strategy;
+  const budget = replicaBudget(w.replicas, canary?.maxSurge, canary?.maxUnavailable) ?? { surge: 0, unavailable: 1 };
+  const scale = new Map<string, number>();
+  const trial = w.stableSet && w.newSet !== w.stableSet ? w.newSet : undefined;
+  const home = w.stableSet ?? w.newSet;
+  const older = w.olderSets.filter(set => set.spec > 0);
+  const split = shareStep({
+    replicas: w.replicas,
+    weight: 0,
+    maxWeight: 100,
+    budget,
+    canary: trial ?? (w.stableSet ? { spec: 0, available: 0 } : (home ?? { spec: 0, available: 0 })),
+    stable: w.stableSet,
+    older: sumPods(older),
+  });
+  if (trial) scale.set(trial.name, split.canary);
+  if (home) scale.set(home.name, w.stableSet ? split.stable : split.canary);
+  const elsewhere = (home?.available ?? 0) + (trial?.available ?? 0);
+  const minAvailable = w.replicas - Math.min(w.replicas, budget.unavailable);
+  for (const [name, pods] of drainOlder(older, elsewhere, minAvailable)) scale.set(name, pods);
+  return scale;
+}
+
+function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string, number> {
+  const scale = new Map<string, number>();
+  const home = w.stableSet ?? w.newSet;
+  if (home) scale.set(home.name, w.replicas);
+  for (const set of leaving) if (set.scaleDownAt !== undefined && set.scaleDownAt <= w.now) scale.set(set.name, 0);
+  return scale;
+}
+
+function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number | null> {
+  const at = new Map<string, number | null>();
+  for (const set of leaving) at.set(set.name, set.scaleDownAt ?? w.now + seconds * 1000);
+  return at;
+}
+
+function delaySeconds(w: World, field: 'scaleDownDelaySeconds' | 'abortScaleDownDelaySeconds'): number {
+  const { canary, blueGreen } = w.spec.strategy;
+  return (canary ?? blueGreen)?.[field] ?? DEFAULT_DELAY_S;
+}

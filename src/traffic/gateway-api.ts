@@ -1,0 +1,151 @@
+import type { ApiObject, ObjectRef } from '../api/object-meta.ts';
+import type { GatewayApiRouting } from '../api/rollout-strategy.ts';
+import type { Backends, JsonPatchOperation, Patch, RouteState, TrafficRouter, Weights } from './traffic-router.ts';
+
+const API_VERSION = 'gateway.networking.k8s.io/v1';
+
+interface WeightedPair {
+  readonly rule: number;
+  readonly stable: { readonly index: number; readonly weight: number | undefined };
+  readonly canary: { readonly index: number; readonly weight: number | undefined };
+}
+
+/**
+ * Gateway API HTTPRoute: the weights of the two backendRefs in every rule that has both. All lists of an HTTPRoute are
+ * atomic, so server-side apply cannot share them; a JSON Patch with `test` operations on the names can.
+ * https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref
+ */
+export const gatewayApiRouter: TrafficRouter<GatewayApiRouting> = {
+  kind: 'gatewayAPI',
+
+  needs(spec): readonly ObjectRef[] {
+    return [{ apiVersion: API_VERSION, kind: 'HTTPRoute', name: spec.httpRoute }];
+  },
+
+  read(spec, seen, backends): RouteState {
+    if (!seen) return { kind: 'missing', why: `HTTPRoute ${spec.httpRoute} does not exist` };
+    const found = findPairs(seen, backends);
+    if (typeof found === 'string') return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${found}` };
+    const shares = found.map(pair => canaryShare(pair, backends.max));
+    const canary = Math.max(...shares);
+    const uniform = found.every(pair => isExact(pair, canary, backends.max));
+    const refusal = notAccepted(seen);
+    return { kind: 'weights', canary, uniform, accepted: refusal === undefined, ...refusal };
+  },
+
+  write(_spec, seen, backends, want): Patch {
+    const found = findPairs(seen, backends);
+    if (typeof found === 'string') return [];
+    return found.flatMap(pair => operations(pair, backends, want));
+  },
+
+  create(spec, backends) {
+    if (!spec.routeTemplate) return undefined;
+    const copy = structuredClone(spec.routeTemplate.spec);
+    const route = { spec: copy } as unknown as ApiObject;
+    const found = findPairs(route, backends);
+    if (typeof found !== 'string') for (const pair of found) setWeights(copy, pair, { canary: 0, max: backends.max });
+    const { labels, annotations } = spec.routeTemplate.metadata ?? {};
+    return {
+      apiVersion: API_VERSION,
+      kind: 'HTTPRoute',
+      metadata: { name: spec.httpRoute, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
+      spec: copy,
+    };
+  },
+};
+
+interface BackendRef {
+  name?: unknown;
+  kind?: unknown;
+  group?: unknown;
+  weight?: unknown;
+}
+
+/** Rules that have both Services; a sentence when the route cannot carry weights. */
+function findPairs(route: ApiObject, backends: Backends): WeightedPair[] | string {
+  const rules = (route['spec'] as { rules?: unknown } | undefined)?.rules;
+  if (!Array.isArray(rules)) return 'it has no rules';
+  const pairs: WeightedPair[] = [];
+  for (const [rule, value] of rules.entries()) {
+    const refs = (value as { backendRefs?: unknown } | null)?.backendRefs;
+    if (!Array.isArray(refs)) continue;
+    const stable = findRef(refs, backends.stable);
+    const canary = findRef(refs, backends.canary);
+    if (stable.length > 1 || canary.length > 1) return `rule ${rule} names a Service twice; name each once`;
+    if (stable[0] && canary[0]) pairs.push({ rule, stable: stable[0], canary: canary[0] });
+  }
+  if (pairs.length === 0)
+    return `no rule has both backendRefs ${backends.stable} and ${backends.canary}; add the missing one with weight 0`;
+  return pairs;
+}
+
+function findRef(refs: readonly unknown[], name: string) {
+  return refs.flatMap((value, index) => {
+    const ref = value as BackendRef | null;
+    const isService = (ref?.kind ?? 'Service') === 'Service' && (ref?.group ?? '') === '';
+    if (!ref || !isService || ref.name !== name) return [];
+    return [{ index, weight: typeof ref.weight === 'number' ? ref.weight : undefined }];
+  });
+}
+
+/** The canary's share in parts of max, rounded up so that a trace of traffic never reads as none. Default weight is 1. */
+function canaryShare(pair: WeightedPair, max: number): number {
+  const canary = pair.canary.weight ?? 1;
+  const total = canary + (pair.stable.weight ?? 1);
+  return total === 0 ? 0 : Math.ceil((canary * max) / total);
+}
+
+/** Weights are shares of their sum: 1/0 and 100/0 say the same, and what Git spelled is left as it is. */
+function isExact(pair: WeightedPair, canary: number, max: number): boolean {
+  const mine = pair.canary.weight ?? 1;
+  const total = mine + (pair.stable.weight ?? 1);
+  return total > 0 && mine * max === canary * total;
+}
+
+function operations(pair: WeightedPair, backends: Backends, want: Weights): JsonPatchOperation[] {
+  if (isExact(pair, want.canary, want.max)) return [];
+  const at = (index: number) => `/spec/rules/${pair.rule}/backendRefs/${index}`;
+  return [
+    { op: 'test', path: `${at(pair.stable.index)}/name`, value: backends.stable },
+    { op: 'test', path: `${at(pair.canary.index)}/name`, value: backends.canary },
+    { op: 'add', path: `${at(pair.stable.index)}/weight`, value: want.max - want.canary },
+    { op: 'add', path: `${at(pair.canary.index)}/weight`, value: want.canary },
+  ];
+}
+
+function setWeights(spec: Record<string, unknown>, pair: WeightedPair, want: Weights): void {
+  const rules = spec['rules'] as { backendRefs: BackendRef[] }[];
+  const refs = rules[pair.rule]?.backendRefs ?? [];
+  const stable = refs[pair.stable.index];
+  const canary = refs[pair.canary.index];
+  if (stable) stable.weight = want.max - want.canary;
+  if (canary) canary.weight = want.canary;
+}
+
+interface ParentStatus {
+  conditions?: { type?: unknown; status?: unknown; observedGeneration?: unknown; message?: unknown }[];
+}
+
+/** Undefined when every parent reports Accepted and ResolvedRefs for this generation; else what is missing. */
+function notAccepted(route: ApiObject): { why: string; rejected: boolean } | undefined {
+  const parents = (route['status'] as { parents?: unknown } | undefined)?.parents;
+  const name = `HTTPRoute ${route.metadata.name}`;
+  if (!Array.isArray(parents) || parents.length === 0) return { why: `no gateway has reported on ${name} yet`, rejected: false };
+  for (const parent of parents as ParentStatus[]) {
+    for (const type of ['Accepted', 'ResolvedRefs']) {
+      const condition = parent.conditions?.find(c => c.type === type);
+      if (!condition) return { why: `the gateway has not reported ${type} on ${name}`, rejected: false };
+      if (condition.status !== 'True')
+        return {
+          why: `the gateway reports ${type}=${String(condition.status)} on ${name}: ${String(condition.message ?? '')}`.slice(0, 1000),
+          rejected: condition.status === 'False',
+        };
+      const observed = condition.observedGeneration;
+      const generation = route.metadata.generation;
+      if (typeof observed === 'number' && generation !== undefined && observed < generation)
+        return { why: `the gateway has not yet taken up the last change of ${name}`, rejected: false };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { CanaryScale } from '../../src/api/rollout-steps.ts';
+import { drainOlder } from '../../src/core/older-drain.ts';
+import { NO_PODS, type PodCount, removablePods } from '../../src/core/pod-count.ts';
+import { effectiveUnavailable, replicaBudget } from '../../src/core/replica-budget.ts';
+import { podsForWeight, routedReplicas } from '../../src/core/routed-replicas.ts';
+import { shareStep, targetSplit } from '../../src/core/share-of-replicas.ts';
+
+/** Rows describe the behaviour of argoproj/argo-rollouts at 9f8d111d8; see test/oracles/README.md. */
+interface Row {
+  id: string;
+  kind: string;
+  note: string;
+  replicas: number;
+  setWeight: number;
+  maxWeight: number;
+  maxSurge: number | string;
+  maxUnavailable: number | string;
+  abort: boolean;
+  promoteFull: boolean;
+  stableIsCanary?: boolean;
+  stable: PodCount | null;
+  canary: PodCount | null;
+  older: PodCount | (PodCount & { revision?: number })[] | null;
+  setCanaryScale: { replicas: number | null; weight: number | null; matchTrafficWeight: boolean } | null;
+  minPodsPerReplicaSet: number | null;
+  dynamicStableScale: boolean;
+  currentWeights?: { canary: number };
+  replicaSet: PodCount | null;
+  ignoreAvailability: boolean;
+  stepWeights?: number[];
+  stages?: { replicas: number; setWeight: number; expected: { stable: number; canary: number } }[];
+  start?: { stable: number; canary: number };
+  canaryPodsBecomeAvailable: boolean;
+  expected: Record<string, unknown>;
+}
+
+const rows = (
+  JSON.parse(readFileSync(new URL('../oracles/replica-cases.json', import.meta.url), 'utf8')) as { cases: Row[] }
+).cases;
+const ofKind = (kind: string) => rows.filter(row => row.kind === kind).map(row => [`${row.id}: ${row.note}`, row] as const);
+
+const budgetOf = (row: Row) => {
+  const budget = replicaBudget(row.replicas, row.maxSurge, row.maxUnavailable);
+  if (!budget) throw new Error('no budget');
+  return budget;
+};
+
+function scaleOf(row: Row): CanaryScale | undefined {
+  const scale = row.setCanaryScale;
+  if (!scale || scale.matchTrafficWeight) return undefined;
+  if (scale.replicas !== null) return { replicas: scale.replicas };
+  return scale.weight !== null ? { weight: scale.weight } : undefined;
+}
+
+describe('replica arithmetic equals the oracle', () => {
+  it.each(ofKind('basicCanary'))('%s', (_, row) => {
+    const weight = row.abort ? 0 : row.promoteFull ? row.maxWeight : row.setWeight;
+    const split = shareStep({
+      replicas: row.replicas,
+      weight,
+      maxWeight: row.maxWeight,
+      budget: budgetOf(row),
+      canary: row.canary ?? NO_PODS,
+      stable: row.stableIsCanary ? undefined : (row.stable ?? undefined),
+      older: (row.older as PodCount | null) ?? NO_PODS,
+    });
+    expect(split).toEqual(row.expected);
+  });
+
+  it.each(ofKind('approxWeight'))('%s', (_, row) => {
+    const surge = typeof row.maxSurge === 'number' ? row.maxSurge : 0;
+    expect(targetSplit(row.replicas, row.setWeight, row.maxWeight, surge)).toEqual(row.expected);
+  });
+
+  // Rows that abort with dynamicStableScale walk back through the steps; an abort here leaves the canary as fast as
+  // stable's ready capacity allows instead, so stable is asked for all its replicas at once.
+  const routed = ofKind('trafficRouted').filter(([, row]) => !(row.abort && row.dynamicStableScale && row.stepWeights && row.stepWeights.length > 1));
+  it.each(routed)('%s', (_, row) => {
+    const split = routedReplicas({
+      replicas: row.replicas,
+      weight: row.abort ? 0 : row.setWeight,
+      maxWeight: row.maxWeight,
+      actualCanaryWeight: row.currentWeights?.canary ?? 0,
+      scale: scaleOf(row),
+      minPods: row.minPodsPerReplicaSet ?? 0,
+      dynamicStableScale: row.dynamicStableScale,
+    });
+    expect(split).toEqual(row.expected);
+  });
+
+  it.each(ofKind('weightToReplicas'))('%s', (_, row) => {
+    expect(podsForWeight(row.replicas, row.setWeight, row.maxWeight)).toBe(row.expected['canary']);
+  });
+
+  it.each(ofKind('scaleDownContribution'))('%s', (_, row) => {
+    expect(removablePods(row.replicaSet ?? undefined, row.ignoreAvailability)).toBe(row.expected['count']);
+  });
+
+  it.each(ofKind('budgets'))('%s', (_, row) => {
+    const budget = replicaBudget(row.replicas, row.maxSurge, row.maxUnavailable);
+    if (row.expected['error']) return expect(budget).toBeUndefined();
+    if (!budget) throw new Error('no budget');
+    const capped = row.id.startsWith('unavail') ? effectiveUnavailable(row.replicas, budget) : budget.unavailable;
+    expect({ maxSurge: budget.surge, maxUnavailable: capped }).toMatchObject(
+      Object.fromEntries(Object.entries(row.expected).filter(([key]) => key !== 'error')),
+    );
+  });
+
+  it.each(ofKind('oldReplicaSetDrain'))('%s', (_, row) => {
+    const sets = row.older as (PodCount & { revision?: number })[];
+    const older = sets.map((set, index) => ({ ...set, name: String(index), revision: set.revision ?? 1 }));
+    const minAvailable = row.replicas - effectiveUnavailable(row.replicas, budgetOf(row));
+    const next = drainOlder(older, (row.stable?.available ?? 0) + (row.canary?.available ?? 0), minAvailable);
+    expect(older.map(set => next.get(set.name))).toEqual(row.expected['older']);
+  });
+
+  it.each(ofKind('e2ePodCounts'))('%s', (_, row) => {
+    let stable: PodCount = { spec: row.start?.stable ?? 0, available: row.start?.stable ?? 0 };
+    let canary: PodCount = { spec: row.start?.canary ?? 0, available: 0 };
+    for (const stage of row.stages ?? []) {
+      const budget = replicaBudget(stage.replicas, row.maxSurge, row.maxUnavailable) ?? { surge: 0, unavailable: 1 };
+      for (let pass = 0; pass < 30; pass++) {
+        const { replicas, setWeight: weight } = stage;
+        const next = shareStep({ replicas, weight, maxWeight: 100, budget, canary, stable, older: NO_PODS });
+        stable = { spec: next.stable, available: next.stable };
+        canary = { spec: next.canary, available: row.canaryPodsBecomeAvailable ? next.canary : 0 };
+      }
+      expect({ canary: canary.spec, stable: stable.spec }).toEqual(stage.expected);
+    }
+  });
+});

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** One config; tiers are chosen by path (see tools/check.ts). */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['src/core/**', 'src/traffic/**', 'src/analysis/**'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+  },
+});
