@@ -64,6 +64,7 @@ export const ROLLOUT_REASONS = [
   'InvalidSpec',
   'ReplicaSetCollision',
   'ReplicaSetRejected',
+  'WriteRefused',
 ] as const;
 export type RolloutReason = (typeof ROLLOUT_REASONS)[number];
 

@@ -82,6 +82,35 @@ function controllerRevision(w: World, revision: number): ApiObject {
   };
 }
 
+/**
+ * A ReplicaSet as it was, from its ControllerRevision; undefined when the revision does not hold a template. The owner
+ * reference is taken from the revision, so that it belongs to the same Rollout.
+ */
+export function restoredReplicaSet(revision: ApiObject, name: string, replicas: number, rolloutLabel: string): ApiObject | undefined {
+  const data = revision['data'] as { template?: Record<string, unknown>; selector?: Record<string, unknown>; minReadySeconds?: number } | undefined;
+  const hash = revision.metadata.labels?.[HASH_LABEL];
+  if (!data?.template || !data.selector || hash === undefined) return undefined;
+  const template = data.template as { metadata?: { labels?: Record<string, string> } };
+  const { namespace } = revision.metadata;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ownerReferences: revision.metadata['ownerReferences'],
+      labels: { ...template.metadata?.labels, [HASH_LABEL]: hash, [rolloutLabel]: revision.metadata.labels?.[rolloutLabel] ?? '' },
+      annotations: { [REVISION_ANNOTATION]: String(revision['revision'] ?? 1) },
+    },
+    spec: {
+      replicas,
+      ...(data.minReadySeconds ? { minReadySeconds: data.minReadySeconds } : {}),
+      selector: { ...data.selector, matchLabels: { ...(data.selector['matchLabels'] as object | undefined), [HASH_LABEL]: hash } },
+      template: { ...data.template, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [HASH_LABEL]: hash } } },
+    },
+  };
+}
+
 function missingServices(w: World): Action[] {
   const { canary, blueGreen } = w.spec.strategy;
   const template = canary?.serviceTemplate ?? blueGreen?.serviceTemplate;

@@ -27,6 +27,12 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
         because: { reason: 'StableLost', message: `${problem.message}; declare a revision in Git that can be verified` },
       };
   }
+  const refused = w.snapshot.problems.find(problem => problem.kind === 'WriteRefused');
+  if (refused)
+    return {
+      ...intent,
+      because: { reason: 'WriteRefused', message: `the API server refuses a write of ${refused.name}: ${refused.message}; check the operator's permissions` },
+    };
   for (const wanted of intent.runs) {
     if (findRun(w, wanted.name)) continue;
     const resolved = resolveRun(wanted.use, templatesOf(w, wanted), NO_ARGS);

@@ -156,7 +156,7 @@ function codeOf(status: number, reason: string | undefined): ApiErrorCode {
 }
 
 /** Reads a Retry-After header: seconds or an HTTP date. Capped at ten minutes, so that nobody can park us for ever. */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined || header === '') return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - nowMs;
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), 600_000) : undefined;

@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts';
 import type { ClusterConfig, TlsOptions } from './config.ts';
 
 /** Where the kubelet mounts the service account. */
-export const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
+const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** The kubelet rotates projected tokens long before they expire; client-go re-reads them every minute too. */
 const TOKEN_MAX_AGE_MS = 60_000;

@@ -164,7 +164,9 @@ export class Transport {
   }
 
   async #attempt(request: TransportRequest, pool: PoolName, signal: AbortSignal): Promise<IncomingMessage> {
-    const [agent, auth] = await Promise.all([this.#pools.agent(pool), this.#options.config.requestHeaders()]);
+    // A login helper that hangs must not outlive the deadline.
+    const credentials = Promise.all([this.#pools.agent(pool), this.#options.config.requestHeaders()]);
+    const [agent, auth] = await orAborted(credentials, signal);
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const { guard } = this.#options;
     const guarded = request.method !== 'GET' && request.bypassGuard !== true && guard !== undefined;
@@ -279,6 +281,15 @@ class Deadline {
     this.stopTimer();
     this.#parent?.removeEventListener('abort', this.#onParent);
   }
+}
+
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function parseJsonOrText(bytes: Buffer): unknown {

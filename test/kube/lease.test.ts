@@ -120,6 +120,16 @@ describe('a frozen leader', () => {
     expect(server.of(THINGS).objects.size).toBe(1);
   });
 
+  test('whose wall clock was set back meanwhile is judged by the monotonic clock', async () => {
+    const a = candidate('a');
+    a.elector.start();
+    await leads(a);
+    a.clock.freeze(11_000);
+    a.clock.jumpWall(-3_600_000);
+    expect(a.elector.isLeader()).toBe(false);
+    await stopAll(a);
+  });
+
   test('whose machine slept, so that only the wall clock moved, does not write either', async () => {
     const a = candidate('a');
     a.elector.start();

@@ -176,7 +176,7 @@ describe('a reflector keeps following through', () => {
 
   test('resets of the list itself and a list without resourceVersion', async () => {
     server.inject({ verb: 'list', times: 2, action: { kind: 'reset' } });
-    server.inject({ verb: 'list', action: { kind: 'raw', text: '{"metadata":{},"items":[]}', then: 'end' } });
+    server.inject({ verb: 'list', action: { kind: 'raw', text: '{"metadata":{},"items":[]}', ending: 'end' } });
     const { reflector } = await follow();
     await stillFollows(reflector);
   });
@@ -197,6 +197,21 @@ describe('a reflector keeps following through', () => {
     await eventually('reported', () => reflector.state().failure?.code === 'unauthorized');
     token = 'new';
     await eventually('watching', () => reflector.state().watching);
+    await stillFollows(reflector);
+  });
+
+  test('a restart of the server, which comes back empty and with lower resourceVersions', async () => {
+    server.of(THINGS).create(thing('lost'));
+    const { reflector, changes } = await follow();
+    const port = Number(new URL(server.url).port);
+    await server.close();
+    await eventually('noticed', () => reflector.state().failure?.code === 'transient');
+    expect(has(reflector, 'lost')).toBe(true);
+    server = await FaultServer.start([THINGS], 5n, port);
+    const details = { causes: [{ reason: 'ResourceVersionTooLarge' }] };
+    server.inject({ verb: 'watch', action: { kind: 'status', status: 504, reason: 'Timeout', details } });
+    await eventually('emptied', () => reflector.store.size === 0);
+    expect(changes).toContain('deleted lost (list)');
     await stillFollows(reflector);
   });
 

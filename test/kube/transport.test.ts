@@ -75,17 +75,17 @@ describe('connections', () => {
   });
 
   test('a body that stalls ends at the deadline', async () => {
-    server.inject({ verb: 'get', action: { kind: 'raw', text: '{"metadata":', then: 'hang' } });
+    server.inject({ verb: 'get', action: { kind: 'raw', text: '{"metadata":', ending: 'hang' } });
     expect((await failure(client.get(THINGS, at('a'), { timeoutMs: 100 }))).code).toBe('transient');
   });
 
   test('a body that is cut off is an error, not half an object', async () => {
-    server.inject({ verb: 'get', action: { kind: 'raw', text: '{"metadata":{}}', then: 'reset' } });
+    server.inject({ verb: 'get', action: { kind: 'raw', text: '{"metadata":{}}', ending: 'reset' } });
     expect((await failure(client.get(THINGS, at('a')))).code).toBe('transient');
   });
 
   test('a 200 with a page of HTML is an error', async () => {
-    server.inject({ verb: 'get', action: { kind: 'raw', text: '<html>login</html>', then: 'end' } });
+    server.inject({ verb: 'get', action: { kind: 'raw', text: '<html>login</html>', ending: 'end' } });
     expect((await failure(client.get(THINGS, at('a')))).message).toContain('not JSON');
   });
 
@@ -187,6 +187,12 @@ describe('credentials', () => {
     await Promise.all(calls);
     expect(reloads()).toBe(1);
     expect(server.of(THINGS).objects.size).toBe(5);
+  });
+
+  test('a login helper that hangs ends at the deadline', async () => {
+    const { config } = rotating();
+    const hanging = clientOf(server, { config: { ...config, requestHeaders: () => new Promise(() => undefined) } });
+    expect((await failure(hanging.get(THINGS, at('a'), { timeoutMs: 50 }))).code).toBe('transient');
   });
 
   test('a token that stays wrong is an error after one retry', async () => {

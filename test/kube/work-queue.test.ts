@@ -111,6 +111,18 @@ describe('later', () => {
     expect(started).toEqual(['a']);
   });
 
+  test('a later but urgent time moves the key to the urgent lane and keeps the earlier time', async () => {
+    const { queue, clock, end, reports } = manual();
+    queue.addAfter('a', 100);
+    queue.addAfter('a', 500, 'urgent');
+    await clock.advance(100);
+    await end('a');
+    await clock.advance(1000);
+    expect(reports.filter(report => report.kind === 'started')).toEqual([
+      { kind: 'started', key: 'a', lane: 'urgent', waitedMs: 0 },
+    ]);
+  });
+
   test('a wake-up is not an error', async () => {
     const { queue, clock, started, end, reports } = manual();
     queue.add('a');

@@ -30,7 +30,7 @@ export type FaultAction =
     }
   | { readonly kind: 'delay'; readonly ms: number }
   /** A 200 with exactly this text; then the answer ends, is reset, or stays open without another byte. */
-  | { readonly kind: 'raw'; readonly text: string; readonly then: 'end' | 'reset' | 'hang' };
+  | { readonly kind: 'raw'; readonly text: string; readonly ending: 'end' | 'reset' | 'hang' };
 
 /** A fault, the requests it hits, and how many of them. */
 export interface Fault {

@@ -47,10 +47,10 @@ export class FaultServer {
     });
   }
 
-  static async start(types: readonly ResourceType[], firstRV = 100n): Promise<FaultServer> {
+  static async start(types: readonly ResourceType[], firstRV = 100n, port = 0): Promise<FaultServer> {
     const server = new FaultServer(firstRV);
     for (const type of types) server.serve(type);
-    await new Promise<void>(resolve => server.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>(resolve => server.#server.listen(port, '127.0.0.1', resolve));
     return server;
   }
 
@@ -267,8 +267,8 @@ async function misbehave(action: FaultAction, request: IncomingMessage, response
     case 'raw':
       response.writeHead(200, { 'content-type': 'application/json' });
       response.write(action.text);
-      if (action.then === 'end') response.end();
-      else if (action.then === 'reset') setTimeout(() => request.socket.resetAndDestroy(), 20);
+      if (action.ending === 'end') response.end();
+      else if (action.ending === 'reset') setTimeout(() => request.socket.resetAndDestroy(), 20);
       return true;
     case 'applyThenReset':
       return false;

@@ -2,6 +2,7 @@ import type { FieldError } from '../api-error.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../api-error.ts';
 import type { JsonObject, KubeObject } from '../json.ts';
 import { arrayAt, equal, isObject, numberAt, objectAt, stringAt } from '../json.ts';
+import { crdErrors } from './crd-rules.ts';
 import { label1035Problem, labelProblem } from './names.ts';
 
 type Rules = (object: KubeObject, old: KubeObject | undefined) => FieldError[];
@@ -172,4 +173,5 @@ export const builtinRules: Readonly<Record<string, Rules>> = {
   'apps/replicasets': workloadRules,
   'apps/deployments': workloadRules,
   'discovery.k8s.io/endpointslices': sliceRules,
+  'apiextensions.k8s.io/customresourcedefinitions': crdErrors,
 };

@@ -1,0 +1,158 @@
+import { FIELD_MANAGER, HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
+import type { ApiObject } from '../api/object-meta.ts';
+import { restoredReplicaSet } from '../core/children.ts';
+import type { Action } from '../core/decision.ts';
+import type { ActionProblem } from '../core/snapshot.ts';
+import type { KubeClient, Patch } from '../kube/client.ts';
+import { ApiError } from '../kube/errors.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { ResourceType } from '../kube/resource-path.ts';
+import { RESOURCES, resourceOf } from './resources.ts';
+
+/** How one action ended. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  /** The world changed under the plan: drop it and observe again. */
+  | { readonly kind: 'conflict'; readonly error: unknown }
+  /** Repeating cannot help until something else changes; the next decision is told. */
+  | { readonly kind: 'problem'; readonly problem: ActionProblem; readonly error?: unknown }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Work that is started here and goes on beside the pass. */
+export interface Background {
+  takeSample(rollout: KubeObject, action: Extract<Action, { type: 'TakeSample' }>): void;
+  inspectPods(rollout: KubeObject, podTemplateHash: string): void;
+  terminateRun(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void>;
+}
+
+/** Carries out one action. Every action may be repeated; what it was decided on is a precondition of the write. */
+export class Actor {
+  readonly #client: KubeClient;
+  readonly #background: Background;
+
+  constructor(client: KubeClient, background: Background) {
+    this.#client = client;
+    this.#background = background;
+  }
+
+  async perform(rollout: KubeObject, action: Action): Promise<Outcome> {
+    try {
+      return (await this.#dispatch(rollout, action)) ?? { kind: 'done' };
+    } catch (error) {
+      return outcomeOf(error, action);
+    }
+  }
+
+  async #dispatch(rollout: KubeObject, action: Action): Promise<Outcome | undefined> {
+    const namespace = rollout.metadata.namespace ?? '';
+    const client = this.#client;
+    switch (action.type) {
+      case 'CreateRevision':
+        return this.#create(rollout, RESOURCES.controllerRevisions, action.object);
+      case 'CreateReplicaSet':
+        return this.#create(rollout, RESOURCES.replicaSets, action.object);
+      case 'CreateService':
+        return this.#create(rollout, RESOURCES.services, action.object);
+      case 'CreateAnalysisRun':
+        return this.#create(rollout, RESOURCES.analysisRuns, action.object);
+      case 'CreateRoute':
+        return this.#create(rollout, resourceOf(action.ref) ?? RESOURCES.httpRoutes, action.object);
+      case 'RestoreReplicaSet':
+        return this.#restore(rollout, action);
+      case 'ScaleReplicaSet':
+        await this.#patchSet(namespace, action.target, { spec: { replicas: action.to } });
+        return;
+      case 'AnnotateReplicaSet':
+        await this.#patchSet(namespace, action.target, { metadata: { annotations: action.annotations } });
+        return;
+      case 'SelectRevision': {
+        const body = {
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: action.service, namespace },
+          spec: { selector: { [HASH_LABEL]: action.podTemplateHash } },
+        };
+        await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'apply', body, force: true });
+        return;
+      }
+      case 'PatchRoute': {
+        const type = resourceOf(action.ref) ?? RESOURCES.httpRoutes;
+        const patch: Patch = { kind: 'json', body: action.patch };
+        await client.patch(type, { namespace, name: action.ref.name }, patch, { fieldManager: FIELD_MANAGER });
+        return;
+      }
+      case 'TerminateAnalysisRun':
+        await this.#background.terminateRun(rollout, action);
+        return;
+      case 'TakeSample':
+        this.#background.takeSample(rollout, action);
+        return;
+      case 'InspectPods':
+        this.#background.inspectPods(rollout, action.podTemplateHash);
+        return;
+      case 'Delete':
+        await client.delete(DELETABLE[action.kind], { namespace, name: action.target.name }, { uid: action.target.uid, propagation: 'Background' });
+        return;
+    }
+  }
+
+  async #patchSet(namespace: string, target: { name: string; uid: string; resourceVersion: string }, change: Record<string, unknown>) {
+    const metadata = { ...(change['metadata'] as object | undefined), uid: target.uid, resourceVersion: target.resourceVersion };
+    await this.#client.patch(RESOURCES.replicaSets, { namespace, name: target.name }, { kind: 'merge', body: { ...change, metadata } });
+  }
+
+  /** Creates a child. One that exists and is ours is the same wish fulfilled; one of somebody else is a name taken. */
+  async #create(rollout: KubeObject, type: ResourceType, object: ApiObject): Promise<Outcome | undefined> {
+    try {
+      await this.#client.create(type, object as unknown as KubeObject);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'alreadyExists') throw error;
+      const { name, namespace } = object.metadata;
+      const existing = await this.#client.find(type, { name, namespace });
+      const owner = existing?.metadata.ownerReferences?.find(ref => ref.controller === true);
+      if (!existing || owner?.uid === rollout.metadata.uid) return { kind: 'conflict', error };
+      const message = `${type.kind} ${name} exists and belongs to ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`;
+      return { kind: 'problem', problem: { kind: 'NameTaken', name, message }, error };
+    }
+  }
+
+  /** The revision's template is read live: the cache keeps only its metadata. */
+  async #restore(rollout: KubeObject, action: Extract<Action, { type: 'RestoreReplicaSet' }>): Promise<Outcome | undefined> {
+    const namespace = rollout.metadata.namespace ?? '';
+    const revision = await this.#client.find(RESOURCES.controllerRevisions, { namespace, name: action.revisionName });
+    const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === rollout.metadata.uid);
+    const object = revision && owned ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas, ROLLOUT_LABEL) : undefined;
+    if (!object) {
+      const message = `ReplicaSet ${action.name} and its ControllerRevision ${action.revisionName} are both gone`;
+      return { kind: 'problem', problem: { kind: 'RevisionLost', name: action.name, message } };
+    }
+    return this.#create(rollout, RESOURCES.replicaSets, object);
+  }
+}
+
+const DELETABLE: Readonly<Record<'ReplicaSet' | 'ControllerRevision' | 'AnalysisRun', ResourceType>> = {
+  ReplicaSet: RESOURCES.replicaSets,
+  ControllerRevision: RESOURCES.controllerRevisions,
+  AnalysisRun: RESOURCES.analysisRuns,
+};
+
+function outcomeOf(error: unknown, action: Action): Outcome {
+  if (!(error instanceof ApiError)) return { kind: 'failed', error };
+  if (error.code === 'conflict' || error.code === 'notFound') return { kind: 'conflict', error };
+  // A JSON Patch whose `test` failed is answered with 422: the route was reordered under us.
+  if (action.type === 'PatchRoute' && error.code === 'invalid') return { kind: 'conflict', error };
+  const name = nameOf(action);
+  if (action.type === 'CreateReplicaSet' && error.code === 'invalid')
+    return { kind: 'problem', problem: { kind: 'TemplateRejected', name, message: error.message.slice(0, 1000) }, error };
+  if (error.code === 'forbidden' || error.code === 'invalid')
+    return { kind: 'problem', problem: { kind: 'WriteRefused', name, message: error.message.slice(0, 1000) }, error };
+  return { kind: 'failed', error };
+}
+
+function nameOf(action: Action): string {
+  if ('object' in action) return action.object.metadata.name;
+  if ('target' in action) return action.target.name;
+  if ('ref' in action) return action.ref.name;
+  return action.type;
+}

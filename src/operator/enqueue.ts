@@ -1,0 +1,48 @@
+import { COMMAND_ANNOTATION } from '../api/names.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { objectKey } from '../kube/kube-object.ts';
+import type { Reflector } from '../kube/reflector.ts';
+import type { Lane } from '../kube/work-queue.ts';
+import { asApi, type Caches, sliceService } from './caches.ts';
+import { routeKey, templateKey } from '../core/snapshot.ts';
+
+type Enqueue = (key: string, lane: Lane) => void;
+
+const BAD_RUN = ['Failed', 'Error'];
+
+/** Turns what the caches learn into keys to look at. Handlers only enqueue; nothing is decided here. */
+export function wireEvents(caches: Caches, enqueue: Enqueue): void {
+  caches.rollouts.store.addHandler((_type, object) => enqueue(objectKey(object.metadata), laneOf(object)));
+  for (const cache of [caches.replicaSets, caches.controllerRevisions])
+    cache.store.addHandler((_type, object) => ownersOf(caches, object).forEach(key => enqueue(key, 'normal')));
+  caches.analysisRuns.store.addHandler((_type, object) => {
+    const phase = (object['status'] as { phase?: string } | undefined)?.phase ?? '';
+    for (const key of ownersOf(caches, object)) enqueue(key, BAD_RUN.includes(phase) ? 'urgent' : 'normal');
+  });
+  byIndex(caches, caches.services, 'services', object => [objectKey(object.metadata)], enqueue);
+  byIndex(caches, caches.endpointSlices, 'services', sliceService, enqueue);
+  byIndex(caches, caches.httpRoutes, 'routes', object => {
+    const { apiVersion, kind, metadata } = asApi(object);
+    return [`${metadata.namespace ?? ''}/${routeKey({ apiVersion, kind, name: metadata.name })}`];
+  }, enqueue);
+  byIndex(caches, caches.analysisTemplates, 'templates', object => [objectKey(object.metadata)], enqueue);
+  byIndex(caches, caches.clusterAnalysisTemplates, 'templates', object => [templateKey(object.metadata.name, true)], enqueue);
+}
+
+/** An abort command overtakes everything else. */
+function laneOf(object: KubeObject): Lane {
+  return object.metadata.annotations?.[COMMAND_ANNOTATION]?.startsWith('abort') ? 'urgent' : 'normal';
+}
+
+function ownersOf(caches: Caches, object: KubeObject): string[] {
+  const owner = object.metadata.ownerReferences?.find(ref => ref.controller === true);
+  if (!owner) return [];
+  return caches.rollouts.store.byIndex('uid', owner.uid).map(rollout => objectKey(rollout.metadata));
+}
+
+function byIndex(caches: Caches, cache: Reflector, index: string, values: (object: KubeObject) => string[], enqueue: Enqueue): void {
+  cache.store.addHandler((_type, object) => {
+    for (const value of values(object))
+      for (const rollout of caches.rollouts.store.byIndex(index, value)) enqueue(objectKey(rollout.metadata), 'normal');
+  });
+}

@@ -1,0 +1,41 @@
+import type { ApiObject } from '../api/object-meta.ts';
+import { needsOf } from '../core/needs.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { Reflector } from '../kube/reflector.ts';
+import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
+import type { Caches } from './caches.ts';
+
+/**
+ * The way out when a watch lags for seconds: reads what a decision about one Rollout needs and feeds it to the caches, which
+ * keep whatever is newer.
+ */
+export class LiveReader {
+  readonly #client: KubeClient;
+  readonly #caches: Caches;
+
+  constructor(client: KubeClient, caches: Caches) {
+    this.#client = client;
+    this.#caches = caches;
+  }
+
+  /** @throws ApiError */
+  async refresh(rollout: KubeObject): Promise<void> {
+    const { namespace, name } = rollout.metadata;
+    const { rollouts, replicaSets, analysisRuns, services, httpRoutes } = this.#caches;
+    await this.#one(rollouts, { namespace, name });
+    const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
+    for (const cache of [replicaSets, analysisRuns])
+      for (const object of (await this.#client.list(cache.type, { namespace, labelSelector })).items) cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
+    const needs = needsOf(rollout as unknown as ApiObject);
+    for (const service of needs.services) await this.#one(services, { namespace, name: service });
+    for (const route of needs.routes) await this.#one(httpRoutes, { namespace, name: route.name });
+  }
+
+  async #one(cache: Reflector, at: { namespace?: string | undefined; name: string }): Promise<void> {
+    const object = await this.#client.find(cache.type, at);
+    const known = cache.store.get(at);
+    if (object) cache.store.noteWritten(object);
+    else if (known?.metadata.uid) cache.store.noteDeleted({ ...at, uid: known.metadata.uid });
+  }
+}

@@ -1,0 +1,29 @@
+import type { ActionProblem, PodInspection } from '../core/snapshot.ts';
+
+/** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
+export interface RolloutMemory {
+  problems: ActionProblem[];
+  inspection: PodInspection | undefined;
+  /** `<notice id>|<notifier>` that reached their receiver and are not yet struck off in status. */
+  delivered: Set<string>;
+  /** Epoch milliseconds of foreign writes to our weights, newest last. */
+  conflicts: number[];
+}
+
+/** Volatile knowledge by `namespace/name`, dropped with the Rollout. */
+export class Memory {
+  readonly #entries = new Map<string, RolloutMemory>();
+
+  of(key: string): RolloutMemory {
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      entry = { problems: [], inspection: undefined, delivered: new Set(), conflicts: [] };
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+}

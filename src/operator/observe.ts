@@ -1,0 +1,58 @@
+import type { ApiObject } from '../api/object-meta.ts';
+import { needsOf } from '../core/needs.ts';
+import { routeKey, type Snapshot, templateKey } from '../core/snapshot.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { asApi, type Caches } from './caches.ts';
+import type { Memory } from './memory.ts';
+import { provenanceOf } from './provenance.ts';
+
+const CONFLICT_WINDOW_MS = 60_000;
+
+/** Puts together, from caches alone, everything a decision about one Rollout may know. Interprets nothing. */
+export function observe(caches: Caches, memory: Memory, rollout: KubeObject, operatorNamespace: string, now: number): Snapshot {
+  const namespace = rollout.metadata.namespace ?? '';
+  const uid = rollout.metadata.uid ?? '';
+  const needs = needsOf(asApi(rollout));
+  const known = memory.of(`${namespace}/${rollout.metadata.name}`);
+  const source = provenanceOf(rollout);
+  const services: Record<string, ApiObject | null> = {};
+  const endpointSlices: Record<string, ApiObject[]> = {};
+  for (const name of needs.services) {
+    services[name] = found(caches.services.store.get({ namespace, name }));
+    endpointSlices[name] = caches.endpointSlices.store.byIndex('service', `${namespace}/${name}`).map(asApi);
+  }
+  const routes: Record<string, ApiObject | null> = {};
+  for (const ref of needs.routes) routes[routeKey(ref)] = found(caches.httpRoutes.store.get({ namespace, name: ref.name }));
+  const templates: Record<string, ApiObject | null> = {};
+  for (const { name, clusterScope } of needs.templates)
+    templates[templateKey(name, clusterScope)] = found(
+      clusterScope ? caches.clusterAnalysisTemplates.store.get({ name }) : caches.analysisTemplates.store.get({ namespace, name }),
+    );
+  return {
+    rollout: asApi(rollout),
+    replicaSets: caches.replicaSets.store.byIndex('owner', uid).map(asApi),
+    revisions: caches.controllerRevisions.store.byIndex('owner', uid).map(asApi),
+    services,
+    endpointSlices,
+    routes,
+    analysisRuns: caches.analysisRuns.store.byIndex('owner', uid).map(asApi),
+    templates,
+    notifiers: notifiersFor(caches, namespace, operatorNamespace),
+    ...(source ? { source } : {}),
+    ...(known.inspection ? { inspection: known.inspection } : {}),
+    problems: known.problems,
+    delivered: [...known.delivered],
+    routeConflicts: known.conflicts.filter(at => at > now - CONFLICT_WINDOW_MS).length,
+  };
+}
+
+function found(object: KubeObject | undefined): ApiObject | null {
+  return object ? asApi(object) : null;
+}
+
+/** A team's own, and those of the platform for everybody. */
+function notifiersFor(caches: Caches, namespace: string, operatorNamespace: string): ApiObject[] {
+  const own = caches.notifiers.store.byIndex('namespace', namespace);
+  const platform = namespace === operatorNamespace ? [] : caches.notifiers.store.byIndex('namespace', operatorNamespace);
+  return [...own, ...platform].map(asApi).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}

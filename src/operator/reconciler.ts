@@ -1,0 +1,139 @@
+import type { RolloutStatus } from '../api/rollout-status.ts';
+import { decide } from '../core/decide.ts';
+import type { Action, Decision } from '../core/decision.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { ConsistencyTracker } from '../kube/consistency.ts';
+import { ApiError } from '../kube/errors.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { WorkOutcome } from '../kube/work-queue.ts';
+import type { Actor, Outcome } from './act.ts';
+import type { Caches } from './caches.ts';
+import type { LiveReader } from './live-reader.ts';
+import type { Log } from './log.ts';
+import type { Memory } from './memory.ts';
+import type { Metrics } from './metrics.ts';
+import { observe } from './observe.ts';
+import type { Reporter } from './report.ts';
+import { writeStatus } from './status-writer.ts';
+
+export interface ReconcilerParts {
+  readonly caches: Caches;
+  readonly client: KubeClient;
+  readonly consistency: ConsistencyTracker;
+  readonly memory: Memory;
+  readonly actor: Actor;
+  readonly reporter: Reporter;
+  readonly liveReader: LiveReader;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly operatorNamespace: string;
+}
+
+/** Timers can fire a little early; a wake-up must not come before its moment. */
+const WAKE_MARGIN_MS = 1;
+const LONGEST_WAKE_MS = 3_600_000;
+
+/**
+ * One pass over one Rollout:
+ *
+ *   1. wait until the caches have seen this Rollout's own last writes
+ *   2. observe: freeze what the caches show
+ *   3. decide:  pure
+ *   4. act:     in order, stop at the first failure
+ *   5. status:  one write, at the end
+ *   6. report:  events, alerts, metrics
+ */
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+  }
+
+  async pass(key: string): Promise<WorkOutcome> {
+    const { caches, consistency, memory, metrics, clock } = this.#parts;
+    const startedAt = clock.monotonic();
+    const at = nameOf(key);
+    const rollout = caches.rollouts.store.get(at);
+    if (!rollout) {
+      memory.forget(key);
+      consistency.forget(key);
+      metrics.forget(at.namespace, at.name);
+      this.#parts.reporter.forget(key);
+      return { outcome: 'done' };
+    }
+    const seen = consistency.ready(key);
+    if (seen.state === 'behind') return { outcome: 'wakeAfter', ms: seen.retryAfterMs };
+    if (seen.state === 'timedOut') await this.#parts.liveReader.refresh(rollout);
+    const outcome = await this.#run(key, caches.rollouts.store.get(at) ?? rollout);
+    metrics.pass(outcome.outcome, clock.monotonic() - startedAt);
+    return outcome;
+  }
+
+  async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
+    const { caches, memory, clock, reporter, operatorNamespace } = this.#parts;
+    const now = clock.now();
+    const decision = decide(observe(caches, memory, rollout, operatorNamespace, now), now);
+    if (!decision.status) return { outcome: 'done' };
+    const trouble = await this.#act(key, rollout, decision.actions);
+    if (trouble?.kind === 'conflict') return { outcome: 'backoff', cause: trouble.error };
+    let written: KubeObject | undefined;
+    try {
+      written = await writeStatus(this.#parts.client, rollout, decision.status);
+    } catch (error) {
+      return { outcome: 'backoff', cause: error, ...retryAfter(error) };
+    }
+    if (written) this.#noteWritten(key, written);
+    reporter.report(key, rollout, decision, written !== undefined);
+    if (trouble?.kind === 'failed') return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
+    return wakeOf(decision, clock.now(), trouble);
+  }
+
+  /** Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. */
+  async #act(key: string, rollout: KubeObject, actions: readonly Action[]): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+    const { actor, memory, log, clock } = this.#parts;
+    const known = memory.of(key);
+    for (const action of actions) {
+      const outcome = await actor.perform(rollout, action);
+      if (outcome.kind === 'done') {
+        if (action.type === 'PatchRoute' && action.reassert) known.conflicts = [...known.conflicts.slice(-9), clock.now()];
+        continue;
+      }
+      log.debug('action did not succeed', { rollout: key, action: action.type, outcome: outcome.kind, error: 'error' in outcome ? outcome.error : undefined });
+      if (outcome.kind === 'problem') known.problems = [outcome.problem];
+      return outcome;
+    }
+    known.problems = [];
+    return undefined;
+  }
+
+  #noteWritten(key: string, written: KubeObject): void {
+    const { caches, consistency } = this.#parts;
+    consistency.noteWrite(key, caches.rollouts.store, written.metadata, written.metadata.resourceVersion);
+  }
+}
+
+/** Splits `namespace/name`. */
+export function nameOf(key: string): { namespace: string; name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+function retryAfter(error: unknown): { atLeastMs?: number } {
+  return error instanceof ApiError && error.retryAfterMs !== undefined ? { atLeastMs: error.retryAfterMs } : {};
+}
+
+function wakeOf(decision: Decision, now: number, trouble: Outcome | undefined): WorkOutcome {
+  // A problem is shown at once and looked at again soon: permissions and names get mended.
+  if (trouble) return { outcome: 'wakeAfter', ms: 5_000 };
+  if (decision.wakeAt === undefined) return { outcome: 'done' };
+  const ms = Math.min(LONGEST_WAKE_MS, Math.max(1, decision.wakeAt - now + WAKE_MARGIN_MS));
+  return { outcome: 'wakeAfter', ms };
+}
+
+/** Phase of a stored Rollout, for metrics. */
+export function phaseOf(rollout: KubeObject): RolloutStatus['phase'] | undefined {
+  return (rollout['status'] as { phase?: RolloutStatus['phase'] } | undefined)?.phase;
+}

@@ -1,0 +1,126 @@
+import { Agent, type IncomingMessage, request } from 'node:https';
+
+/** The address and credentials of an API server. */
+export interface ApiAccess {
+  readonly server: string;
+  readonly token: string;
+  readonly caPem: string;
+}
+
+/** An object as the API server sends it. */
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid?: string;
+    resourceVersion?: string;
+    generation?: number;
+    deletionTimestamp?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
+  [field: string]: unknown;
+}
+
+/** How to send a patch; server-side apply is `apply`. */
+export type PatchType = 'merge' | 'strategic' | 'json' | 'apply';
+
+const CONTENT_TYPES: Record<PatchType, string> = {
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** An answer of 400 or above, with the server's own message. */
+export class ApiFailure extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ApiFailure';
+    this.status = status;
+  }
+}
+
+/**
+ * The tests' own small client. It shares no code with the operator's client on purpose: a bug there must not be able to
+ * hide itself in the rig that judges it. Paths are whole API paths (`/api/v1/namespaces/x/pods`). Methods reject with
+ * {@link ApiFailure} on a status of 400 or above.
+ */
+export class ApiClient {
+  readonly #access: ApiAccess;
+  readonly #agent: Agent;
+
+  constructor(access: ApiAccess) {
+    this.#access = access;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 64, ca: access.caPem });
+  }
+
+  get(path: string): Promise<KubeObject> {
+    return this.call('GET', path) as Promise<KubeObject>;
+  }
+
+  async list(path: string): Promise<KubeObject[]> {
+    const answer = (await this.call('GET', path)) as { items?: KubeObject[] };
+    return answer.items ?? [];
+  }
+
+  create(path: string, body: unknown): Promise<KubeObject> {
+    return this.call('POST', path, body) as Promise<KubeObject>;
+  }
+
+  patch(path: string, type: PatchType, body: unknown): Promise<KubeObject> {
+    return this.call('PATCH', path, body, CONTENT_TYPES[type]) as Promise<KubeObject>;
+  }
+
+  delete(path: string, options: unknown = {}): Promise<unknown> {
+    return this.call('DELETE', path, options);
+  }
+
+  /** Any call with a JSON answer. */
+  async call(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<unknown> {
+    const answer = await this.open(method, path, body, contentType);
+    const text = await readAll(answer);
+    const status = answer.statusCode ?? 0;
+    if (status < 400) return text.startsWith('{') ? JSON.parse(text) : text;
+    throw new ApiFailure(status, `${method} ${path}: ${status} ${messageOf(text)}`);
+  }
+
+  /** The raw answer, for streams. The signal ends it. */
+  open(method: string, path: string, body?: unknown, contentType?: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#access.token}`, accept: 'application/json' };
+    if (payload !== undefined) {
+      headers['content-type'] = contentType ?? 'application/json';
+      headers['content-length'] = String(Buffer.byteLength(payload));
+    }
+    return new Promise((resolve, reject) => {
+      const url = new URL(path, this.#access.server);
+      const outgoing = request(url, { method, headers, agent: this.#agent, ...(signal && { signal }) }, resolve);
+      outgoing.on('error', reject);
+      outgoing.end(payload);
+    });
+  }
+
+  /** Closes idle and open connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+async function readAll(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  return text;
+}
+
+function messageOf(text: string): string {
+  try {
+    return (JSON.parse(text) as { message?: string }).message ?? text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { putUnderGuard } from './guard.ts';
+
+const STOP_GRACE_MS = 5_000;
+
+/** A program running in the background of a test, under guard. */
+export interface ChildProgram {
+  readonly name: string;
+  readonly pid: number;
+  /** Whether the program has ended by itself or by {@link stop}. */
+  ended(): boolean;
+  /** The last lines of the program's output, for error messages. */
+  tail(): string;
+  /** SIGTERM, then SIGKILL after 5 s. */
+  stop(): Promise<void>;
+}
+
+/** Starts a program without a shell, its output going to `logFile`. Rejects when it cannot be executed. */
+export async function startChildProgram(file: string, args: readonly string[], logFile: string): Promise<ChildProgram> {
+  const log = openSync(logFile, 'a');
+  const child = spawn(file, args, { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' } });
+  closeSync(log);
+  let ended = false;
+  const exit = once(child, 'exit').then(() => {
+    ended = true;
+  });
+  exit.catch(() => {});
+  const pid = child.pid;
+  if (pid === undefined) {
+    await once(child, 'spawn');
+    throw new Error(`${file} did not start`);
+  }
+  const release = putUnderGuard(`pid ${pid}`);
+  return {
+    name: file,
+    pid,
+    ended: () => ended,
+    tail: () => readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n'),
+    stop: async () => {
+      if (!ended) {
+        child.kill('SIGTERM');
+        const force = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+        await exit;
+        clearTimeout(force);
+      }
+      await release();
+    },
+  };
+}
