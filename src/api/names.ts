@@ -23,7 +23,7 @@ export const COMMAND_BY_ANNOTATION = 'sluice.dev/command-by';
 export const GIT_REPOSITORY_ANNOTATION = 'sluice.dev/git-repository';
 export const GIT_REVISION_ANNOTATION = 'sluice.dev/git-revision';
 export const GIT_PATH_ANNOTATION = 'sluice.dev/git-path';
-/** On objects applied by the built-in synchronizer: `<namespace>/<name>` of the GitSync. */
-export const GIT_SYNC_ANNOTATION = 'sluice.dev/git-sync';
+/** Label of objects that the built-in synchronizer applied: name of the GitSync, which is in the same namespace. */
+export const GIT_SYNC_LABEL = 'sluice.dev/git-sync';
 /** On AnalysisRuns: which kind of analysis they are: step, background, prePromotion, postPromotion. */
 export const RUN_KIND_LABEL = 'sluice.dev/analysis-kind';

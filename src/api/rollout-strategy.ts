@@ -34,7 +34,7 @@ export const trafficRoutingSchema = withRules(
   z.object({
     gatewayAPI: gatewayApiRoutingSchema.optional(),
     maxTrafficWeight: z.int().min(1).max(1_000_000).optional().meta({ description: 'What full traffic is; 100.' }),
-    managedRoutes: notYet('Header and mirror routes.'),
+    managedRoutes: notYet('Header and mirror routes.', 'array'),
     ...Object.fromEntries(LATER_ROUTERS.map(name => [name, notYet(`Router ${name}.`)])),
   }),
   [
@@ -83,8 +83,8 @@ export const canaryStrategySchema = withRules(
     minPodsPerReplicaSet: z.int().min(1).max(1_000).optional(),
     scaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router, else 0.' }),
     abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router; 0: never.' }),
-    canaryMetadata: notYet('Labels and annotations of the canary pods.') as z.ZodOptional<z.ZodUnknown>,
-    stableMetadata: notYet('Labels and annotations of the stable pods.') as z.ZodOptional<z.ZodUnknown>,
+    canaryMetadata: notYet('Labels and annotations of the canary pods.'),
+    stableMetadata: notYet('Labels and annotations of the stable pods.'),
     antiAffinity: notYet('Anti-affinity between revisions.'),
     pingPong: notYet('Ping-pong Services.'),
     replicaProgressThreshold: notYet('Partial availability.'),
@@ -157,10 +157,10 @@ export const blueGreenStrategySchema = withRules(
     abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30; 0: never.' }),
     prePromotionAnalysis: analysisUseSchema.optional(),
     postPromotionAnalysis: analysisUseSchema.optional(),
-    previewMetadata: notYet('Labels and annotations of the preview pods.') as z.ZodOptional<z.ZodUnknown>,
-    activeMetadata: notYet('Labels and annotations of the active pods.') as z.ZodOptional<z.ZodUnknown>,
+    previewMetadata: notYet('Labels and annotations of the preview pods.'),
+    activeMetadata: notYet('Labels and annotations of the active pods.'),
     antiAffinity: notYet('Anti-affinity between revisions.'),
-    maxUnavailable: notYet('Restart budget.'),
+    maxUnavailable: notYet('Restart budget.', 'intOrString'),
   }),
   [
     refuseNotYet('previewMetadata', 'leave it out'),

@@ -55,7 +55,7 @@ export const rolloutSpecSchema = withRules(
       .optional()
       .meta({ description: 'A verified revision at most this many back skips steps and analysis. Default 3; 0: off.' }),
     paused: z.boolean().optional(),
-    restartAt: notYet('Restart of pods.') as z.ZodOptional<z.ZodUnknown>,
+    restartAt: notYet('Restart of pods.', 'string'),
     strategy: strategySchema,
     onAbort: z
       .object({ git: z.enum(ON_ABORT_GIT).optional().meta({ description: 'Default CommitStatus.' }) })

@@ -42,8 +42,8 @@ export function opaqueObject(description: string) {
  * A field that the contract names and this version does not act on. It is kept in the schema so that the API server
  * answers with a sentence instead of dropping it silently.
  */
-export function notYet(description: string) {
-  return z.unknown().optional().meta({ description, 'x-kubernetes-preserve-unknown-fields': true });
+export function notYet(description: string, type: 'object' | 'array' | 'string' | 'intOrString' = 'object') {
+  return z.unknown().optional().meta({ description, 'x-sluice-not-yet': type });
 }
 
 /** Rule that refuses a {@link notYet} field. `instead` tells what to do now. */

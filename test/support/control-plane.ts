@@ -101,14 +101,19 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
     };
     const deadline = started + (options.readyTimeoutMs ?? 60_000);
     await start('etcd', binaries.etcd, etcdFlags(file, ports));
-    await start('kube-apiserver', binaries.apiserver, [...apiserverFlags(file, ports), ...(options.apiserverFlags ?? [])]);
+    await start('kube-apiserver', binaries.apiserver, [
+      ...apiserverFlags(file, ports),
+      ...(options.apiserverFlags ?? []),
+    ]);
     const access = { server: `https://127.0.0.1:${ports.apiserver}`, token: tokens.admin, caPem: '' };
     await waitFor(programs, deadline, async () => {
       access.caPem = authorityOf(readFileSync(file('apiserver.crt'), 'utf8'));
       return await answersOk(access, '/readyz');
     });
     for (const user of Object.keys(RIG_USERS) as RigUser[])
-      writeFileSync(file(`${user}.kubeconfig`), kubeconfig(access, RIG_USERS[user].name, tokens[user]), { mode: 0o600 });
+      writeFileSync(file(`${user}.kubeconfig`), kubeconfig(access, RIG_USERS[user].name, tokens[user]), {
+        mode: 0o600,
+      });
     const client = new ApiClient(access);
     if (binaries.controllerManager !== undefined) {
       const flags = [...controllerManagerFlags(file, ports), ...(options.controllerManagerFlags ?? [])];
@@ -126,9 +131,13 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
       userToken: user => tokens[user],
       userKubeconfig: user => file(`${user}.kubeconfig`),
       kubectl: (args, stdin) =>
-        runProgram(binaries.kubectl, [`--kubeconfig=${file('admin.kubeconfig')}`, `--cache-dir=${file('kubectl-cache')}`, ...args], {
-          ...(stdin !== undefined && { stdin }),
-        }),
+        runProgram(
+          binaries.kubectl,
+          [`--kubeconfig=${file('admin.kubeconfig')}`, `--cache-dir=${file('kubectl-cache')}`, ...args],
+          {
+            ...(stdin !== undefined && { stdin }),
+          },
+        ),
       auditEntries: filter => readAuditLog(file('audit.log'), filter),
       stop: async () => {
         client.close();
@@ -181,7 +190,10 @@ async function controllersRun(client: ApiClient, expected: boolean): Promise<boo
   if (probe === undefined) {
     const labels = { app: name };
     const template = { metadata: { labels }, spec: { containers: [{ name, image: name }] } };
-    await client.create(path, { metadata: { name }, spec: { replicas: 0, selector: { matchLabels: labels }, template } });
+    await client.create(path, {
+      metadata: { name },
+      spec: { replicas: 0, selector: { matchLabels: labels }, template },
+    });
     return false;
   }
   const status = probe.status as { observedGeneration?: number } | undefined;
@@ -206,5 +218,7 @@ async function waitFor(programs: ChildProgram[], deadline: number, ready: () => 
     if (await ready().catch(error => ((last = error), false))) return;
     await sleep(50);
   }
-  throw new Error(`the control plane was not ready in time: ${last}\n${programs.map(program => program.tail()).join('\n')}`);
+  throw new Error(
+    `the control plane was not ready in time: ${last}\n${programs.map(program => program.tail()).join('\n')}`,
+  );
 }

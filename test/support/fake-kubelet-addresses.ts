@@ -1,5 +1,5 @@
-import { runProgram } from './binaries/run-program.ts';
 import { findOnPath } from './binaries/find-on-path.ts';
+import { runProgram } from './binaries/run-program.ts';
 import { putUnderGuard } from './control-plane/guard.ts';
 
 /** IPv4 addresses for pods. `routed` addresses can be bound and reached on this machine; the others are only names. */

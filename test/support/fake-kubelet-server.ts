@@ -30,7 +30,8 @@ export async function startPodServer(
   let requests = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     request.resume();
-    if (request.url === '/metrics') return response.setHeader('content-type', 'text/plain; version=0.0.4').end(metrics.text());
+    if (request.url === '/metrics')
+      return response.setHeader('content-type', 'text/plain; version=0.0.4').end(metrics.text());
     if (request.url === '/healthz') return response.end('ok');
     const started = performance.now();
     const { errorPercent, latencyMs, version } = behaviour();
@@ -41,7 +42,9 @@ export async function startPodServer(
     metrics.count(response.statusCode, (performance.now() - started) / 1000);
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ ...identity, version }));
   };
-  const servers = ports.map(port => createServer((request, response) => void answer(request, response)).listen(port, address));
+  const servers = ports.map(port =>
+    createServer((request, response) => void answer(request, response)).listen(port, address),
+  );
   await Promise.all(servers.map(server => once(server, 'listening')));
   return {
     close: async () => {

@@ -30,7 +30,10 @@ interface Condition {
  * counts from it. Ready also needs the pod's readiness gates.
  */
 export function podStatus(pod: KubeObject, facts: PodFacts): Record<string, unknown> {
-  const spec = pod.spec as { containers: { name: string; image: string }[]; readinessGates?: { conditionType: string }[] };
+  const spec = pod.spec as {
+    containers: { name: string; image: string }[];
+    readinessGates?: { conditionType: string }[];
+  };
   const before = (pod.status ?? {}) as { conditions?: Condition[]; startTime?: string };
   const old = before.conditions ?? [];
   const containersReady = facts.state.is === 'running' && facts.state.ready;
@@ -38,12 +41,21 @@ export function podStatus(pod: KubeObject, facts: PodFacts): Record<string, unkn
   const gatesPass = gates.every(gate => old.some(one => one.type === gate.conditionType && one.status === 'True'));
   const names = spec.containers.map(container => container.name).join(' ');
   const notReady = { reason: 'ContainersNotReady', message: `containers with unready status: [${names}]` };
-  const gateNotReady = { reason: 'ReadinessGatesNotReady', message: 'corresponding condition of pod readiness gate is not "True"' };
+  const gateNotReady = {
+    reason: 'ReadinessGatesNotReady',
+    message: 'corresponding condition of pod readiness gate is not "True"',
+  };
   const condition = (type: string, good: boolean, why: { reason: string; message: string } | undefined): Condition => {
     const status = good ? 'True' : 'False';
     const same = old.find(one => one.type === type && one.status === status);
     const { reason, message } = good ? {} : { ...why };
-    return { type, status, lastTransitionTime: same?.lastTransitionTime ?? facts.now, reason: reason ?? null, message: message ?? null };
+    return {
+      type,
+      status,
+      lastTransitionTime: same?.lastTransitionTime ?? facts.now,
+      reason: reason ?? null,
+      message: message ?? null,
+    };
   };
   const ready = containersReady && gatesPass;
   return {
@@ -66,7 +78,9 @@ export function podStatus(pod: KubeObject, facts: PodFacts): Record<string, unkn
 
 function containerStatus(name: string, image: string, facts: PodFacts): Record<string, unknown> {
   const { state, restarts, lastCrashAt } = facts;
-  const exit = (finishedAt: string) => ({ terminated: { exitCode: 1, reason: 'Error', finishedAt, startedAt: finishedAt } });
+  const exit = (finishedAt: string) => ({
+    terminated: { exitCode: 1, reason: 'Error', finishedAt, startedAt: finishedAt },
+  });
   return {
     name,
     image,

@@ -32,10 +32,16 @@ export class ApiError extends Error {
 
   /** The `Status` object of this error. */
   toStatus(): JsonObject {
-    const status: JsonObject = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message };
-    if (this.reason !== '') status['reason'] = this.reason;
-    if (Object.keys(this.details).length > 0 || this.reason === 'NotFound') status['details'] = this.details;
-    status['code'] = this.code;
+    const status: JsonObject = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+    };
+    if (this.reason !== '') status.reason = this.reason;
+    if (Object.keys(this.details).length > 0 || this.reason === 'NotFound') status.details = this.details;
+    status.code = this.code;
     return status;
   }
 }
@@ -45,9 +51,9 @@ const qualified = (name: ResourceName): string =>
 
 function detailsOf(type: ResourceName, name: string, extra: JsonObject = {}): JsonObject {
   const details: JsonObject = {};
-  if (name !== '') details['name'] = name;
-  if (type.group !== '') details['group'] = type.group;
-  details['kind'] = type.resource;
+  if (name !== '') details.name = name;
+  if (type.group !== '') details.group = type.group;
+  details.kind = type.resource;
   return { ...details, ...extra };
 }
 

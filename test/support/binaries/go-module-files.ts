@@ -36,8 +36,11 @@ export async function ensureGoModuleFolder(wanted: GoModuleFolder): Promise<stri
 async function download({ module, version, sum }: GoModuleFolder): Promise<string> {
   const go = findOnPath('go');
   if (go === undefined) throw new Error(`fetching ${module} ${version} needs Go on PATH`);
-  const answer: unknown = JSON.parse(await runProgram(go, ['mod', 'download', '-json', `${module}@${version}`], { cwd: tmpdir() }));
+  const answer: unknown = JSON.parse(
+    await runProgram(go, ['mod', 'download', '-json', `${module}@${version}`], { cwd: tmpdir() }),
+  );
   const { Dir, Sum } = answer as { Dir?: string; Sum?: string };
-  if (Dir === undefined || Sum !== sum) throw new Error(`${module} ${version} has sum ${Sum}, expected ${sum}: do not use it`);
+  if (Dir === undefined || Sum !== sum)
+    throw new Error(`${module} ${version} has sum ${Sum}, expected ${sum}: do not use it`);
   return Dir;
 }

@@ -89,9 +89,18 @@ export class ApiClient {
   }
 
   /** The raw answer, for streams. The signal ends it. */
-  open(method: string, path: string, body?: unknown, contentType?: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  open(
+    method: string,
+    path: string,
+    body?: unknown,
+    contentType?: string,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#access.token}`, accept: 'application/json' };
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${this.#access.token}`,
+      accept: 'application/json',
+    };
     if (payload !== undefined) {
       headers['content-type'] = contentType ?? 'application/json';
       headers['content-length'] = String(Buffer.byteLength(payload));

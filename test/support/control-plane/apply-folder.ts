@@ -38,7 +38,9 @@ export async function applyObjects(client: ApiClient, objects: readonly KubeObje
   const first = objects.filter(object => FIRST.includes(object.kind ?? ''));
   const applied = await Promise.all(first.map(object => applyObject(client, object)));
   await Promise.all(
-    first.filter(object => object.kind === 'CustomResourceDefinition').map(crd => established(client, crd.metadata.name)),
+    first
+      .filter(object => object.kind === 'CustomResourceDefinition')
+      .map(crd => established(client, crd.metadata.name)),
   );
   for (const object of objects) if (!first.includes(object)) applied.push(await applyObject(client, object));
   return applied;

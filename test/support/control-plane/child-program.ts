@@ -20,7 +20,10 @@ export interface ChildProgram {
 /** Starts a program without a shell, its output going to `logFile`. Rejects when it cannot be executed. */
 export async function startChildProgram(file: string, args: readonly string[], logFile: string): Promise<ChildProgram> {
   const log = openSync(logFile, 'a');
-  const child = spawn(file, args, { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' } });
+  const child = spawn(file, args, {
+    stdio: ['ignore', log, log],
+    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' },
+  });
   closeSync(log);
   let ended = false;
   const exit = once(child, 'exit').then(() => {

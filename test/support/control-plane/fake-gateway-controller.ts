@@ -24,7 +24,10 @@ const ROUTES = '/apis/gateway.networking.k8s.io/v1';
  * Stands in for a gateway where no real one runs: writes Accepted and ResolvedRefs with the observed generation for each
  * parentRef of each HTTPRoute. It moves no traffic.
  */
-export async function startFakeGatewayController(access: ApiAccess, options: FakeGatewayOptions = {}): Promise<ObjectWatch> {
+export async function startFakeGatewayController(
+  access: ApiAccess,
+  options: FakeGatewayOptions = {},
+): Promise<ObjectWatch> {
   const client = new ApiClient(access);
   const controllerName = options.controllerName ?? 'gateway.example/fake';
   const judge = options.judge ?? (() => 'accepted');
@@ -45,7 +48,12 @@ export async function startFakeGatewayController(access: ApiAccess, options: Fak
   };
 }
 
-async function report(client: ApiClient, route: KubeObject, controllerName: string, judgement: RouteJudgement): Promise<void> {
+async function report(
+  client: ApiClient,
+  route: KubeObject,
+  controllerName: string,
+  judgement: RouteJudgement,
+): Promise<void> {
   const { name, namespace, generation = 0, resourceVersion } = route.metadata;
   const { parentRefs = [] } = route.spec as { parentRefs?: unknown[] };
   const { parents = [] } = (route.status ?? {}) as { parents?: ParentStatus[] };
@@ -55,7 +63,11 @@ async function report(client: ApiClient, route: KubeObject, controllerName: stri
     mine.every(parent => parent.conditions.every(condition => condition.observedGeneration === generation));
   if (judgement === 'silent' || current) return;
   const others = parents.filter(parent => parent.controllerName !== controllerName);
-  const own = parentRefs.map(parentRef => ({ parentRef, controllerName, conditions: conditionsOf(judgement, generation) }));
+  const own = parentRefs.map(parentRef => ({
+    parentRef,
+    controllerName,
+    conditions: conditionsOf(judgement, generation),
+  }));
   // The resourceVersion makes a conflict of a stale answer; the watch brings the newer route by itself.
   const body = { metadata: { resourceVersion }, status: { parents: [...others, ...own] } };
   await client.patch(`${ROUTES}/namespaces/${namespace}/httproutes/${name}/status`, 'merge', body).catch(error => {

@@ -123,7 +123,7 @@ function pruneDropped(merged: KubeObject, last: FieldSet, owned: FieldSet, schem
   const first = named(toFieldSet(strip(named(last)), schema));
   const second = named(toFieldSet(strip(all.difference(first.union(named(owned)))), schema));
   const pruned = strip(all.difference(second).intersection(named(last))) as JsonObject;
-  return { ...pruned, apiVersion: merged.apiVersion, kind: merged.kind, metadata: pruned['metadata'] } as KubeObject;
+  return { ...pruned, apiVersion: merged.apiVersion, kind: merged.kind, metadata: pruned.metadata } as KubeObject;
 }
 
 interface Conflict {

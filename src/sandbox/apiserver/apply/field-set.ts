@@ -77,7 +77,8 @@ export class FieldSet {
     out.member = this.member;
     for (const [element, child] of this.children) {
       const next = child.withNamedParents(elementSchema(schema, element));
-      if (element.startsWith('f:') && isNamedField(schema, element.slice(2)) && child.children.size > 0) next.member = true;
+      if (element.startsWith('f:') && isNamedField(schema, element.slice(2)) && child.children.size > 0)
+        next.member = true;
       out.children.set(element, next);
     }
     return out;
@@ -139,5 +140,7 @@ function printElement(element: string): string {
   if (element.startsWith('v:')) return `[=${body}]`;
   if (!element.startsWith('k:')) return `[${body}]`;
   const key = JSON.parse(body) as Record<string, JsonValue>;
-  return `[${Object.entries(key).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+  return `[${Object.entries(key)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(',')}]`;
 }

@@ -32,7 +32,7 @@ export function readManagers(object: KubeObject): ManagerEntry[] {
     if (!isObject(raw)) continue;
     entries.push({
       manager: stringAt(raw, 'manager') ?? '',
-      operation: raw['operation'] === 'Apply' ? 'Apply' : 'Update',
+      operation: raw.operation === 'Apply' ? 'Apply' : 'Update',
       apiVersion: stringAt(raw, 'apiVersion') ?? '',
       subresource: stringAt(raw, 'subresource') ?? '',
       time: stringAt(raw, 'time'),
@@ -46,15 +46,15 @@ export function readManagers(object: KubeObject): ManagerEntry[] {
 export function writeManagers(metadata: JsonObject, entries: readonly ManagerEntry[]): void {
   const kept = entries.filter(entry => !entry.fields.empty);
   if (kept.length === 0) {
-    delete metadata['managedFields'];
+    delete metadata.managedFields;
     return;
   }
-  metadata['managedFields'] = [...kept].sort(byServerOrder).map(entry => {
+  metadata.managedFields = [...kept].sort(byServerOrder).map(entry => {
     const raw: JsonObject = { manager: entry.manager, operation: entry.operation, apiVersion: entry.apiVersion };
-    if (entry.time !== undefined) raw['time'] = entry.time;
-    raw['fieldsType'] = 'FieldsV1';
-    raw['fieldsV1'] = entry.fields.toFieldsV1();
-    if (entry.subresource !== '') raw['subresource'] = entry.subresource;
+    if (entry.time !== undefined) raw.time = entry.time;
+    raw.fieldsType = 'FieldsV1';
+    raw.fieldsV1 = entry.fields.toFieldsV1();
+    if (entry.subresource !== '') raw.subresource = entry.subresource;
     return raw as JsonValue;
   });
 }
@@ -91,7 +91,12 @@ const strippedMetadata = [
 /** The paths that nobody owns: identity and what the server sets. */
 export function withoutServerFields(fields: FieldSet): FieldSet {
   const strip = new FieldSet();
-  for (const path of [['f:apiVersion'], ['f:kind'], ['f:metadata'], ...strippedMetadata.map(n => ['f:metadata', `f:${n}`])]) {
+  for (const path of [
+    ['f:apiVersion'],
+    ['f:kind'],
+    ['f:metadata'],
+    ...strippedMetadata.map(n => ['f:metadata', `f:${n}`]),
+  ]) {
     strip.insert(path);
   }
   return fields.difference(strip);

@@ -61,7 +61,8 @@ function isEmptyish(value: Side): boolean {
 
 function compareAt(before: Side, after: Side, schema: Schema | undefined, path: string[], out: Comparison): void {
   const kinds = [nodeKind(before, schema), nodeKind(after, schema)];
-  const kind = before === undefined || before === null ? kinds[1] : after === undefined || after === null ? kinds[0] : kinds[1];
+  const kind =
+    before === undefined || before === null ? kinds[1] : after === undefined || after === null ? kinds[0] : kinds[1];
   const sameShape = before === undefined || after === undefined || kinds[0] === kinds[1];
   if (kind === 'leaf' || !sameShape || (isEmptyish(before) && isEmptyish(after))) {
     if (before === undefined) out.added.insert(path);
@@ -72,8 +73,7 @@ function compareAt(before: Side, after: Side, schema: Schema | undefined, path: 
   if (kind === 'list') compareLists(before, after, schema, path, out);
   else compareMaps(before, after, schema, path, out);
   // A struct that the real server holds by value exists on both sides even when the JSON leaves it out.
-  const heldByValue = isObject(schema?.default) && Object.keys(schema.default).length === 0 && schema.properties !== undefined;
-  if (path.length === 0 || (heldByValue && path.at(-1)?.startsWith('f:') === true)) return;
+  if (path.length === 0 || (schema?.heldByValue === true && path.at(-1)?.startsWith('f:') === true)) return;
   if (before === undefined) out.added.insert(path);
   else if (after === undefined) out.removed.insert(path);
 }

@@ -15,7 +15,9 @@ const longestPatch = 10_000;
  */
 export function applyJsonPatch(document: JsonValue, patch: JsonValue): JsonValue {
   if (!Array.isArray(patch)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp');
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    );
   }
   if (patch.length > longestPatch) {
     const message = `The allowed maximum operations in a JSON patch is ${longestPatch}, got ${patch.length}`;
@@ -41,25 +43,25 @@ interface Root {
 
 function applyOperation(root: Root, operation: JsonValue): void {
   if (!isObject(operation)) throw badRequest('error decoding patch: json: cannot unmarshal into handlers.jsonPatchOp');
-  const path = parsePointer(operation['path']);
-  switch (operation['op']) {
+  const path = parsePointer(operation.path);
+  switch (operation.op) {
     case 'add':
-      return add(root, path, valueOf(operation['value']));
+      return add(root, path, valueOf(operation.value));
     case 'remove':
       remove(root, path);
       return;
     case 'replace':
-      return replace(root, path, valueOf(operation['value']));
+      return replace(root, path, valueOf(operation.value));
     case 'move': {
-      const from = parsePointer(operation['from']);
+      const from = parsePointer(operation.from);
       const value = find(root, from);
       remove(root, from);
       return add(root, path, value);
     }
     case 'copy':
-      return add(root, path, clone(find(root, parsePointer(operation['from']))));
+      return add(root, path, clone(find(root, parsePointer(operation.from))));
     case 'test':
-      if (!equal(findOrNull(root, path), operation['value'] ?? null)) throw unprocessable();
+      if (!equal(findOrNull(root, path), operation.value ?? null)) throw unprocessable();
       return;
     default:
       throw unprocessable();
@@ -103,7 +105,8 @@ function add(root: Root, path: readonly string[], value: JsonValue): void {
     return;
   }
   const parent = find(root, path.slice(0, -1));
-  if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : indexIn(parent, last, parent.length), 0, value);
+  if (Array.isArray(parent))
+    parent.splice(last === '-' ? parent.length : indexIn(parent, last, parent.length), 0, value);
   else if (isObject(parent) && last !== '__proto__') parent[last] = value;
   else throw unprocessable();
 }

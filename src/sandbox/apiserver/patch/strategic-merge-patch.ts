@@ -19,10 +19,10 @@ export function applyStrategicMergePatch(document: JsonValue, patch: JsonValue, 
 }
 
 function mergeMap(document: JsonObject, patch: JsonObject, schema: Schema | undefined): JsonObject {
-  if (patch['$patch'] === 'replace') return stripDirectives(patch);
-  if (patch['$patch'] === 'delete') return {};
+  if (patch.$patch === 'replace') return stripDirectives(patch);
+  if (patch.$patch === 'delete') return {};
   const out = clone(document);
-  const retain = patch['$retainKeys'];
+  const retain = patch.$retainKeys;
   if (Array.isArray(retain)) for (const key of Object.keys(out)) if (!retain.includes(key)) delete out[key];
   for (const [key, value] of Object.entries(patch)) {
     if (directives.includes(key)) continue;
@@ -51,7 +51,8 @@ function mergeField(current: JsonValue | undefined, value: JsonValue, schema: Sc
     return mergeMap(isObject(current) ? current : {}, value, schema);
   }
   if (!Array.isArray(value)) return value;
-  if (!strategy.split(',').includes('merge')) return value.map(item => (isObject(item) ? stripDirectives(item) : clone(item)));
+  if (!strategy.split(',').includes('merge'))
+    return value.map(item => (isObject(item) ? stripDirectives(item) : clone(item)));
   const list = Array.isArray(current) ? current : [];
   const key = schema?.['x-kubernetes-patch-merge-key'];
   if (key === undefined) return [...clone(list), ...value.filter(item => !list.some(other => equal(other, item)))];
@@ -59,8 +60,8 @@ function mergeField(current: JsonValue | undefined, value: JsonValue, schema: Sc
 }
 
 function mergeKeyedList(list: JsonValue[], patch: JsonValue[], key: string, items: Schema | undefined): JsonValue[] {
-  if (patch.some(entry => isObject(entry) && entry['$patch'] === 'replace')) {
-    return patch.filter(entry => !(isObject(entry) && entry['$patch'] === 'replace')).map(entry => clone(entry));
+  if (patch.some(entry => isObject(entry) && entry.$patch === 'replace')) {
+    return patch.filter(entry => !(isObject(entry) && entry.$patch === 'replace')).map(entry => clone(entry));
   }
   let out = clone(list);
   for (const entry of patch) {
@@ -69,7 +70,7 @@ function mergeKeyedList(list: JsonValue[], patch: JsonValue[], key: string, item
       throw badRequest(`map: ${JSON.stringify(entry)} does not contain declared merge key: ${key}`);
     }
     const same = (item: JsonValue): boolean => isObject(item) && equal(item[key], entry[key]);
-    if (entry['$patch'] === 'delete') {
+    if (entry.$patch === 'delete') {
       out = out.filter(item => !same(item));
       continue;
     }

@@ -16,21 +16,27 @@ import type { WriteOptions } from './write-options.ts';
  */
 export function admitBody(type: ResourceType, value: JsonValue, options: WriteOptions, isPatch = false): KubeObject {
   if (!isObject(value)) throw badRequest(`the object provided is unrecognized (must be of type ${type.kind})`);
-  checkKind(type, value['apiVersion'], value['kind']);
-  if (value['metadata'] === undefined || value['metadata'] === null) value['metadata'] = {};
-  if (!isObject(value['metadata'])) throw decodeError(type, 'metadata', value['metadata']);
+  checkKind(type, value.apiVersion, value.kind);
+  if (value.metadata === undefined || value.metadata === null) value.metadata = {};
+  if (!isObject(value.metadata)) throw decodeError(type, 'metadata', value.metadata);
   const object = value as KubeObject;
   const metadataSchema = builtinSchema('apimachinery.pkg.apis.meta.v1.ObjectMeta');
   dropNulls(object.metadata);
   if (!type.custom) dropNulls(object, type.schema);
-  const wrong = wrongType(object.metadata, metadataSchema, 'metadata') ?? (type.custom ? undefined : wrongType(object, type.schema, ''));
+  const wrong =
+    wrongType(object.metadata, metadataSchema, 'metadata') ??
+    (type.custom ? undefined : wrongType(object, type.schema, ''));
   if (wrong !== undefined) throw decodeError(type, wrong.path, wrong.value);
   const unknown = [
     ...pruneUnknown(object, type.schema),
     ...pruneUnknown(object.metadata, metadataSchema).map(path => `metadata.${path}`),
   ];
-  if (!type.custom && objectAt(object, 'status') !== undefined && Object.keys(objectAt(object, 'status') ?? {}).length === 0) {
-    delete object['status'];
+  if (
+    !type.custom &&
+    objectAt(object, 'status') !== undefined &&
+    Object.keys(objectAt(object, 'status') ?? {}).length === 0
+  ) {
+    delete object.status;
   }
   reportUnknown(type, object, unknown, options, isPatch);
   return object;
@@ -38,7 +44,7 @@ export function admitBody(type: ResourceType, value: JsonValue, options: WriteOp
 
 function checkKind(type: ResourceType, apiVersion: JsonValue | undefined, kind: JsonValue | undefined): void {
   const expected = apiVersionOf(type);
-  if (typeof kind !== 'string' || kind === '') throw badRequest('Object \'Kind\' is missing in the request body');
+  if (typeof kind !== 'string' || kind === '') throw badRequest("Object 'Kind' is missing in the request body");
   if (apiVersion !== expected) {
     throw badRequest(
       `the API version in the data (${String(apiVersion ?? '')}) does not match the expected API version (${expected})`,
@@ -46,7 +52,9 @@ function checkKind(type: ResourceType, apiVersion: JsonValue | undefined, kind: 
   }
   if (kind !== type.kind) {
     const found = `${kind} in version ${JSON.stringify(type.version)}`;
-    throw badRequest(`${found} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} is registered here`);
+    throw badRequest(
+      `${found} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} is registered here`,
+    );
   }
 }
 
@@ -65,11 +73,24 @@ function reportUnknown(
   }
   const message = `strict decoding error: ${texts.join(', ')}`;
   if (isPatch) {
-    throw new ApiError(422, 'Invalid', ` "" is invalid: patch: Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${message}`, {
-      causes: [{ reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${message}`, field: 'patch' }],
-    });
+    throw new ApiError(
+      422,
+      'Invalid',
+      ` "" is invalid: patch: Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${message}`,
+      {
+        causes: [
+          {
+            reason: 'FieldValueInvalid',
+            message: `Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${message}`,
+            field: 'patch',
+          },
+        ],
+      },
+    );
   }
-  throw badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${message}`);
+  throw badRequest(
+    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${message}`,
+  );
 }
 
 interface WrongType {
@@ -122,7 +143,9 @@ function decodeError(type: ResourceType, path: string, value: JsonValue): ApiErr
   const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   const field = `Go struct field ${type.kind}.${path}`;
   const text = `json: cannot unmarshal ${found} into ${field}`;
-  return badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${text}`);
+  return badRequest(
+    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${text}`,
+  );
 }
 
 /** A 422 for a patch whose result is no object of the type. */

@@ -33,7 +33,7 @@ export class CrdController {
     this.unsubscribe = this.context.store.subscribe(crdStorage, ({ type, object }) => {
       const name = stringAt(object.metadata, 'name') ?? '';
       if (type === 'DELETED') this.withdraw(name, object);
-      else if (object.metadata['deletionTimestamp'] !== undefined) this.cleanUp(object);
+      else if (object.metadata.deletionTimestamp !== undefined) this.cleanUp(object);
       else this.serve(name, object);
     });
   }
@@ -46,15 +46,17 @@ export class CrdController {
   /** Adds the conditions and accepted names that the real controllers write, before the object is stored. */
   complete(crd: KubeObject): void {
     const finalizers = arrayAt(crd.metadata, 'finalizers');
-    if (!finalizers.includes(cleanupFinalizer)) crd.metadata['finalizers'] = [...finalizers, cleanupFinalizer];
+    if (!finalizers.includes(cleanupFinalizer)) crd.metadata.finalizers = [...finalizers, cleanupFinalizer];
     const spec = objectAt(crd, 'spec') ?? {};
     const status = ensureObject(crd, 'status');
-    status['acceptedNames'] = clone(objectAt(spec, 'names') ?? {});
-    const storage = arrayAt(spec, 'versions').filter(isObject).find(version => version['storage'] === true);
+    status.acceptedNames = clone(objectAt(spec, 'names') ?? {});
+    const storage = arrayAt(spec, 'versions')
+      .filter(isObject)
+      .find(version => version.storage === true);
     const stored = arrayAt(status, 'storedVersions');
     const current = stringAt(storage, 'name') ?? '';
-    status['storedVersions'] = stored.includes(current) ? stored : [...stored, current];
-    status['conditions'] = this.conditions(arrayAt(status, 'conditions').filter(isObject)) as JsonValue[];
+    status.storedVersions = stored.includes(current) ? stored : [...stored, current];
+    status.conditions = this.conditions(arrayAt(status, 'conditions').filter(isObject)) as JsonValue[];
   }
 
   private conditions(before: readonly JsonObject[]): JsonObject[] {
@@ -63,7 +65,7 @@ export class CrdController {
       ['Established', 'InitialNamesAccepted', 'the initial names have been accepted'],
     ];
     return wanted.map(([type, reason, message]) => {
-      const known = before.find(condition => condition['type'] === type && condition['status'] === 'True');
+      const known = before.find(condition => condition.type === type && condition.status === 'True');
       return known ?? { type, status: 'True', lastTransitionTime: timestamp(this.context.now()), reason, message };
     });
   }
@@ -94,7 +96,8 @@ export class CrdController {
     const finish = (): void => {
       const definition = registry.get('apiextensions.k8s.io/v1', 'customresourcedefinitions');
       const now = store.get(crdStorage, '', stringAt(crd.metadata, 'name') ?? '');
-      if (definition !== undefined && now !== undefined) this.deleter.removeFinalizer(definition, now, cleanupFinalizer);
+      if (definition !== undefined && now !== undefined)
+        this.deleter.removeFinalizer(definition, now, cleanupFinalizer);
     };
     if (left === 0 || key === undefined) {
       setImmediate(finish);

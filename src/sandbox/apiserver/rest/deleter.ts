@@ -35,12 +35,12 @@ export class Deleter {
     if (finalizers.length === 0 && grace === 0) {
       return { object: options.dryRun ? old : store.remove(type.storageKey, old), gone: true };
     }
-    const already = old.metadata['deletionTimestamp'] !== undefined;
+    const already = old.metadata.deletionTimestamp !== undefined;
     const before = numberAt(old.metadata, 'deletionGracePeriodSeconds') ?? 0;
     if (already && grace >= before && sameFinalizers(old, next)) return { object: old, gone: false };
-    next.metadata['deletionTimestamp'] = timestamp(this.context.now() + grace * 1000);
-    next.metadata['deletionGracePeriodSeconds'] = grace;
-    if (typeof next.metadata['generation'] === 'number' && !already) next.metadata['generation'] += 1;
+    next.metadata.deletionTimestamp = timestamp(this.context.now() + grace * 1000);
+    next.metadata.deletionGracePeriodSeconds = grace;
+    if (typeof next.metadata.generation === 'number' && !already) next.metadata.generation += 1;
     return { object: options.dryRun ? next : store.put(type.storageKey, next), gone: false };
   }
 
@@ -49,17 +49,17 @@ export class Deleter {
     const { store } = this.context;
     const next = clone(object);
     const left = arrayAt(next.metadata, 'finalizers').filter(item => item !== finalizer);
-    if (left.length === 0) delete next.metadata['finalizers'];
-    else next.metadata['finalizers'] = left;
-    if (left.length === 0 && next.metadata['deletionTimestamp'] !== undefined) store.remove(type.storageKey, next);
+    if (left.length === 0) delete next.metadata.finalizers;
+    else next.metadata.finalizers = left;
+    if (left.length === 0 && next.metadata.deletionTimestamp !== undefined) store.remove(type.storageKey, next);
     else store.put(type.storageKey, next);
   }
 
   /** A namespace turns Terminating first; it goes when its content is gone. */
   private terminateNamespace(type: ResourceType, old: KubeObject, next: KubeObject, options: DeleteOptions): Deleted {
-    if (old.metadata['deletionTimestamp'] !== undefined) return { object: old, gone: false };
-    next.metadata['deletionTimestamp'] = timestamp(this.context.now());
-    ensureObject(next, 'status')['phase'] = 'Terminating';
+    if (old.metadata.deletionTimestamp !== undefined) return { object: old, gone: false };
+    next.metadata.deletionTimestamp = timestamp(this.context.now());
+    ensureObject(next, 'status').phase = 'Terminating';
     return { object: options.dryRun ? next : this.context.store.put(type.storageKey, next), gone: false };
   }
 }
@@ -71,12 +71,12 @@ function sameFinalizers(a: KubeObject, b: KubeObject): boolean {
 function checkPreconditions(type: ResourceType, old: KubeObject, options: DeleteOptions): void {
   const name = stringAt(old.metadata, 'name') ?? '';
   const { uid, resourceVersion } = options;
-  if (uid !== undefined && uid !== old.metadata['uid']) {
-    const found = `UID in precondition: ${uid}, UID in object meta: ${String(old.metadata['uid'])}`;
+  if (uid !== undefined && uid !== old.metadata.uid) {
+    const found = `UID in precondition: ${uid}, UID in object meta: ${String(old.metadata.uid)}`;
     throw conflict(resourceName(type), name, `Precondition failed: ${found}`);
   }
-  if (resourceVersion !== undefined && resourceVersion !== old.metadata['resourceVersion']) {
-    const meta = String(old.metadata['resourceVersion']);
+  if (resourceVersion !== undefined && resourceVersion !== old.metadata.resourceVersion) {
+    const meta = String(old.metadata.resourceVersion);
     const found = `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${meta}`;
     throw conflict(resourceName(type), name, `Precondition failed: ${found}`);
   }
@@ -88,8 +88,8 @@ function setPropagation(object: KubeObject, policy: DeleteOptions['propagationPo
   const wanted = policy === 'Foreground' ? 'foregroundDeletion' : policy === 'Orphan' ? 'orphan' : undefined;
   const kept = arrayAt(metadata, 'finalizers').filter(item => item !== 'foregroundDeletion' && item !== 'orphan');
   const finalizers = wanted === undefined ? kept : [...kept, wanted];
-  if (finalizers.length === 0) delete metadata['finalizers'];
-  else metadata['finalizers'] = finalizers;
+  if (finalizers.length === 0) delete metadata.finalizers;
+  else metadata.finalizers = finalizers;
 }
 
 /** Only a pod that runs on a node has a grace period; everything else goes at once. */

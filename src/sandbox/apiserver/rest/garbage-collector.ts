@@ -33,7 +33,10 @@ export class GarbageCollector {
   /** Starts following a type's objects. Types that share a storage are followed once. */
   follow(type: ResourceType): void {
     if (this.watched.has(type.storageKey)) return;
-    this.watched.set(type.storageKey, this.context.store.subscribe(type.storageKey, event => this.onEvent(type, event)));
+    this.watched.set(
+      type.storageKey,
+      this.context.store.subscribe(type.storageKey, event => this.onEvent(type, event)),
+    );
   }
 
   /** Stops all work. */
@@ -63,7 +66,7 @@ export class GarbageCollector {
       this.dependents.set(uid, known);
     }
     if (owners.length > 0 && event.type === 'ADDED') this.later(() => this.collectIfOrphaned(self));
-    if (object.metadata['deletionTimestamp'] !== undefined) this.later(() => this.progressDeletion(self));
+    if (object.metadata.deletionTimestamp !== undefined) this.later(() => this.progressDeletion(self));
   }
 
   private later(work: () => void): void {
@@ -88,31 +91,37 @@ export class GarbageCollector {
 
   /** A dependent went: a foreground deletion of its owner may be able to finish. */
   private progressOwner(dependent: KubeObject, uid: string): void {
-    const reference = owners(dependent).find(owner => owner['uid'] === uid);
+    const reference = owners(dependent).find(owner => owner.uid === uid);
     if (reference === undefined) return;
     const found = this.findOwner(reference, stringAt(dependent.metadata, 'namespace') ?? '');
     if (found !== undefined) this.progressDeletion(found);
   }
 
   private findOwner(reference: JsonObject, namespace: string): Dependent | undefined {
-    const type = this.context.registry.ofKind(stringAt(reference, 'apiVersion') ?? '', stringAt(reference, 'kind') ?? '');
+    const type = this.context.registry.ofKind(
+      stringAt(reference, 'apiVersion') ?? '',
+      stringAt(reference, 'kind') ?? '',
+    );
     if (type === undefined) return undefined;
     return { type, namespace: type.namespaced ? namespace : '', name: stringAt(reference, 'name') ?? '' };
   }
 
   private collectIfOrphaned(dependent: Dependent): void {
     const object = this.read(dependent);
-    if (object === undefined || object.metadata['deletionTimestamp'] !== undefined) return;
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
     const references = owners(object);
     if (references.length === 0) return;
     const alive = references.filter(reference => this.isAlive(reference, dependent.namespace));
     if (alive.length === references.length) return;
     if (alive.length === 0) {
-      this.deleter.delete(dependent.type, dependent.namespace, dependent.name, { ...plainDelete, propagationPolicy: 'Background' });
+      this.deleter.delete(dependent.type, dependent.namespace, dependent.name, {
+        ...plainDelete,
+        propagationPolicy: 'Background',
+      });
       return;
     }
     const next = clone(object);
-    next.metadata['ownerReferences'] = alive;
+    next.metadata.ownerReferences = alive;
     this.context.store.put(dependent.type.storageKey, next);
   }
 
@@ -120,12 +129,12 @@ export class GarbageCollector {
   private isAlive(reference: JsonObject, namespace: string): boolean {
     const owner = this.findOwner(reference, namespace);
     if (owner === undefined) return true;
-    return this.read(owner)?.metadata['uid'] === reference['uid'];
+    return this.read(owner)?.metadata.uid === reference.uid;
   }
 
   private progressDeletion(self: Dependent): void {
     const object = this.read(self);
-    if (object === undefined || object.metadata['deletionTimestamp'] === undefined) return;
+    if (object === undefined || object.metadata.deletionTimestamp === undefined) return;
     const finalizers = arrayAt(object.metadata, 'finalizers');
     const uid = stringAt(object.metadata, 'uid') ?? '';
     const dependents = [...(this.dependents.get(uid)?.values() ?? [])];
@@ -144,12 +153,12 @@ export class GarbageCollector {
 
   private blocks(dependent: Dependent, uid: string): boolean {
     const object = this.read(dependent);
-    return object !== undefined && owners(object).some(owner => owner['uid'] === uid && owner['blockOwnerDeletion'] === true);
+    return object !== undefined && owners(object).some(owner => owner.uid === uid && owner.blockOwnerDeletion === true);
   }
 
   private deleteForeground(dependent: Dependent): void {
     const object = this.read(dependent);
-    if (object === undefined || object.metadata['deletionTimestamp'] !== undefined) return;
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
     const options = { ...plainDelete, propagationPolicy: 'Foreground' as const };
     this.deleter.delete(dependent.type, dependent.namespace, dependent.name, options);
   }
@@ -158,9 +167,9 @@ export class GarbageCollector {
     const object = this.read(dependent);
     if (object === undefined) return;
     const next = clone(object);
-    const left = owners(next).filter(owner => owner['uid'] !== uid);
-    if (left.length === 0) delete next.metadata['ownerReferences'];
-    else next.metadata['ownerReferences'] = left;
+    const left = owners(next).filter(owner => owner.uid !== uid);
+    if (left.length === 0) delete next.metadata.ownerReferences;
+    else next.metadata.ownerReferences = left;
     this.context.store.put(dependent.type.storageKey, next);
   }
 }

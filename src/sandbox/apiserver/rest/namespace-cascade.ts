@@ -22,7 +22,7 @@ export class NamespaceCascade {
     this.unsubscribes.push(
       this.context.store.subscribe('/namespaces', ({ type, object }) => {
         const name = stringAt(object.metadata, 'name') ?? '';
-        if (type === 'DELETED' || object.metadata['deletionTimestamp'] === undefined) return;
+        if (type === 'DELETED' || object.metadata.deletionTimestamp === undefined) return;
         this.terminating.add(name);
         this.schedule();
       }),
@@ -73,7 +73,7 @@ export class NamespaceCascade {
 
   private deleteOne(type: Parameters<Deleter['delete']>[0], object: KubeObject, namespace: string): boolean {
     const name = stringAt(object.metadata, 'name') ?? '';
-    if (object.metadata['deletionTimestamp'] !== undefined) return false;
+    if (object.metadata.deletionTimestamp !== undefined) return false;
     return this.deleter.delete(type, namespace, name, { ...plainDelete, propagationPolicy: 'Background' }).gone;
   }
 }

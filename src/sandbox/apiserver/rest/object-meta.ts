@@ -28,7 +28,8 @@ export function metadataErrors(type: ResourceType, metadata: JsonObject): FieldE
     if (problem !== undefined) errors.push(invalidValue('metadata.annotations', key, problem));
     size += key.length + String(value).length;
   }
-  if (size > largestAnnotations) errors.push(invalidValue('metadata.annotations', '', `may not be more than ${largestAnnotations} bytes`));
+  if (size > largestAnnotations)
+    errors.push(invalidValue('metadata.annotations', '', `may not be more than ${largestAnnotations} bytes`));
   errors.push(...ownerErrors(metadata), ...finalizerErrors(metadata));
   return errors;
 }
@@ -43,7 +44,7 @@ function ownerErrors(metadata: JsonObject): FieldError[] {
         errors.push(invalidValue(`metadata.ownerReferences[${i}].${key}`, owner[key] ?? '', 'must not be empty'));
       }
     }
-    if (owner['controller'] === true) controllers += 1;
+    if (owner.controller === true) controllers += 1;
   });
   if (controllers > 1) {
     const detail = 'Only one reference can have Controller set to true';
@@ -77,7 +78,7 @@ export function sameBesidesVersion(a: KubeObject, b: KubeObject): boolean {
 export function changesGeneration(type: ResourceType, before: KubeObject, after: KubeObject): boolean {
   const strip = (object: KubeObject): JsonObject => {
     const { metadata: _, ...rest } = object;
-    if (type.hasStatus || !type.custom) delete rest['status'];
+    if (type.hasStatus || !type.custom) delete rest.status;
     return rest;
   };
   return !equal(strip(before), strip(after));

@@ -1,5 +1,5 @@
-import { badRequest, genericError } from '../api-error.ts';
 import type { ApiError } from '../api-error.ts';
+import { badRequest, genericError } from '../api-error.ts';
 import type { JsonValue, KubeObject } from '../json.ts';
 import { clone, isObject } from '../json.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
@@ -24,7 +24,13 @@ export function unsupportedMediaType(type: ResourceType | undefined): ApiError {
 }
 
 /** The patched copy of an object, for every patch but an apply. Throws 400, 413, 415 or 422. */
-export function patched(type: ResourceType, target: KubeObject, mediaType: string, patch: JsonValue, schema: Schema | undefined): JsonValue {
+export function patched(
+  type: ResourceType,
+  target: KubeObject,
+  mediaType: string,
+  patch: JsonValue,
+  schema: Schema | undefined,
+): JsonValue {
   if (mediaType === patchTypes.json) return applyJsonPatch(target, patch);
   if (mediaType === patchTypes.merge) {
     if (!isObject(patch)) throw badRequest('Invalid JSON Patch');

@@ -105,7 +105,10 @@ export class Reader {
       throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
     }
     if (resourceVersion === '') return;
-    if (!/^\d+$/.test(resourceVersion)) throw badRequest(`Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
+    if (!/^\d+$/.test(resourceVersion))
+      throw badRequest(
+        `Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
+      );
     const wanted = Number(resourceVersion);
     const current = this.context.store.resourceVersion;
     if (wanted > current) throw tooLarge(wanted, current);

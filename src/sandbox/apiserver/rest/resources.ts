@@ -5,15 +5,15 @@ import { builtinSchema } from '../schema/builtin-schema.ts';
 import type { ResourceType } from '../types/resource-type.ts';
 import { admitBody } from './admit-body.ts';
 import type { ServerContext } from './context.ts';
-import { Deleter } from './deleter.ts';
 import type { Deleted } from './deleter.ts';
+import { Deleter } from './deleter.ts';
 import { patched, patchTypes } from './patcher.ts';
-import { Reader, selectorOf } from './reader.ts';
 import type { ListQuery } from './reader.ts';
+import { Reader, selectorOf } from './reader.ts';
 import { scaleOf, withScale } from './scale.ts';
 import type { DeleteOptions, WriteOptions } from './write-options.ts';
-import { Writer } from './writer.ts';
 import type { Written } from './writer.ts';
+import { Writer } from './writer.ts';
 
 /** Where an object is. `namespace` is empty for cluster-scoped kinds. */
 export interface ObjectKey {
@@ -88,8 +88,13 @@ export class Resources {
     return { object: this.writer.update(type, old, object, options), created: false };
   }
 
-  private apply(type: ResourceType, key: ObjectKey, body: JsonValue, options: WriteOptions & { force: boolean }): Written {
-    if (isObject(body) && isObject(body['metadata']) && body['metadata']['managedFields'] !== undefined) {
+  private apply(
+    type: ResourceType,
+    key: ObjectKey,
+    body: JsonValue,
+    options: WriteOptions & { force: boolean },
+  ): Written {
+    if (isObject(body) && isObject(body.metadata) && body.metadata.managedFields !== undefined) {
       throw badRequest('metadata.managedFields must be nil');
     }
     if (options.subresource === 'scale') {
@@ -98,9 +103,9 @@ export class Resources {
       return { object: scaleOf(type, object), created: false };
     }
     const config = admitBody(type, clone(body), options, true);
-    if ((stringAt(config.metadata, 'name') ?? '') === '') config.metadata['name'] = key.name;
+    if ((stringAt(config.metadata, 'name') ?? '') === '') config.metadata.name = key.name;
     checkKey(config, key);
-    if (type.namespaced) config.metadata['namespace'] = key.namespace;
+    if (type.namespaced) config.metadata.namespace = key.namespace;
     const stored = this.context.store.get(type.storageKey, key.namespace, key.name);
     const old = stored === undefined ? undefined : (type.fromStorage?.(stored) ?? stored);
     return this.writer.apply(type, key, old, config, options);
@@ -132,12 +137,12 @@ export class Resources {
 
 function checkKey(object: KubeObject, key: ObjectKey): void {
   const name = stringAt(object.metadata, 'name') ?? '';
-  if (name === '') object.metadata['name'] = key.name;
+  if (name === '') object.metadata.name = key.name;
   else if (name !== key.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${key.name})`);
   }
   const namespace = stringAt(object.metadata, 'namespace') ?? '';
-  if (namespace === '' && key.namespace !== '') object.metadata['namespace'] = key.namespace;
+  if (namespace === '' && key.namespace !== '') object.metadata.namespace = key.namespace;
   else if (namespace !== '' && namespace !== key.namespace) throw namespaceMismatch(namespace, key.namespace);
 }
 

@@ -11,10 +11,12 @@ export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
   const status: JsonObject = { replicas: numberOrZero(valueAt(object, paths?.statusReplicas ?? [])) };
   const selector = paths?.selector === undefined ? undefined : valueAt(object, paths.selector);
   const text = selectorText(selector);
-  if (text !== '') status['selector'] = text;
+  if (text !== '') status.selector = text;
   const spec: JsonObject = numberOrZero(replicas) === 0 ? {} : { replicas: numberOrZero(replicas) };
   const metadata = Object.fromEntries(
-    Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(([, value]) => value !== undefined),
+    Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(
+      ([, value]) => value !== undefined,
+    ),
   ) as JsonObject;
   return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec, status };
 }
@@ -25,12 +27,14 @@ function selectorText(selector: JsonValue | undefined): string {
   if (typeof selector === 'string') return selector;
   if (!isObject(selector)) return '';
   const labels = objectAt(selector, 'matchLabels') ?? {};
-  const parts = Object.keys(labels).sort().map(key => `${key}=${String(labels[key])}`);
-  const expressions = Array.isArray(selector['matchExpressions']) ? selector['matchExpressions'] : [];
+  const parts = Object.keys(labels)
+    .sort()
+    .map(key => `${key}=${String(labels[key])}`);
+  const expressions = Array.isArray(selector.matchExpressions) ? selector.matchExpressions : [];
   for (const item of expressions) {
     if (!isObject(item)) continue;
     const key = stringAt(item, 'key') ?? '';
-    const values = Array.isArray(item['values']) ? item['values'].join(',') : '';
+    const values = Array.isArray(item.values) ? item.values.join(',') : '';
     const forms: Record<string, string> = {
       In: `${key} in (${values})`,
       NotIn: `${key} notin (${values})`,
@@ -44,12 +48,12 @@ function selectorText(selector: JsonValue | undefined): string {
 
 /** A copy of the object with the replicas of a Scale; throws 400 or 422 for a Scale that is none. */
 export function withScale(type: ResourceType, object: KubeObject, scale: JsonValue): KubeObject {
-  if (!isObject(scale) || scale['kind'] !== 'Scale') throw badRequest('the body must be an autoscaling/v1 Scale');
+  if (!isObject(scale) || scale.kind !== 'Scale') throw badRequest('the body must be an autoscaling/v1 Scale');
   const spec = objectAt(scale, 'spec') ?? {};
-  const replicas = spec['replicas'] === undefined ? 0 : numberAt(spec, 'replicas');
+  const replicas = spec.replicas === undefined ? 0 : numberAt(spec, 'replicas');
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0) {
     throw invalid({ group: 'autoscaling', kind: 'Scale' }, stringAt(object.metadata, 'name') ?? '', [
-      invalidValue('spec.replicas', spec['replicas'], 'must be greater than or equal to 0'),
+      invalidValue('spec.replicas', spec.replicas, 'must be greater than or equal to 0'),
     ]);
   }
   const next = clone(object);
@@ -59,6 +63,6 @@ export function withScale(type: ResourceType, object: KubeObject, scale: JsonVal
   const last = path.at(-1);
   if (last !== undefined) parent[last] = replicas;
   const version = stringAt(objectAt(scale, 'metadata'), 'resourceVersion');
-  if (version !== undefined) next.metadata['resourceVersion'] = version;
+  if (version !== undefined) next.metadata.resourceVersion = version;
   return next;
 }

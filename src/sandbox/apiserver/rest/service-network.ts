@@ -21,27 +21,27 @@ export class ServiceNetwork {
   /** Fills in `clusterIP`, `clusterIPs`, IP families and node ports; throws a 422 when an asked address is taken. */
   allocate(service: KubeObject): void {
     const spec = ensureObject(service, 'spec');
-    if (spec['type'] === 'ExternalName') return;
+    if (spec.type === 'ExternalName') return;
     const asked = stringAt(spec, 'clusterIP') ?? '';
     const { ips, ports } = this.taken(stringAt(service.metadata, 'uid') ?? '');
-    if (asked === '') spec['clusterIP'] = this.freeAddress(ips);
+    if (asked === '') spec.clusterIP = this.freeAddress(ips);
     else if (asked !== 'None' && ips.has(asked)) {
       throw invalid({ group: '', kind: 'Service' }, stringAt(service.metadata, 'name') ?? '', [
         invalidValue('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: provided IP is already allocated`),
       ]);
     }
-    spec['clusterIPs'] = [spec['clusterIP'] ?? ''];
-    spec['ipFamilies'] ??= ['IPv4'];
-    spec['ipFamilyPolicy'] ??= 'SingleStack';
+    spec.clusterIPs = [spec.clusterIP ?? ''];
+    spec.ipFamilies ??= ['IPv4'];
+    spec.ipFamilyPolicy ??= 'SingleStack';
     this.allocatePorts(spec, ports);
   }
 
   private allocatePorts(spec: JsonObject, taken: Set<number>): void {
-    const wantsPorts = spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer';
+    const wantsPorts = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
     for (const port of arrayAt(spec, 'ports')) {
       if (!isObject(port)) continue;
-      if (!wantsPorts) delete port['nodePort'];
-      else if ((numberAt(port, 'nodePort') ?? 0) === 0) port['nodePort'] = this.freePort(taken);
+      if (!wantsPorts) delete port.nodePort;
+      else if ((numberAt(port, 'nodePort') ?? 0) === 0) port.nodePort = this.freePort(taken);
     }
   }
 
@@ -49,8 +49,8 @@ export class ServiceNetwork {
     const ips = new Set<string>();
     const ports = new Set<number>();
     for (const service of this.store.list('/services').objects) {
-      if (service.metadata['uid'] === ownUid) continue;
-      const spec = isObject(service['spec']) ? service['spec'] : {};
+      if (service.metadata.uid === ownUid) continue;
+      const spec = isObject(service.spec) ? service.spec : {};
       ips.add(stringAt(spec, 'clusterIP') ?? '');
       for (const port of arrayAt(spec, 'ports')) ports.add(isObject(port) ? (numberAt(port, 'nodePort') ?? 0) : 0);
     }

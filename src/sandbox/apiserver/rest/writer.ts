@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { alreadyExists, conflict, forbidden, invalid, invalidValue, notFound } from '../api-error.ts';
-import { applyConfiguration, trackUpdate } from '../apply/field-manager.ts';
 import type { FieldWrite } from '../apply/field-manager.ts';
-import { writeManagers } from '../apply/managed-fields.ts';
+import { applyConfiguration, trackUpdate } from '../apply/field-manager.ts';
 import type { ManagerEntry } from '../apply/managed-fields.ts';
+import { writeManagers } from '../apply/managed-fields.ts';
 import type { KubeObject } from '../json.ts';
 import { arrayAt, clone, equal, numberAt, stringAt } from '../json.ts';
 import { applySchemaDefaults } from '../schema/defaulting.ts';
@@ -75,7 +75,7 @@ export class Writer {
   ): KubeObject {
     const declared = clone(object);
     this.setIdentity(type, namespace, object);
-    if (type.hasStatus) delete object['status'];
+    if (type.hasStatus) delete object.status;
     this.fillDefaults(type, object);
     const { metadata } = object;
     const name = stringAt(metadata, 'name') ?? '';
@@ -106,25 +106,34 @@ export class Writer {
   private setIdentity(type: ResourceType, namespace: string, object: KubeObject): void {
     const { metadata } = object;
     const prefix = stringAt(metadata, 'generateName') ?? '';
-    if ((stringAt(metadata, 'name') ?? '') === '' && prefix !== '') metadata['name'] = this.generateName(prefix);
-    if (stringAt(metadata, 'resourceVersion') !== undefined && metadata['resourceVersion'] !== '') {
+    if ((stringAt(metadata, 'name') ?? '') === '' && prefix !== '') metadata.name = this.generateName(prefix);
+    if (stringAt(metadata, 'resourceVersion') !== undefined && metadata.resourceVersion !== '') {
       throw invalid(type, stringAt(metadata, 'name') ?? '', [
-        invalidValue('metadata.resourceVersion', metadata['resourceVersion'] ?? '', 'must not be set on create'),
+        invalidValue('metadata.resourceVersion', metadata.resourceVersion ?? '', 'must not be set on create'),
       ]);
     }
-    for (const key of ['resourceVersion', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'managedFields']) {
+    for (const key of [
+      'resourceVersion',
+      'deletionTimestamp',
+      'deletionGracePeriodSeconds',
+      'selfLink',
+      'managedFields',
+    ]) {
       delete metadata[key];
     }
-    if (type.namespaced) metadata['namespace'] = namespace;
-    else delete metadata['namespace'];
-    metadata['uid'] = randomUUID();
-    metadata['creationTimestamp'] = timestamp(this.context.now());
-    delete metadata['generation'];
-    if (type.custom || type.countsGeneration) metadata['generation'] = 1;
+    if (type.namespaced) metadata.namespace = namespace;
+    else delete metadata.namespace;
+    metadata.uid = randomUUID();
+    metadata.creationTimestamp = timestamp(this.context.now());
+    delete metadata.generation;
+    if (type.custom || type.countsGeneration) metadata.generation = 1;
   }
 
   private generateName(prefix: string): string {
-    const letters = Array.from({ length: 5 }, () => suffixLetters[Math.floor(this.context.random() * suffixLetters.length)]);
+    const letters = Array.from(
+      { length: 5 },
+      () => suffixLetters[Math.floor(this.context.random() * suffixLetters.length)],
+    );
     return `${prefix.slice(0, 248)}${letters.join('')}`;
   }
 
@@ -132,7 +141,7 @@ export class Writer {
     if (!type.namespaced) return;
     const found = this.context.store.get('/namespaces', '', namespace);
     if (found === undefined) throw notFound({ group: '', resource: 'namespaces' }, namespace);
-    if (found.metadata['deletionTimestamp'] === undefined) return;
+    if (found.metadata.deletionTimestamp === undefined) return;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const cause = {
       reason: 'NamespaceTerminating',
@@ -145,12 +154,12 @@ export class Writer {
   private checkPreconditions(type: ResourceType, old: KubeObject, next: KubeObject): void {
     const name = stringAt(old.metadata, 'name') ?? '';
     const uid = stringAt(next.metadata, 'uid') ?? '';
-    if (uid !== '' && uid !== old.metadata['uid']) {
-      const found = `UID in precondition: ${uid}, UID in object meta: ${String(old.metadata['uid'])}`;
+    if (uid !== '' && uid !== old.metadata.uid) {
+      const found = `UID in precondition: ${uid}, UID in object meta: ${String(old.metadata.uid)}`;
       throw conflict(resourceName(type), name, `Precondition failed: ${found}`);
     }
     const version = stringAt(next.metadata, 'resourceVersion') ?? '';
-    if (version !== '' && version !== old.metadata['resourceVersion']) throw conflict(resourceName(type), name);
+    if (version !== '' && version !== old.metadata.resourceVersion) throw conflict(resourceName(type), name);
   }
 
   /** Keeps what this write must not change: server metadata, and status or everything else by subresource. */
@@ -161,7 +170,15 @@ export class Writer {
       return object;
     }
     const { metadata } = next;
-    const kept = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'name', 'namespace'];
+    const kept = [
+      'uid',
+      'creationTimestamp',
+      'deletionTimestamp',
+      'deletionGracePeriodSeconds',
+      'generation',
+      'name',
+      'namespace',
+    ];
     for (const key of [...kept, 'selfLink', 'generateName', 'resourceVersion']) {
       const value = old.metadata[key];
       if (value === undefined) delete metadata[key];
@@ -183,13 +200,13 @@ export class Writer {
     validateObject(type, object, old);
     this.context.beforeUpdate(type, object, old);
     if ((type.custom || type.countsGeneration) && changesGeneration(type, old, object)) {
-      object.metadata['generation'] = (numberAt(old.metadata, 'generation') ?? 0) + 1;
+      object.metadata.generation = (numberAt(old.metadata, 'generation') ?? 0) + 1;
     }
     if (sameBesidesVersion(old, object)) return old;
     if (onlyTimesDiffer(old, object)) return old;
     if (options.dryRun) return object;
     const stored = type.toStorage?.(object) ?? object;
-    const isDeleting = object.metadata['deletionTimestamp'] !== undefined;
+    const isDeleting = object.metadata.deletionTimestamp !== undefined;
     const isHeld = arrayAt(object.metadata, 'finalizers').length > 0 || holdsForGrace(object);
     if (isDeleting && !isHeld && type.storageKey !== '/namespaces') {
       return this.asServed(type, this.context.store.remove(type.storageKey, stored));
@@ -199,7 +216,7 @@ export class Writer {
 
   /** A finalizer cannot be added to an object that is being deleted. */
   private checkFinalizers(type: ResourceType, old: KubeObject, object: KubeObject): void {
-    if (old.metadata['deletionTimestamp'] === undefined) return;
+    if (old.metadata.deletionTimestamp === undefined) return;
     const before = arrayAt(old.metadata, 'finalizers');
     const added = arrayAt(object.metadata, 'finalizers').filter(item => !before.includes(item));
     if (added.length === 0) return;

@@ -33,9 +33,13 @@ function link(raw: Raw): Raw {
   for (const [key, value] of Object.entries(raw)) {
     if (key === '$ref') continue;
     if (key === 'properties') {
-      out[key] = Object.fromEntries(Object.entries(value as Raw).map(([name, child]) => [name, linkChild(child as Raw)]));
+      const required = Array.isArray(raw.required) ? raw.required : [];
+      const children = Object.entries(value as Raw);
+      out[key] = Object.fromEntries(
+        children.map(([name, child]) => [name, linkChild(child as Raw, required.includes(name))]),
+      );
     } else if (key === 'items' || (key === 'additionalProperties' && typeof value === 'object')) {
-      out[key] = linkChild(value as Raw);
+      out[key] = linkChild(value as Raw, false);
     } else {
       out[key] = value;
     }
@@ -43,10 +47,11 @@ function link(raw: Raw): Raw {
   return out;
 }
 
-function linkChild(raw: Raw): Schema {
-  if (typeof raw['$ref'] !== 'string') return link(raw) as Schema;
-  const target = builtinSchema(raw['$ref']);
-  const siblings = link(raw);
+function linkChild(raw: Raw, isRequired: boolean): Schema {
+  const isStruct = typeof raw.default === 'object' && typeof raw.$ref === 'string';
+  const siblings = { ...link(raw), ...(isRequired || isStruct ? { heldByValue: true } : {}) } as Schema;
+  if (typeof raw.$ref !== 'string') return siblings;
+  const target = builtinSchema(raw.$ref);
   if (Object.keys(siblings).length === 0) return target;
   // Reads through to the definition, because a cyclic one may not be filled yet.
   return Object.assign(Object.create(target) as Schema, siblings);

@@ -4,13 +4,17 @@ import { duplicate, FieldError as ErrorOfField, forbiddenField, invalidValue, re
 import type { JsonObject, JsonValue, KubeObject } from '../json.ts';
 import { equal, isObject } from '../json.ts';
 import { celValue } from './cel-value.ts';
-import { compilePattern } from './validation.ts';
 import type { Schema, ValidationRule } from './schema.ts';
 import { fieldSchema, isIntOrString } from './schema.ts';
+import { compilePattern } from './validation.ts';
 
 type Program = (variables: Record<string, unknown>) => unknown;
 
-const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true, homogeneousAggregateLiterals: false })
+const environment = new Environment({
+  unlistedVariablesAreDyn: true,
+  enableOptionalTypes: true,
+  homogeneousAggregateLiterals: false,
+})
   .registerVariable('self', 'dyn')
   .registerVariable('oldSelf', 'dyn');
 registerKubernetesFunctions(environment);
@@ -18,10 +22,20 @@ registerKubernetesFunctions(environment);
 function registerKubernetesFunctions(env: Environment): void {
   const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
   const extra: [string, (...args: never[]) => unknown][] = [
-    ['list.isSorted(): bool', (items: unknown) => list(items).every((item, i, all) => i === 0 || (all[i - 1] as number) <= (item as number))],
-    ['list.sum(): dyn', (items: unknown) => list(items).reduce((sum, item) => (sum as number) + (item as number), list(items).some(item => typeof item === 'bigint') ? 0n : 0)],
-    ['list.min(): dyn', (items: unknown) => list(items).reduce((a, b) => ((a as number) < (b as number) ? a : b))],
-    ['list.max(): dyn', (items: unknown) => list(items).reduce((a, b) => ((a as number) > (b as number) ? a : b))],
+    [
+      'list.isSorted(): bool',
+      (items: unknown) => list(items).every((item, i, all) => i === 0 || (all[i - 1] as number) <= (item as number)),
+    ],
+    [
+      'list.sum(): dyn',
+      (items: unknown) =>
+        list(items).reduce(
+          (sum, item) => (sum as number) + (item as number),
+          list(items).some(item => typeof item === 'bigint') ? 0n : 0,
+        ),
+    ],
+    ['list.min(): dyn', (items: unknown) => list(items).reduce((a, b) => Math.min(a as number, b as number))],
+    ['list.max(): dyn', (items: unknown) => list(items).reduce((a, b) => Math.max(a as number, b as number))],
     ['list.indexOf(dyn): int', (items: unknown, wanted: unknown) => BigInt(list(items).indexOf(wanted))],
     ['string.find(string): string', (text: string, pattern: string) => compilePattern(pattern)?.exec(text)?.[0] ?? ''],
     ['isURL(string): bool', (text: string) => URL.canParse(text)],
@@ -98,7 +112,7 @@ function evaluate(
   const isTransition = /\boldSelf\b/.test(rule.rule);
   if (isTransition && old === undefined && rule.optionalOldSelf !== true) return;
   const variables: Record<string, unknown> = { self: celValue(value, schema) };
-  if (isTransition && old !== undefined) variables['oldSelf'] = celValue(old, schema);
+  if (isTransition && old !== undefined) variables.oldSelf = celValue(old, schema);
   const program = compileRule(rule.rule);
   const at = path;
   if (program instanceof Error) {

@@ -37,9 +37,7 @@ const roots: Record<string, readonly string[]> = {
     'api.networking.v1.IngressClass',
     'api.networking.v1.NetworkPolicy',
   ],
-  'apis__apiextensions.k8s.io__v1': [
-    'apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition',
-  ],
+  'apis__apiextensions.k8s.io__v1': ['apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition'],
 };
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -42,6 +42,8 @@ export interface Schema {
   anyOf?: Schema[];
   oneOf?: Schema[];
   not?: Schema;
+  /** Built-in kinds only: the real server's typed object always has this field, even where the JSON leaves it out. */
+  heldByValue?: boolean;
   'x-kubernetes-preserve-unknown-fields'?: boolean;
   'x-kubernetes-embedded-resource'?: boolean;
   'x-kubernetes-int-or-string'?: boolean;

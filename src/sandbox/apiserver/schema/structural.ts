@@ -19,18 +19,26 @@ function checkLevel(schema: Schema, path: string, errors: FieldError[], isRoot =
   if (schema.properties !== undefined && schema.additionalProperties !== undefined) {
     errors.push(forbiddenField(`${path}.additionalProperties`, 'must not be used together with properties'));
   }
-  if (schema.type === 'array' && schema.items === undefined) errors.push(required(`${path}.items`, 'must be specified'));
+  if (schema.type === 'array' && schema.items === undefined)
+    errors.push(required(`${path}.items`, 'must be specified'));
   if (schema.additionalProperties === false) {
     errors.push(forbiddenField(`${path}.additionalProperties`, 'additionalProperties may not be set to false'));
   }
-  if (schema.uniqueItems === true) errors.push(forbiddenField(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
+  if (schema.uniqueItems === true)
+    errors.push(
+      forbiddenField(
+        `${path}.uniqueItems`,
+        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
+      ),
+    );
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   if (schema['x-kubernetes-list-type'] === 'map' && keys.length === 0) {
     errors.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
   }
   checkMapKeys(schema, keys, path, errors);
   checkJunctors(schema, path, errors);
-  for (const [name, child] of Object.entries(schema.properties ?? {})) checkLevel(child, `${path}.properties[${name}]`, errors);
+  for (const [name, child] of Object.entries(schema.properties ?? {}))
+    checkLevel(child, `${path}.properties[${name}]`, errors);
   if (schema.items !== undefined) checkLevel(schema.items, `${path}.items`, errors);
   if (typeof schema.additionalProperties === 'object') {
     checkLevel(schema.additionalProperties, `${path}.additionalProperties`, errors);
@@ -42,7 +50,8 @@ function checkMapKeys(schema: Schema, keys: readonly string[], path: string, err
     const property = schema.items?.properties?.[key];
     const isGuarded = schema.items?.required?.includes(key) === true || property?.default !== undefined;
     if (!isGuarded) {
-      const detail = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property';
+      const detail =
+        'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property';
       errors.push(required(`${path}.items.properties[${key}].default`, detail));
     }
   }

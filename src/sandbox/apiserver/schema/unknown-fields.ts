@@ -15,7 +15,13 @@ export function pruneUnknown(object: JsonObject, schema: Schema | undefined): st
   return unknown;
 }
 
-function pruneObject(value: JsonObject, schema: Schema | undefined, path: string, unknown: string[], top: boolean): void {
+function pruneObject(
+  value: JsonObject,
+  schema: Schema | undefined,
+  path: string,
+  unknown: string[],
+  top: boolean,
+): void {
   const keepsUnknown = preservesUnknown(schema);
   const rest = schema?.additionalProperties;
   const keepsAny = rest === true || (typeof rest === 'object' && rest !== null);

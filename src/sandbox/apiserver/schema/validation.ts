@@ -18,11 +18,23 @@ function check(value: JsonValue, schema: Schema, path: string, report: Report): 
   if (value === null && schema.nullable === true) return;
   const wrongType = typeError(value, schema);
   if (wrongType !== undefined) {
-    report(typeInvalid(path, goTypeSample(value), `${path} in body must be of type ${wrongType}: ${JSON.stringify(goTypeName(value))}`));
+    report(
+      typeInvalid(
+        path,
+        goTypeSample(value),
+        `${path} in body must be of type ${wrongType}: ${JSON.stringify(goTypeName(value))}`,
+      ),
+    );
     return;
   }
   if (schema.enum !== undefined && !schema.enum.some(allowed => equal(allowed, value))) {
-    report(notSupported(path, value, schema.enum.map(item => (typeof item === 'string' ? item : JSON.stringify(item)))));
+    report(
+      notSupported(
+        path,
+        value,
+        schema.enum.map(item => (typeof item === 'string' ? item : JSON.stringify(item))),
+      ),
+    );
   }
   if (typeof value === 'string') checkString(value, schema, path, report);
   else if (typeof value === 'number') checkNumber(value, schema, path, report);

@@ -69,7 +69,7 @@ export class Store {
     const key = keyOf(object);
     const previous = collection.objects.get(key);
     this.version += 1;
-    object.metadata['resourceVersion'] = String(this.version);
+    object.metadata.resourceVersion = String(this.version);
     if (previous === undefined) collection.sortedKeys = undefined;
     collection.objects.set(key, object);
     this.record(collection, previous === undefined ? 'ADDED' : 'MODIFIED', object, previous);

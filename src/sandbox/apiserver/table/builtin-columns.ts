@@ -19,16 +19,23 @@ function labelsText(labels: JsonObject | undefined): string {
 const templateContainers = (object: KubeObject): JsonObject[] =>
   objects(arrayAt(objectAt(objectAt(spec(object), 'template'), 'spec'), 'containers'));
 
-const selectorText = (object: KubeObject): string => labelsText(objectAt(objectAt(spec(object), 'selector'), 'matchLabels'));
+const selectorText = (object: KubeObject): string =>
+  labelsText(objectAt(objectAt(spec(object), 'selector'), 'matchLabels'));
 
 const containersColumn = column(
   'Containers',
-  object => templateContainers(object).map(c => stringAt(c, 'name')).join(','),
+  object =>
+    templateContainers(object)
+      .map(c => stringAt(c, 'name'))
+      .join(','),
   { wide: true },
 );
 const imagesColumn = column(
   'Images',
-  object => templateContainers(object).map(c => stringAt(c, 'image')).join(','),
+  object =>
+    templateContainers(object)
+      .map(c => stringAt(c, 'image'))
+      .join(','),
   { wide: true },
 );
 const selectorColumn = column('Selector', selectorText, { wide: true });
@@ -48,13 +55,13 @@ function podStatus(pod: KubeObject): string {
       reason = stringAt(terminated, 'reason') ?? exit;
     }
   }
-  return pod.metadata['deletionTimestamp'] === undefined ? reason : 'Terminating';
+  return pod.metadata.deletionTimestamp === undefined ? reason : 'Terminating';
 }
 
 const podColumns: Column[] = [
   nameColumn,
   column('Ready', pod => {
-    const ready = podStatuses(pod).filter(container => container['ready'] === true).length;
+    const ready = podStatuses(pod).filter(container => container.ready === true).length;
     return `${ready}/${arrayAt(spec(pod), 'containers').length}`;
   }),
   column('Status', podStatus),
@@ -105,7 +112,10 @@ const replicaSetColumns: Column[] = [
 
 const deploymentColumns: Column[] = [
   nameColumn,
-  column('Ready', object => `${numberAt(status(object), 'readyReplicas') ?? 0}/${numberAt(spec(object), 'replicas') ?? 0}`),
+  column(
+    'Ready',
+    object => `${numberAt(status(object), 'readyReplicas') ?? 0}/${numberAt(spec(object), 'replicas') ?? 0}`,
+  ),
   column('Up-to-date', object => count(numberAt(status(object), 'updatedReplicas')), integer),
   column('Available', object => count(numberAt(status(object), 'availableReplicas')), integer),
   ageColumn,
@@ -115,11 +125,11 @@ const deploymentColumns: Column[] = [
 ];
 
 const lastSeen = (event: KubeObject): JsonValue | undefined =>
-  objectAt(event, 'series')?.['lastObservedTime'] ??
-  event['lastTimestamp'] ??
-  event['deprecatedLastTimestamp'] ??
-  event['eventTime'] ??
-  event['firstTimestamp'];
+  objectAt(event, 'series')?.lastObservedTime ??
+  event.lastTimestamp ??
+  event.deprecatedLastTimestamp ??
+  event.eventTime ??
+  event.firstTimestamp;
 
 const eventColumns: Column[] = [
   column('Last Seen', (event, nowMs) => age(lastSeen(event), nowMs)),
@@ -137,7 +147,7 @@ const eventColumns: Column[] = [
     { wide: true },
   ),
   column('Message', event => (stringAt(event, 'message') ?? stringAt(event, 'note') ?? '').trim()),
-  column('First Seen', (event, nowMs) => age(event['firstTimestamp'] ?? event['eventTime'], nowMs), { wide: true }),
+  column('First Seen', (event, nowMs) => age(event.firstTimestamp ?? event.eventTime, nowMs), { wide: true }),
   column('Count', event => numberAt(objectAt(event, 'series'), 'count') ?? numberAt(event, 'count') ?? 1, {
     ...integer,
     wide: true,
@@ -148,9 +158,17 @@ const eventColumns: Column[] = [
 const endpointSliceColumns: Column[] = [
   nameColumn,
   column('AddressType', slice => stringAt(slice, 'addressType') ?? ''),
-  column('Ports', slice => orNone(objects(arrayAt(slice, 'ports')).map(port => String(port['port'] ?? '*')).join(','))),
+  column('Ports', slice =>
+    orNone(
+      objects(arrayAt(slice, 'ports'))
+        .map(port => String(port.port ?? '*'))
+        .join(','),
+    ),
+  ),
   column('Endpoints', slice => {
-    const addresses = objects(arrayAt(slice, 'endpoints')).flatMap(endpoint => arrayAt(endpoint, 'addresses').map(String));
+    const addresses = objects(arrayAt(slice, 'endpoints')).flatMap(endpoint =>
+      arrayAt(endpoint, 'addresses').map(String),
+    );
     if (addresses.length <= 3) return orNone(addresses.join(','));
     return `${addresses.slice(0, 3).join(',')} + ${addresses.length - 3} more...`;
   }),
@@ -185,8 +203,8 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   'policy/poddisruptionbudgets': [
     nameColumn,
-    column('Min Available', object => String(spec(object)['minAvailable'] ?? 'N/A')),
-    column('Max Unavailable', object => String(spec(object)['maxUnavailable'] ?? 'N/A')),
+    column('Min Available', object => String(spec(object).minAvailable ?? 'N/A')),
+    column('Max Unavailable', object => String(spec(object).maxUnavailable ?? 'N/A')),
     column('Allowed Disruptions', object => count(numberAt(status(object), 'disruptionsAllowed')), integer),
     ageColumn,
   ],
@@ -197,6 +215,6 @@ function keyCount(object: KubeObject): number {
 }
 
 function nodeStatus(node: KubeObject): string {
-  const ready = objects(arrayAt(status(node), 'conditions')).find(condition => condition['type'] === 'Ready');
-  return ready === undefined ? 'Unknown' : ready['status'] === 'True' ? 'Ready' : 'NotReady';
+  const ready = objects(arrayAt(status(node), 'conditions')).find(condition => condition.type === 'Ready');
+  return ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
 }

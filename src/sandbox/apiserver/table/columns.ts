@@ -22,7 +22,7 @@ export function column(
 export const nameColumn: Column = column('Name', object => stringAt(object.metadata, 'name') ?? '', { format: 'name' });
 
 /** The age column that most tables end with. */
-export const ageColumn: Column = column('Age', (object, nowMs) => age(object.metadata['creationTimestamp'], nowMs));
+export const ageColumn: Column = column('Age', (object, nowMs) => age(object.metadata.creationTimestamp, nowMs));
 
 /** Builds the `columns` and `cells` of a resource type. */
 export function tableOf(columns: readonly Column[]): {

@@ -16,7 +16,12 @@ export type JsonPath = (root: JsonValue) => JsonValue[];
  * `[?(@.type=="Ready")]`. Returns undefined for a text that is none.
  */
 export function compileJsonPath(text: string): JsonPath | undefined {
-  const steps = parseSteps(text.trim().replace(/^\{(.*)\}$/, '$1').replace(/^\$/, ''));
+  const steps = parseSteps(
+    text
+      .trim()
+      .replace(/^\{(.*)\}$/, '$1')
+      .replace(/^\$/, ''),
+  );
   return steps === undefined ? undefined : root => walk([root], steps);
 }
 
@@ -43,7 +48,9 @@ function parseSteps(text: string): Step[] | undefined {
   const steps: Step[] = [];
   let rest = text;
   while (rest !== '') {
-    const hit = tokens.map(([pattern, make]) => ({ match: pattern.exec(rest), make })).find(item => item.match !== null);
+    const hit = tokens
+      .map(([pattern, make]) => ({ match: pattern.exec(rest), make }))
+      .find(item => item.match !== null);
     if (hit === undefined || hit.match === null) return undefined;
     const step = hit.make(hit.match);
     if (step === undefined) return undefined;
@@ -58,7 +65,8 @@ function walk(values: JsonValue[], steps: readonly Step[]): JsonValue[] {
 }
 
 function take(value: JsonValue, step: Step): JsonValue[] {
-  if (step.kind === 'key') return isObject(value) && Object.hasOwn(value, step.name) ? [value[step.name] as JsonValue] : [];
+  if (step.kind === 'key')
+    return isObject(value) && Object.hasOwn(value, step.name) ? [value[step.name] as JsonValue] : [];
   if (step.kind === 'all') return Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
   if (step.kind === 'deep') return descend(value, step.name);
   if (!Array.isArray(value)) return [];

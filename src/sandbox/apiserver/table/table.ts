@@ -18,7 +18,7 @@ export function toTable(
     columnDefinitions: withColumns ? (type.columns.map(column => ({ ...column })) as JsonValue[]) : [],
     rows: objects.map(object => {
       const row: JsonObject = { cells: type.cells(object, nowMs) };
-      if (include !== 'None') row['object'] = include === 'Object' ? object : toPartial(object);
+      if (include !== 'None') row.object = include === 'Object' ? object : toPartial(object);
       return row;
     }),
   };

@@ -47,7 +47,7 @@ function defaultPodSpec(spec: JsonObject): void {
   setDefault(spec, 'terminationGracePeriodSeconds', 30);
   setDefault(spec, 'schedulerName', 'default-scheduler');
   setDefault(spec, 'securityContext', {});
-  if (spec['serviceAccountName'] !== undefined) setDefault(spec, 'serviceAccount', spec['serviceAccountName']);
+  if (spec.serviceAccountName !== undefined) setDefault(spec, 'serviceAccount', spec.serviceAccountName);
   for (const name of ['containers', 'initContainers']) {
     for (const container of arrayAt(spec, name)) if (isObject(container)) defaultContainer(container);
   }
@@ -69,13 +69,13 @@ function defaultService(object: KubeObject): void {
   const spec = ensureObject(object, 'spec');
   setDefault(spec, 'type', 'ClusterIP');
   setDefault(spec, 'sessionAffinity', 'None');
-  if (spec['type'] !== 'ExternalName') setDefault(spec, 'internalTrafficPolicy', 'Cluster');
-  if (spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer') setDefault(spec, 'externalTrafficPolicy', 'Cluster');
-  if (spec['type'] === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
+  if (spec.type !== 'ExternalName') setDefault(spec, 'internalTrafficPolicy', 'Cluster');
+  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') setDefault(spec, 'externalTrafficPolicy', 'Cluster');
+  if (spec.type === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
   for (const port of arrayAt(spec, 'ports')) {
     if (!isObject(port)) continue;
     setDefault(port, 'protocol', 'TCP');
-    if (port['targetPort'] === undefined && port['port'] !== undefined) port['targetPort'] = port['port'];
+    if (port.targetPort === undefined && port.port !== undefined) port.targetPort = port.port;
   }
 }
 
@@ -86,7 +86,7 @@ function defaultDeployment(object: KubeObject): void {
   setDefault(spec, 'progressDeadlineSeconds', 600);
   const strategy = ensureObject(spec, 'strategy');
   setDefault(strategy, 'type', 'RollingUpdate');
-  if (strategy['type'] === 'RollingUpdate') {
+  if (strategy.type === 'RollingUpdate') {
     const rolling = ensureObject(strategy, 'rollingUpdate');
     setDefault(rolling, 'maxUnavailable', '25%');
     setDefault(rolling, 'maxSurge', '25%');
@@ -101,7 +101,7 @@ function defaultSecret(object: KubeObject): void {
   if (text === undefined) return;
   const data = ensureObject(object, 'data');
   for (const [key, value] of Object.entries(text)) data[key] = Buffer.from(String(value)).toString('base64');
-  delete object['stringData'];
+  delete object.stringData;
 }
 
 function defaultCrd(object: KubeObject): void {
@@ -122,7 +122,7 @@ export const builtinDefaults: Readonly<Record<string, (object: KubeObject) => vo
   '/services': defaultService,
   '/secrets': defaultSecret,
   '/namespaces': object => {
-    setDefault(ensureObject(object.metadata, 'labels'), 'kubernetes.io/metadata.name', object.metadata['name'] ?? '');
+    setDefault(ensureObject(object.metadata, 'labels'), 'kubernetes.io/metadata.name', object.metadata.name ?? '');
     setDefault(ensureObject(object, 'spec'), 'finalizers', ['kubernetes']);
     setDefault(ensureObject(object, 'status'), 'phase', 'Active');
   },

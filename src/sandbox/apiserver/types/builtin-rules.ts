@@ -64,7 +64,7 @@ const serviceRules: Rules = (object, old) => {
   const problem = label1035Problem(name);
   if (problem !== undefined) errors.push(invalidValue('metadata.name', name, problem));
   const ports = arrayAt(spec, 'ports');
-  if (ports.length === 0 && spec['clusterIP'] !== 'None' && spec['type'] !== 'ExternalName') {
+  if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
     errors.push(required('spec.ports'));
   }
   ports.forEach((port, i) => {
@@ -117,17 +117,17 @@ function frozenPart(spec: JsonObject): JsonObject {
 }
 
 const secretRules: Rules = (object, old) => {
-  if (old !== undefined && old['type'] !== object['type']) {
-    return [invalidValue('type', object['type'] ?? '', 'field is immutable')];
+  if (old !== undefined && old.type !== object.type) {
+    return [invalidValue('type', object.type ?? '', 'field is immutable')];
   }
   return immutableDataErrors(object, old);
 };
 
 function immutableDataErrors(object: KubeObject, old: KubeObject | undefined): FieldError[] {
-  if (old?.['immutable'] !== true) return [];
+  if (old?.immutable !== true) return [];
   const errors: FieldError[] = [];
-  if (object['immutable'] !== true) errors.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'));
-  if (!equal(old['data'], object['data'])) {
+  if (object.immutable !== true) errors.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'));
+  if (!equal(old.data, object.data)) {
     errors.push(forbiddenField('data', 'field is immutable when `immutable` is set'));
   }
   return errors;
@@ -154,8 +154,9 @@ const sliceRules: Rules = (object, old) => {
   const errors: FieldError[] = [];
   const type = stringAt(object, 'addressType') ?? '';
   if (type === '') errors.push(required('addressType'));
-  else if (!['IPv4', 'IPv6', 'FQDN'].includes(type)) errors.push(notSupported('addressType', type, ['FQDN', 'IPv4', 'IPv6']));
-  if (old !== undefined && old['addressType'] !== object['addressType']) {
+  else if (!['IPv4', 'IPv6', 'FQDN'].includes(type))
+    errors.push(notSupported('addressType', type, ['FQDN', 'IPv4', 'IPv6']));
+  if (old !== undefined && old.addressType !== object.addressType) {
     errors.push(invalidValue('addressType', type, 'field is immutable'));
   }
   return errors;

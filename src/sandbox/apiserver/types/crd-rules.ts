@@ -21,7 +21,8 @@ export function crdErrors(crd: KubeObject, old: KubeObject | undefined): FieldEr
   const expected = `${plural}.${group}`;
   if (name !== expected) errors.push(invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group'));
   const scope = stringAt(spec, 'scope') ?? '';
-  if (scope !== 'Namespaced' && scope !== 'Cluster') errors.push(notSupported('spec.scope', scope, ['Cluster', 'Namespaced']));
+  if (scope !== 'Namespaced' && scope !== 'Cluster')
+    errors.push(notSupported('spec.scope', scope, ['Cluster', 'Namespaced']));
   errors.push(...versionErrors(arrayAt(spec, 'versions').filter(isObject)));
   errors.push(...immutableErrors(spec, objectAt(old, 'spec')));
   return errors;
@@ -30,7 +31,7 @@ export function crdErrors(crd: KubeObject, old: KubeObject | undefined): FieldEr
 function versionErrors(versions: readonly JsonObject[]): FieldError[] {
   const errors: FieldError[] = [];
   if (versions.length === 0) return [required('spec.versions')];
-  const stored = versions.filter(version => version['storage'] === true);
+  const stored = versions.filter(version => version.storage === true);
   if (stored.length !== 1) {
     errors.push(invalidValue('spec.versions', null, 'must have exactly one version marked as storage version'));
   }

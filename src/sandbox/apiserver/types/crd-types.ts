@@ -3,8 +3,8 @@ import { arrayAt, clone, isObject, numberAt, objectAt, stringAt } from '../json.
 import { builtinSchema } from '../schema/builtin-schema.ts';
 import type { Schema } from '../schema/schema.ts';
 import { age } from '../table/age.ts';
-import { ageColumn, column, nameColumn, tableOf } from '../table/columns.ts';
 import type { Column } from '../table/columns.ts';
+import { ageColumn, column, nameColumn, tableOf } from '../table/columns.ts';
 import { compileJsonPath } from '../table/json-path.ts';
 import type { ResourceType, ScalePaths } from './resource-type.ts';
 import { apiVersionOf, storedVerbs } from './resource-type.ts';
@@ -13,7 +13,7 @@ import { apiVersionOf, storedVerbs } from './resource-type.ts';
 export function typesOfCrd(crd: KubeObject): ResourceType[] {
   const spec = objectAt(crd, 'spec') ?? {};
   const versions = arrayAt(spec, 'versions').filter(isObject);
-  return versions.filter(version => version['served'] === true).map(version => typeOfVersion(spec, version));
+  return versions.filter(version => version.served === true).map(version => typeOfVersion(spec, version));
 }
 
 function typeOfVersion(spec: JsonObject, version: JsonObject): ResourceType {
@@ -33,7 +33,7 @@ function typeOfVersion(spec: JsonObject, version: JsonObject): ResourceType {
     singular: stringAt(names, 'singular') ?? kind.toLowerCase(),
     shortNames: arrayAt(names, 'shortNames').map(String),
     categories: arrayAt(names, 'categories').map(String),
-    namespaced: spec['scope'] === 'Namespaced',
+    namespaced: spec.scope === 'Namespaced',
     verbs: storedVerbs,
     storageKey: `${group}/${plural}`,
     schema: objectSchema(objectAt(objectAt(version, 'schema'), 'openAPIV3Schema')),
@@ -49,7 +49,9 @@ function typeOfVersion(spec: JsonObject, version: JsonObject): ResourceType {
 
 /** The CRD's schema with the type and object metadata that every object has, and embedded resources completed. */
 function objectSchema(raw: JsonObject | undefined): Schema {
-  const schema = (raw === undefined ? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } : clone(raw)) as Schema;
+  const schema = (
+    raw === undefined ? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } : clone(raw)
+  ) as Schema;
   completeResource(schema);
   completeEmbedded(schema);
   return schema;
@@ -97,7 +99,11 @@ function toColumn(raw: JsonObject): Column {
   const find = compileJsonPath(stringAt(raw, 'jsonPath') ?? '');
   const read = (object: KubeObject, nowMs: number): JsonValue => printCell(find?.(object) ?? [], type, nowMs);
   const made = column(stringAt(raw, 'name') ?? '', read, { type, format: stringAt(raw, 'format') ?? '' });
-  return { ...made, priority: numberAt(raw, 'priority') ?? 0, description: stringAt(raw, 'description') ?? made.description };
+  return {
+    ...made,
+    priority: numberAt(raw, 'priority') ?? 0,
+    description: stringAt(raw, 'description') ?? made.description,
+  };
 }
 
 /** One cell, as apiextensions' table convertor prints it: the first value for numbers and dates, all of them as text. */

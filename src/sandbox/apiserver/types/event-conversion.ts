@@ -30,6 +30,6 @@ export function eventFromStorage(object: KubeObject): KubeObject {
 /** An events.k8s.io/v1 event as the core group, which owns the storage, spells it. */
 export function eventToStorage(object: KubeObject): KubeObject {
   const core = rename(object, 1, 0);
-  if (!isObject(core['involvedObject'])) core['involvedObject'] = {};
+  if (!isObject(core.involvedObject)) core.involvedObject = {};
   return { ...core, apiVersion: 'v1', kind: 'Event', metadata: object.metadata };
 }

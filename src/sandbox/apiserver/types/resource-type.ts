@@ -75,7 +75,7 @@ export const storedVerbs: readonly string[] = [
 
 /** A `status` value to copy or delete; status of a type without one is ordinary data. */
 export function copyStatus(from: KubeObject, to: JsonObject): void {
-  const status = from['status'];
-  if (status === undefined) delete to['status'];
-  else to['status'] = status;
+  const status = from.status;
+  if (status === undefined) delete to.status;
+  else to.status = status;
 }

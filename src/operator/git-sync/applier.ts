@@ -1,0 +1,154 @@
+import { GIT_PATH_ANNOTATION, GIT_REPOSITORY_ANNOTATION, GIT_REVISION_ANNOTATION, GIT_SYNC_LABEL, GROUP } from '../../api/names.ts';
+import type { GitSyncSpec, GitSyncStatus } from '../../api/git-sync.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
+import type { KubeObject } from '../../kube/kube-object.ts';
+import type { ResourceType } from '../../kube/resource-path.ts';
+import type { Manifest } from './manifests.ts';
+import type { TypeResolver } from './type-resolver.ts';
+
+/** Field manager of everything that the synchronizer applies. */
+export const GIT_SYNC_MANAGER = 'sluice-gitsync';
+
+type InventoryEntry = NonNullable<GitSyncStatus['inventory']>[number];
+type Failure = NonNullable<GitSyncStatus['failures']>[number];
+
+export interface ApplyResult {
+  readonly inventory: readonly InventoryEntry[];
+  readonly failures: readonly Failure[];
+  /** Types that were applied, to watch for drift. */
+  readonly types: readonly ResourceType[];
+  readonly changed: readonly string[];
+}
+
+export interface ApplyRequest {
+  readonly name: string;
+  readonly namespace: string;
+  readonly spec: GitSyncSpec;
+  readonly revision: string;
+  readonly manifests: readonly Manifest[];
+  readonly previous: readonly InventoryEntry[];
+}
+
+/** Definitions first, then what may need them, Rollouts last: their Services and templates are there when they start. */
+const ORDER = ['Namespace', 'CustomResourceDefinition', 'ServiceAccount', 'Role', 'RoleBinding', 'ConfigMap', 'Secret', 'Service'];
+
+/** Applies one commit with server-side apply, and deletes what left the repository. */
+export class Applier {
+  readonly #client: KubeClient;
+  readonly #types: TypeResolver;
+  /** Version that our own apply left, by inventory id: an event with it is no drift. */
+  readonly #applied = new Map<string, string>();
+
+  constructor(client: KubeClient, types: TypeResolver) {
+    this.#client = client;
+    this.#types = types;
+  }
+
+  async apply(request: ApplyRequest): Promise<ApplyResult> {
+    const inventory: InventoryEntry[] = [];
+    const failures: Failure[] = [];
+    const types = new Map<string, ResourceType>();
+    const changed: string[] = [];
+    for (const manifest of [...request.manifests].sort((a, b) => rank(a) - rank(b))) {
+      const { object } = manifest;
+      const id = inventoryId(object, request.namespace);
+      const before = request.previous.find(entry => entry.id === id);
+      const revision = before?.digest === manifest.digest ? before.revision : request.revision;
+      try {
+        const type = await this.#types.resolve(object);
+        const refusal = refusalOf(object, type, request.namespace);
+        if (refusal || !type) {
+          failures.push({ id, message: refusal ?? 'unknown kind' });
+          if (before) inventory.push(before);
+          continue;
+        }
+        const stored = await this.#applyOne(request, manifest, type, revision);
+        const version = stored.metadata.resourceVersion ?? '';
+        if (this.#applied.get(id) !== version) changed.push(id);
+        this.#applied.set(id, version);
+        types.set(`${type.group}/${type.plural}`, type);
+        inventory.push({ id, version: type.version, digest: manifest.digest, revision });
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code === 'transient' || error.code === 'notLeader') throw error;
+        failures.push({ id, message: error.message.slice(0, 1024) });
+        if (before) inventory.push(before);
+      }
+    }
+    const kept = request.spec.prune === false || failures.length > 0 ? [] : await this.#prune(request, inventory);
+    return { inventory: [...inventory, ...kept], failures: failures.slice(0, 50), types: [...types.values()], changed };
+  }
+
+  /** True when an observed version is the one that our own apply left. */
+  isOurs(id: string, resourceVersion: string | undefined): boolean {
+    return resourceVersion !== undefined && this.#applied.get(id) === resourceVersion;
+  }
+
+  async #applyOne(request: ApplyRequest, manifest: Manifest, type: ResourceType, revision: string): Promise<KubeObject> {
+    const { object } = manifest;
+    const { namespace: _given, ...metadata } = object.metadata;
+    const isRollout = object.kind === 'Rollout' && (object.apiVersion ?? '').startsWith(`${GROUP}/`);
+    const provenance = isRollout
+      ? {
+          [GIT_REPOSITORY_ANNOTATION]: request.spec.repository,
+          [GIT_REVISION_ANNOTATION]: revision,
+          [GIT_PATH_ANNOTATION]: manifest.file,
+        }
+      : {};
+    const body = {
+      ...object,
+      metadata: {
+        ...metadata,
+        ...(type.namespaced ? { namespace: request.namespace } : {}),
+        labels: { ...metadata.labels, [GIT_SYNC_LABEL]: request.name },
+        annotations: { ...metadata.annotations, ...provenance },
+      },
+    };
+    delete (body as Record<string, unknown>)['status'];
+    const at = { name: metadata.name, ...(type.namespaced ? { namespace: request.namespace } : {}) };
+    return this.#client.patch(type, at, { kind: 'apply', body, force: true }, { fieldManager: GIT_SYNC_MANAGER });
+  }
+
+  /** Deletes what is in the old inventory only; gives back what could not be deleted. */
+  async #prune(request: ApplyRequest, inventory: readonly InventoryEntry[]): Promise<InventoryEntry[]> {
+    const kept: InventoryEntry[] = [];
+    for (const entry of request.previous) {
+      if (inventory.some(({ id }) => id === entry.id)) continue;
+      const [namespace = '', name = '', group = '', kind = ''] = entry.id.split('_');
+      const type = await this.#types.resolve({ apiVersion: group === '' ? entry.version : `${group}/${entry.version}`, kind });
+      if (!type) continue;
+      const at = { name, ...(type.namespaced ? { namespace } : {}) };
+      const live = await this.#client.find(type, at);
+      // Somebody took it over, or it was recreated by hand: not ours to delete.
+      if (live?.metadata.labels?.[GIT_SYNC_LABEL] !== request.name) continue;
+      const outcome = await this.#client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
+      if (outcome.outcome === 'deleting') kept.push(entry);
+      this.#applied.delete(entry.id);
+    }
+    return kept;
+  }
+}
+
+/** `<namespace>_<name>_<group>_<kind>`, as Flux writes it. */
+export function inventoryId(object: Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>, namespace: string): string {
+  const apiVersion = object.apiVersion ?? '';
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  return `${namespace}_${object.metadata.name}_${group}_${object.kind ?? ''}`;
+}
+
+function rank(manifest: Manifest): number {
+  const { kind = '', apiVersion = '' } = manifest.object;
+  if (kind === 'Rollout' && apiVersion.startsWith(`${GROUP}/`)) return 1_000;
+  const index = ORDER.indexOf(kind);
+  return index === -1 ? 500 : index;
+}
+
+/** A GitSync speaks for its own namespace only: a team's repository must not reach into another's. */
+function refusalOf(object: KubeObject, type: ResourceType | undefined, namespace: string): string | undefined {
+  const what = `${object.kind ?? ''} ${object.metadata.name}`;
+  if (!type) return `${what}: the cluster does not serve ${object.apiVersion ?? ''} ${object.kind ?? ''}; install its definition first`;
+  if (!type.namespaced) return `${what} is cluster-scoped; a GitSync declares objects of its own namespace only`;
+  const given = object.metadata.namespace;
+  if (given !== undefined && given !== namespace) return `${what} names namespace ${given}; a GitSync declares objects of its own namespace ${namespace} only`;
+  return undefined;
+}

@@ -1,0 +1,37 @@
+import type { KubeClient } from '../../kube/client.ts';
+import { isRecord, type KubeObject } from '../../kube/kube-object.ts';
+import { groupVersionPath, type ResourceType } from '../../kube/resource-path.ts';
+
+/** Finds the resource type of a manifest by asking discovery, once per group and version. */
+export class TypeResolver {
+  readonly #client: KubeClient;
+  readonly #known = new Map<string, ReadonlyMap<string, ResourceType>>();
+
+  constructor(client: KubeClient) {
+    this.#client = client;
+  }
+
+  /** Undefined when the server does not serve the kind. @throws ApiError */
+  async resolve(object: Pick<KubeObject, 'apiVersion' | 'kind'>): Promise<ResourceType | undefined> {
+    const apiVersion = object.apiVersion ?? '';
+    const known = this.#known.get(apiVersion)?.get(object.kind ?? '');
+    if (known) return known;
+    const kinds = await this.#discover(apiVersion);
+    this.#known.set(apiVersion, kinds);
+    return kinds.get(object.kind ?? '');
+  }
+
+  async #discover(apiVersion: string): Promise<Map<string, ResourceType>> {
+    const [group, version] = apiVersion.includes('/') ? apiVersion.split('/', 2) : ['', apiVersion];
+    const types = new Map<string, ResourceType>();
+    if (!version) return types;
+    const path = groupVersionPath({ group: group ?? '', version });
+    const { status, body } = await this.#client.transport.request({ method: 'GET', verb: 'discover', resource: 'discovery', path });
+    if (status !== 200 || !isRecord(body) || !Array.isArray(body.resources)) return types;
+    for (const entry of body.resources.filter(isRecord)) {
+      if (typeof entry.name !== 'string' || entry.name.includes('/') || typeof entry.kind !== 'string') continue;
+      types.set(entry.kind, { group: group ?? '', version, plural: entry.name, kind: entry.kind, namespaced: entry.namespaced === true });
+    }
+    return types;
+  }
+}

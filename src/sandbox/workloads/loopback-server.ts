@@ -1,0 +1,34 @@
+import type { RequestListener, Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An HTTP server on 127.0.0.1 that is listening. */
+export interface LoopbackServer {
+  readonly port: number;
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** Stops listening and ends every connection, open requests included. */
+  close(): Promise<void>;
+}
+
+/** Listens on 127.0.0.1, never on an outside interface. Port 0 takes a free one. @throws Error when the port is taken */
+export async function listenOnLoopback(listener: RequestListener, port = 0): Promise<LoopbackServer> {
+  const server: Server = createServer({ keepAliveTimeout: 65_000 }, listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    url: `http://127.0.0.1:${address.port}`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

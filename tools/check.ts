@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/*
+ * All checks, tier by tier: one line each, details only of what failed, and a last line that counts.
+ * `npm test -- unit e2e` runs the named tiers only.
+ */
+
+const root = join(import.meta.dirname, '..');
+const bin = (name: string) => join(root, 'node_modules', '.bin', name);
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Tier {
+  readonly name: string;
+  readonly what: string;
+  readonly run: () => Promise<{ readonly counts: Counts; readonly output: string }>;
+}
+
+interface Finished {
+  readonly code: number;
+  readonly output: string;
+}
+
+function execute(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  return new Promise(resolve => {
+    const child = spawn(command, args, { cwd: root, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const keep = (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-200_000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', error => resolve({ code: 127, output: `${output}\n${error.message}` }));
+    child.on('close', code => resolve({ code: code ?? 1, output }));
+  });
+}
+
+/** A tool that either passes or fails as one. */
+function tool(name: string, what: string, command: string, args: readonly string[]): Tier {
+  return {
+    name,
+    what,
+    run: async () => {
+      const { code, output } = await execute(command, args);
+      return { counts: { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, output };
+    },
+  };
+}
+
+/** Test files below some folders. */
+function tests(name: string, what: string, folders: readonly string[], extra: readonly string[] = []): Tier {
+  return {
+    name,
+    what,
+    run: async () => {
+      const report = join(root, 'tmp', `report-${name}.json`);
+      mkdirSync(join(root, 'tmp'), { recursive: true });
+      rmSync(report, { force: true });
+      const existing = folders.filter(folder => existsSync(join(root, folder)));
+      const args = ['run', ...existing, '--reporter=json', `--outputFile.json=${report}`, '--reporter=default', ...extra];
+      const { code, output } = await execute(bin('vitest'), args);
+      return { counts: countTests(report, code), output };
+    },
+  };
+}
+
+function countTests(report: string, code: number): Counts {
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
+  const json = JSON.parse(readFileSync(report, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number };
+  // A file that cannot be loaded has no tests and still fails the run; so does a run that found no test at all.
+  const failed = Math.max(json.numFailedTests, code === 0 ? 0 : 1, json.numPassedTests === 0 ? 1 : 0);
+  return { passed: json.numPassedTests, failed, skipped: json.numPendingTests + json.numTodoTests };
+}
+
+const TIERS: readonly Tier[] = [
+  tool('generated', 'files made from src/api are up to date', process.execPath, ['tools/gen/generate.ts', '--check']),
+  tool('types', 'TypeScript, strict', bin('tsc'), ['-p', '.']),
+  tool('lint', 'Biome: format, lint, import boundaries', bin('biome'), ['check', '--error-on-warnings', '.']),
+  tool('unused', 'knip: unused files, exports, dependencies', bin('knip'), ['--no-progress']),
+  tool('size', 'files and rooms keep their size', process.execPath, ['tools/check-size.ts']),
+  tests('unit', 'pure rooms and their tables, with coverage', ['test/core', 'test/traffic', 'test/analysis', 'test/api'], ['--coverage']),
+  tests('property', 'properties and model-based sequences', ['test/property']),
+  tests('component', 'rooms with I/O against local servers', ['test/kube', 'test/providers', 'test/notifiers', 'test/operator', 'test/sandbox', 'test/git', 'test/tools']),
+  tests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
+  tests('e2e', 'the operator on a real control plane', ['test/e2e'], ['--no-file-parallelism']),
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter(name => !TIERS.some(tier => tier.name === name));
+if (unknown.length > 0) {
+  console.error(`no tier named ${unknown.join(', ')}; there are ${TIERS.map(tier => tier.name).join(', ')}`);
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const started = Date.now();
+for (const tier of TIERS) {
+  if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
+  const begun = Date.now();
+  const { counts, output } = await tier.run();
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  const verdict = counts.failed > 0 ? 'FAILED' : 'ok';
+  const skips = counts.skipped > 0 ? `, ${counts.skipped} SKIPPED` : '';
+  console.log(`${verdict.padEnd(6)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`);
+  if (counts.failed > 0) console.log(output.split('\n').slice(-400).join('\n'));
+  else for (const line of output.split('\n').filter(text => /^(SKIPPED|WARNING):/.test(text.trim()))) console.log(`       ${line.trim()}`);
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+}
+console.log(`all checks took ${Math.round((Date.now() - started) / 1000)} s`);
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed > 0 ? 1 : 0;
