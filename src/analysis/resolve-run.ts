@@ -28,7 +28,7 @@ export function resolveRun(
   const specs: AnalysisTemplateSpec[] = [];
   for (const { name, object } of templates) {
     if (!object) return missing(`analysis template ${name} does not exist; create it or change the reference`);
-    const parsed = analysisTemplateSpecSchema.safeParse(object['spec']);
+    const parsed = analysisTemplateSpecSchema.safeParse(object.spec);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       return invalid(`analysis template ${name}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);

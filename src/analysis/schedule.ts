@@ -10,7 +10,11 @@ const RETRY_MS = 10_000;
  * When the next measurement of a metric is due, epoch milliseconds; undefined when it has ended.
  * Measurements are spaced from start to start, so a slow query does not stretch the interval.
  */
-export function nextSampleAt(metric: Metric, result: MetricResult | undefined, runStartedAt: number): number | undefined {
+export function nextSampleAt(
+  metric: Metric,
+  result: MetricResult | undefined,
+  runStartedAt: number,
+): number | undefined {
   if (result && result.phase !== 'Running' && result.phase !== 'Pending') return undefined;
   const last = result?.measurements?.at(-1);
   const lastAt = fromTime(last?.startedAt);

@@ -122,32 +122,45 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
     if (options.operatorIsClusterAdmin !== false) await grantOperator(client);
     await waitFor(programs, deadline, () => controllersRun(client, binaries.controllerManager !== undefined));
     return {
-      name: 'real',
       ...access,
-      kubeconfigPath: file('admin.kubeconfig'),
+      ...conveniences(file, tokens, client, binaries, stop),
       startMs: Date.now() - started,
       folder: folder.path,
-      client,
-      userToken: user => tokens[user],
-      userKubeconfig: user => file(`${user}.kubeconfig`),
-      kubectl: (args, stdin) =>
-        runProgram(
-          binaries.kubectl,
-          [`--kubeconfig=${file('admin.kubeconfig')}`, `--cache-dir=${file('kubectl-cache')}`, ...args],
-          {
-            ...(stdin !== undefined && { stdin }),
-          },
-        ),
-      auditEntries: filter => readAuditLog(file('audit.log'), filter),
-      stop: async () => {
-        client.close();
-        await stop();
-      },
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function conveniences(
+  file: (name: string) => string,
+  tokens: Record<RigUser, string>,
+  client: ApiClient,
+  binaries: ControlPlaneBinaries,
+  stop: () => Promise<void>,
+): Omit<ControlPlane, 'server' | 'token' | 'caPem' | 'startMs' | 'folder'> {
+  const kubeconfigPath = file('admin.kubeconfig');
+  return {
+    name: 'real',
+    kubeconfigPath,
+    client,
+    userToken: user => tokens[user],
+    userKubeconfig: user => file(`${user}.kubeconfig`),
+    kubectl: (args, stdin) =>
+      runProgram(
+        binaries.kubectl,
+        [`--kubeconfig=${kubeconfigPath}`, `--cache-dir=${file('kubectl-cache')}`, ...args],
+        {
+          ...(stdin !== undefined && { stdin }),
+        },
+      ),
+    auditEntries: filter => readAuditLog(file('audit.log'), filter),
+    stop: async () => {
+      client.close();
+      await stop();
+    },
+  };
 }
 
 async function choosePorts(): Promise<Ports> {
@@ -215,7 +228,11 @@ async function waitFor(programs: ChildProgram[], deadline: number, ready: () => 
   while (Date.now() < deadline) {
     const dead = programs.find(program => program.ended());
     if (dead !== undefined) throw new EndedEarly(`${dead.name} ended before it was ready:\n${dead.tail()}`);
-    if (await ready().catch(error => ((last = error), false))) return;
+    try {
+      if (await ready()) return;
+    } catch (error) {
+      last = error;
+    }
     await sleep(50);
   }
   throw new Error(

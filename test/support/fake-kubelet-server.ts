@@ -30,9 +30,14 @@ export async function startPodServer(
   let requests = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     request.resume();
-    if (request.url === '/metrics')
-      return response.setHeader('content-type', 'text/plain; version=0.0.4').end(metrics.text());
-    if (request.url === '/healthz') return response.end('ok');
+    if (request.url === '/metrics') {
+      response.setHeader('content-type', 'text/plain; version=0.0.4').end(metrics.text());
+      return;
+    }
+    if (request.url === '/healthz') {
+      response.end('ok');
+      return;
+    }
     const started = performance.now();
     const { errorPercent, latencyMs, version } = behaviour();
     const turn = requests++;

@@ -100,9 +100,9 @@ class FakeNode {
   onObject(object: KubeObject): void {
     const uid = object.metadata.uid ?? '';
     const known = this.#pods.get(uid);
-    if (known !== undefined) return known.update(object);
+    known?.update(object);
     const { phase } = (object.status ?? {}) as { phase?: string };
-    if (phase === 'Succeeded' || phase === 'Failed') return;
+    if (known !== undefined || phase === 'Succeeded' || phase === 'Failed') return;
     const pod = new FakePod(this.#host, object);
     this.#pods.set(uid, pod);
     if (object.metadata.deletionTimestamp !== undefined) pod.update(object);

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dump } from 'js-yaml';
 import { allCrds } from './crds.ts';
+import { rbacManifests } from './rbac.ts';
 
 /** Writes everything that is generated from src/api. With --check it writes nothing and fails when a file differs. */
 const root = join(import.meta.dirname, '../..');
@@ -10,6 +11,7 @@ const HEADER = '# Generated from src/api by `npm run gen`. Do not edit.\n';
 
 const files = new Map<string, string>();
 for (const { file, crd } of allCrds()) files.set(`crds/${file}`, HEADER + dump(crd, { lineWidth: 140, noRefs: true, sortKeys: false }));
+files.set('deploy/base/rbac.yaml', HEADER.replace('src/api', 'src/operator/permissions.ts') + rbacManifests().map(manifest => dump(manifest, { noRefs: true })).join('---\n'));
 
 let stale = 0;
 for (const [file, text] of files) {

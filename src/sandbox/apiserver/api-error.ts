@@ -7,6 +7,9 @@ export interface StatusCause {
   field?: string;
 }
 
+/** Reasons whose Status carries `details` even when they are empty. */
+const emptyDetails = ['NotFound', 'MethodNotAllowed', 'NotAcceptable', 'Invalid'];
+
 /** What a resource is called in an error: its plural (or kind, for Invalid) and API group. */
 export interface ResourceName {
   group: string;
@@ -40,7 +43,7 @@ export class ApiError extends Error {
       message: this.message,
     };
     if (this.reason !== '') status.reason = this.reason;
-    if (Object.keys(this.details).length > 0 || this.reason === 'NotFound') status.details = this.details;
+    if (Object.keys(this.details).length > 0 || emptyDetails.includes(this.reason)) status.details = this.details;
     status.code = this.code;
     return status;
   }
@@ -147,6 +150,23 @@ export function required(field: string, detail = ''): FieldError {
 export function invalidValue(field: string, value: JsonValue | undefined, detail: string): FieldError {
   const suffix = detail === '' ? '' : `: ${detail}`;
   return new FieldError(field, 'FieldValueInvalid', `Invalid value: ${printValue(value)}${suffix}`);
+}
+
+/** The value breaks a rule; objects and lists are not printed. */
+export function invalidUnprinted(field: string, detail: string): FieldError {
+  return new FieldError(field, 'FieldValueInvalid', `Invalid value: ${detail}`);
+}
+
+/** The text is longer than `max`. */
+export function tooLong(field: string, max: number): FieldError {
+  const body = `Too long: may not be more than ${max} byte${max === 1 ? '' : 's'}`;
+  return new FieldError(field, 'FieldValueTooLong', body);
+}
+
+/** There are more than `max` entries. */
+export function tooMany(field: string, actual: number, max: number): FieldError {
+  const body = `Too many: ${actual}: must have at most ${max} item${max === 1 ? '' : 's'}`;
+  return new FieldError(field, 'FieldValueTooMany', body);
 }
 
 /** The value has the wrong JSON type. */

@@ -3,6 +3,7 @@ import type { AuditEntry } from './http/http-server.ts';
 import { HttpServer } from './http/http-server.ts';
 import { ResourceHandler } from './http/resource-handler.ts';
 import type { JsonObject, KubeObject } from './json.ts';
+import { ensureObject } from './json.ts';
 import { LocalClient } from './local-client.ts';
 import type { ServerContext } from './rest/context.ts';
 import { CrdController } from './rest/crd-controller.ts';
@@ -11,6 +12,7 @@ import { NamespaceCascade } from './rest/namespace-cascade.ts';
 import { Resources } from './rest/resources.ts';
 import { ServiceNetwork } from './rest/service-network.ts';
 import { Store } from './storage/store.ts';
+import { completePod } from './types/builtin-defaults.ts';
 import { builtinTypes } from './types/builtin-types.ts';
 import { TypeRegistry } from './types/registry.ts';
 import type { ResourceType } from './types/resource-type.ts';
@@ -101,15 +103,19 @@ export class EmbeddedApiServer {
     this.resources.reader.forgetSnapshots();
   }
 
-  /** A kubeconfig for kubectl. With tokens, `user` picks whose token it carries (default: the first). */
+  /**
+   * A kubeconfig for kubectl. With tokens, `user` picks whose token it carries (default: the first), both as a token and
+   * as a path prefix of the server's address: kubectl sends no token over plain HTTP.
+   */
   kubeconfig(user?: string): string {
     const entries = Object.entries(this.tokens ?? {});
-    const token = (user === undefined ? entries[0] : entries.find(([, name]) => name === user))?.[0] ?? 'none';
+    const token = (user === undefined ? entries[0] : entries.find(([, name]) => name === user))?.[0];
+    const server = token === undefined ? this.url : `${this.url}/tokens/${token}`;
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
-      clusters: [{ name: 'embedded', cluster: { server: this.url, 'insecure-skip-tls-verify': true } }],
-      users: [{ name: user ?? 'embedded', user: { token } }],
+      clusters: [{ name: 'embedded', cluster: { server, 'insecure-skip-tls-verify': true } }],
+      users: [{ name: user ?? 'embedded', user: { token: token ?? 'none' } }],
       contexts: [
         { name: 'embedded', context: { cluster: 'embedded', user: user ?? 'embedded', namespace: 'default' } },
       ],
@@ -141,14 +147,19 @@ function assemble(options: EmbeddedOptions): Assembly {
   const isService = (type: ResourceType): boolean => type.storageKey === '/services';
   const complete = (type: ResourceType, object: KubeObject): void => {
     if (isService(type)) network.allocate(object);
+    if (type.storageKey === '/namespaces') ensureObject(object, 'spec').finalizers ??= ['kubernetes'];
     if (isCrd(type) && object.metadata.deletionTimestamp === undefined) crds.complete(object);
+  };
+  const completeNew = (type: ResourceType, object: KubeObject): void => {
+    if (type.storageKey === '/pods') completePod(object);
+    complete(type, object);
   };
   const context: ServerContext = {
     store,
     registry,
     now: options.now ?? Date.now,
     random: options.random ?? (() => randomBytes(4).readUInt32BE() / 2 ** 32),
-    beforeCreate: complete,
+    beforeCreate: completeNew,
     beforeUpdate: complete,
   };
   const resources = new Resources(context);

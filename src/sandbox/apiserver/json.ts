@@ -84,7 +84,7 @@ export function equal(a: JsonValue | undefined, b: JsonValue | undefined): boole
 export function dropProtoKeys(value: unknown): void {
   if (Array.isArray(value)) for (const item of value) dropProtoKeys(item);
   else if (isObject(value)) {
-    if (Object.hasOwn(value, '__proto__')) delete value.__proto__;
+    Reflect.deleteProperty(value, '__proto__');
     for (const key in value) dropProtoKeys(value[key]);
   }
 }

@@ -7,8 +7,8 @@ export interface LoopbackServer {
   readonly port: number;
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** Stops listening and ends every connection, open requests included. */
-  close(): Promise<void>;
+  /** Stops listening; open requests have `graceMs` (default 0) to end, then every connection is cut. */
+  close(graceMs?: number): Promise<void>;
 }
 
 /** Listens on 127.0.0.1, never on an outside interface. Port 0 takes a free one. @throws Error when the port is taken */
@@ -25,10 +25,15 @@ export async function listenOnLoopback(listener: RequestListener, port = 0): Pro
   return {
     port: address.port,
     url: `http://127.0.0.1:${address.port}`,
-    close: () =>
+    close: (graceMs = 0) =>
       new Promise(resolve => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+        if (graceMs === 0) server.closeAllConnections();
       }),
   };
 }

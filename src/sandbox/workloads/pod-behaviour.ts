@@ -54,7 +54,8 @@ export function behaviourOfImage(image: string): ImageBehaviour {
   const lastPart = withoutDigest.slice(withoutDigest.lastIndexOf('/') + 1);
   const colon = lastPart.indexOf(':');
   const tag = colon === -1 ? 'latest' : lastPart.slice(colon + 1);
-  if (lastPart === '' || colon === 0 || tag === '') return { valid: false, problem: `"${image}" is no image reference` };
+  if (lastPart === '' || colon === 0 || tag === '')
+    return { valid: false, problem: `"${image}" is no image reference` };
   return behaviourOfTag(tag);
 }
 
@@ -75,7 +76,7 @@ function behaviourOfTag(tag: string): ImageBehaviour {
       version.push(text);
       continue;
     }
-    const value = valueOf(word, match[1] ?? '', match[2], match[3]);
+    const value = readValue(word, match[1] ?? '', match[2], match[3]);
     if (value === undefined) return { valid: false, problem: `"${text}" in tag "${tag}" is no valid pod behaviour` };
     behaviour = { ...behaviour, ...word.change(value) };
   }
@@ -86,7 +87,7 @@ function wordNamed(name: string): Word | undefined {
   return Object.hasOwn(WORDS, name) ? WORDS[name] : undefined;
 }
 
-function valueOf(word: Word, name: string, digits: string | undefined, unit: string | undefined): number | undefined {
+function readValue(word: Word, name: string, digits: string | undefined, unit: string | undefined): number | undefined {
   if (digits === undefined) return word.unit === 'none' ? 0 : undefined;
   if (word.unit === 'none' || (word.unit === 'time' && unit === undefined)) return undefined;
   if (name === 'err') return unit === undefined && Number(digits) <= 100 ? Number(digits) : undefined;

@@ -25,6 +25,8 @@ export function runProgram(file: string, args: readonly string[], options: RunOp
         else reject(new Error(`${file} ${args.join(' ')} failed: ${stderr.trim() || error.message}`));
       },
     );
+    // A program that ends without reading its input is no error; its exit code tells.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.stdin ?? '');
   });
 }

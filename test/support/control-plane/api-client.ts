@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 
 /** The address and credentials of an API server. */
 export interface ApiAccess {

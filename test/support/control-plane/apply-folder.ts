@@ -84,8 +84,9 @@ async function established(client: ApiClient, name: string): Promise<void> {
   const deadline = Date.now() + DISCOVERY_TIMEOUT_MS;
   for (;;) {
     const crd = await client.get(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`);
-    const { conditions = [] } = (crd.status ?? {}) as { conditions?: { type: string; status: string }[] };
-    if (conditions.some(condition => condition.type === 'Established' && condition.status === 'True')) return;
+    // A CRD that was just created may have `conditions: null`.
+    const { conditions } = (crd.status ?? {}) as { conditions?: { type: string; status: string }[] | null };
+    if (conditions?.some(condition => condition.type === 'Established' && condition.status === 'True')) return;
     if (Date.now() > deadline) throw new Error(`CRD ${name} was not established: ${JSON.stringify(conditions)}`);
     await sleep(50);
   }

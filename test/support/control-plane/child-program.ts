@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { putUnderGuard } from './guard.ts';
 
-const STOP_GRACE_MS = 5_000;
-
 /** A program running in the background of a test, under guard. */
 export interface ChildProgram {
   readonly name: string;
@@ -13,7 +11,7 @@ export interface ChildProgram {
   ended(): boolean;
   /** The last lines of the program's output, for error messages. */
   tail(): string;
-  /** SIGTERM, then SIGKILL after 5 s. */
+  /** SIGKILL: the data is thrown away, and a polite API server waits seconds for its watches to end. */
   stop(): Promise<void>;
 }
 
@@ -43,10 +41,8 @@ export async function startChildProgram(file: string, args: readonly string[], l
     tail: () => readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n'),
     stop: async () => {
       if (!ended) {
-        child.kill('SIGTERM');
-        const force = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+        child.kill('SIGKILL');
         await exit;
-        clearTimeout(force);
       }
       await release();
     },

@@ -48,8 +48,16 @@ function collectMap(map: JsonObject, schema: Schema | undefined, set: FieldSet):
 /** Compares two objects path by path. */
 export function compareValues(before: JsonValue, after: JsonValue, schema: Schema | undefined): Comparison {
   const comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
-  compareAt(before, after, schema, [], comparison);
+  compareAt({ before, after, hadParent: true, hasParent: true }, schema, [], comparison);
   return comparison;
+}
+
+/** The two values at a path, and whether the real server's typed objects hold the struct around them. */
+interface Pair {
+  before: Side;
+  after: Side;
+  hadParent: boolean;
+  hasParent: boolean;
 }
 
 type Side = JsonValue | undefined;
@@ -59,30 +67,42 @@ function isEmptyish(value: Side): boolean {
   return Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
 }
 
-function compareAt(before: Side, after: Side, schema: Schema | undefined, path: string[], out: Comparison): void {
-  const kinds = [nodeKind(before, schema), nodeKind(after, schema)];
-  const kind =
-    before === undefined || before === null ? kinds[1] : after === undefined || after === null ? kinds[0] : kinds[1];
-  const sameShape = before === undefined || after === undefined || kinds[0] === kinds[1];
+function compareAt(pair: Pair, schema: Schema | undefined, path: string[], out: Comparison): void {
+  const { before, after } = pair;
+  const wasKind = nodeKind(before, schema);
+  const isKind = nodeKind(after, schema);
+  const kind = after === undefined || after === null ? wasKind : isKind;
+  const sameShape =
+    before === undefined || before === null || after === undefined || after === null || wasKind === isKind;
   if (kind === 'leaf' || !sameShape || (isEmptyish(before) && isEmptyish(after))) {
     if (before === undefined) out.added.insert(path);
     else if (after === undefined) out.removed.insert(path);
     else if (!equal(before, after)) out.modified.insert(path);
     return;
   }
+  // A struct that the real server holds by value is there wherever its parent is, even when the JSON leaves it out.
+  const isHeld = schema?.heldByValue === true;
+  const had = before !== undefined || (isHeld && pair.hadParent);
+  const has = after !== undefined || (isHeld && pair.hasParent);
   if (kind === 'list') compareLists(before, after, schema, path, out);
-  else compareMaps(before, after, schema, path, out);
-  // A struct that the real server holds by value exists on both sides even when the JSON leaves it out.
-  if (path.length === 0 || (schema?.heldByValue === true && path.at(-1)?.startsWith('f:') === true)) return;
-  if (before === undefined) out.added.insert(path);
-  else if (after === undefined) out.removed.insert(path);
+  else compareMaps(before, after, { had, has }, schema, path, out);
+  if (!had) out.added.insert(path);
+  else if (!has) out.removed.insert(path);
 }
 
-function compareMaps(before: Side, after: Side, schema: Schema | undefined, path: string[], out: Comparison): void {
+function compareMaps(
+  before: Side,
+  after: Side,
+  presence: { had: boolean; has: boolean },
+  schema: Schema | undefined,
+  path: string[],
+  out: Comparison,
+): void {
   const left = isObject(before) ? before : {};
   const right = isObject(after) ? after : {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    compareAt(left[key], right[key], fieldSchema(schema, key), [...path, `f:${key}`], out);
+    const pair = { before: left[key], after: right[key], hadParent: presence.had, hasParent: presence.has };
+    compareAt(pair, fieldSchema(schema, key), [...path, `f:${key}`], out);
   }
 }
 
@@ -90,7 +110,8 @@ function compareLists(before: Side, after: Side, schema: Schema | undefined, pat
   const left = indexList(Array.isArray(before) ? before : [], schema);
   const right = indexList(Array.isArray(after) ? after : [], schema);
   for (const element of new Set([...left.keys(), ...right.keys()])) {
-    compareAt(left.get(element), right.get(element), schema?.items, [...path, element], out);
+    const pair = { before: left.get(element), after: right.get(element), hadParent: false, hasParent: false };
+    compareAt(pair, schema?.items, [...path, element], out);
   }
 }
 
@@ -106,28 +127,42 @@ export function mergeValues(live: JsonValue | undefined, applied: JsonValue, sch
   return out;
 }
 
-/** Keeps the applied order; live entries that the configuration does not name stay before what followed them. */
+/**
+ * Entries of both lists: in the applied order where both name them, live-only entries before what follows them.
+ * The order is that of structured-merge-diff's `mergingWalker.visitListItems`.
+ */
 function mergeLists(live: JsonValue[], applied: JsonValue[], schema: Schema | undefined): JsonValue[] {
-  const wanted = indexList(applied, schema);
-  const present = indexList(live, schema);
-  const order = live.map(item => listElement(item, schema));
+  const left = indexList(live, schema);
+  const right = indexList(applied, schema);
+  const leftKeys = [...left.keys()];
+  const rightKeys = [...right.keys()];
+  const shared = rightKeys.filter(key => left.has(key));
+  const merged = new Set<string>();
   const out: JsonValue[] = [];
-  let position = 0;
-  const takeUnnamed = (until: string | undefined): void => {
-    for (; position < live.length; position += 1) {
-      const element = order[position];
-      if (element !== undefined && element === until) return;
-      if (element === undefined || !wanted.has(element)) out.push(live[position] as JsonValue);
-    }
+  const take = (key: string): void => {
+    merged.add(key);
+    out.push(mergeValues(left.get(key), right.get(key) as JsonValue, schema?.items));
+    if (shared[0] === key) shared.shift();
   };
-  for (const [element, item] of wanted) {
-    if (order.indexOf(element, position) >= 0) {
-      takeUnnamed(element);
-      position += 1;
+  let l = 0;
+  let r = 0;
+  while (l < leftKeys.length || r < rightKeys.length) {
+    const leftKey = leftKeys[l];
+    const rightKey = rightKeys[r];
+    if (leftKey !== undefined && !right.has(leftKey)) {
+      out.push(left.get(leftKey) as JsonValue);
+      l += 1;
+    } else if (leftKey !== undefined && rightKey !== undefined && leftKey !== rightKey && leftKey !== shared[0]) {
+      // Shared, but not the one that comes next in the applied order: it is taken from there.
+      l += 1;
+    } else {
+      if (leftKey !== undefined && (leftKey === rightKey || merged.has(leftKey) || rightKey === undefined)) l += 1;
+      if (rightKey !== undefined) {
+        take(rightKey);
+        r += 1;
+      }
     }
-    out.push(mergeValues(present.get(element), item, schema?.items));
   }
-  takeUnnamed(undefined);
   return out;
 }
 

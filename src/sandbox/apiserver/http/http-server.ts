@@ -5,6 +5,8 @@ import { genericError, methodNotAllowed, noSuchResource } from '../api-error.ts'
 import type { JsonObject } from '../json.ts';
 import { isObject } from '../json.ts';
 import type { ServerContext } from '../rest/context.ts';
+import type { TypeRegistry } from '../types/registry.ts';
+import { apiVersionOf } from '../types/resource-type.ts';
 import { negotiate } from './accept.ts';
 import {
   aggregated,
@@ -45,6 +47,16 @@ export interface HttpOptions {
   onAudit: ((entry: AuditEntry) => void) | undefined;
   /** Told of failures that are bugs of this server. */
   onBug: (error: unknown) => void;
+}
+
+interface Routed {
+  request: IncomingMessage;
+  response: ServerResponse;
+  url: URL;
+  user: string;
+  note: RequestNote;
+  /** What stood before the path proper, to be repeated in links. */
+  prefix: string;
 }
 
 /** The HTTP edge: authentication, discovery, and the hand-over of resource requests. */
@@ -93,9 +105,11 @@ export class HttpServer {
     response.on('error', () => {});
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
+      const prefix = /^\/tokens\/([^/]+)/.exec(url.pathname);
+      if (prefix !== null) url.pathname = url.pathname.slice(prefix[0].length);
       path = url.pathname;
-      user = this.authenticate(request);
-      await this.route(request, response, url, user, note);
+      user = this.authenticate(request, prefix?.[1]);
+      await this.route({ request, response, url, user, note, prefix: prefix?.[0] ?? '' });
     } catch (error) {
       this.fail(request, response, error);
     }
@@ -114,27 +128,26 @@ export class HttpServer {
     sendJson(response, failure.code, failure.toStatus());
   }
 
-  private authenticate(request: IncomingMessage): string {
+  /** kubectl sends no token over plain HTTP: its kubeconfig carries it as the first part of the path instead. */
+  private authenticate(request: IncomingMessage, inPath: string | undefined): string {
     const { tokens } = this.options;
     if (tokens === undefined) return 'system:anonymous';
-    const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const token = inPath ?? /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const user = token === undefined ? undefined : tokens.get(token);
     if (user === undefined) throw genericError(401, 'Unauthorized', 'Unauthorized');
     return user;
   }
 
-  private async route(
-    request: IncomingMessage,
-    response: ServerResponse,
-    url: URL,
-    user: string,
-    note: RequestNote,
-  ): Promise<void> {
+  private async route({ request, response, url, user, note, prefix }: Routed): Promise<void> {
     const path = url.pathname.replace(/\/+$/, '');
     const target = parseResourcePath(path);
     if (target !== undefined) {
       const kind = target.apiVersion === 'authorization.k8s.io/v1' ? reviewKind(target.plural) : undefined;
       if (kind !== undefined) return review(request, response, kind);
+      if (!isServed(this.context.registry, target.apiVersion)) {
+        send(response, 404, Buffer.from('404 page not found\n'), 'text/plain; charset=utf-8');
+        return;
+      }
       return this.handler.handle({ request, response, query: url.searchParams, target, user, note });
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
@@ -142,11 +155,11 @@ export class HttpServer {
       send(response, 200, Buffer.from('ok'), 'text/plain; charset=utf-8');
       return;
     }
-    if (path.startsWith('/openapi/')) this.openApi(request, response, path);
+    if (path.startsWith('/openapi/')) this.openApi(request, response, path, prefix);
     else this.discover(request, response, path);
   }
 
-  private openApi(request: IncomingMessage, response: ServerResponse, path: string): void {
+  private openApi(request: IncomingMessage, response: ServerResponse, path: string, prefix: string): void {
     const { registry, store } = this.context;
     if (path === '/openapi/v2') {
       if ((request.headers.accept ?? '').includes('protobuf')) {
@@ -155,7 +168,7 @@ export class HttpServer {
       return;
     }
     if (path === '/openapi/v3') {
-      sendJson(response, 200, openApiV3Index(registry, store));
+      sendJson(response, 200, openApiV3Index(registry, store, prefix));
       return;
     }
     const document = openApiV3(registry, store, path.replace('/openapi/v3/', ''));
@@ -206,6 +219,10 @@ export class HttpServer {
       responseRV: note.responseRV,
     });
   }
+}
+
+function isServed(registry: TypeRegistry, apiVersion: string): boolean {
+  return registry.all().some(type => apiVersionOf(type) === apiVersion);
 }
 
 /** Access reviews allow everything: this server does not evaluate RBAC. */

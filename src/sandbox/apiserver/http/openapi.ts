@@ -20,13 +20,13 @@ export const openApiV2: JsonObject = {
 
 const pathOf = (apiVersion: string): string => (apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`);
 
-/** `/openapi/v3`: where the document of every group version is. */
-export function openApiV3Index(registry: TypeRegistry, store: Store): JsonObject {
+/** `/openapi/v3`: where the document of every group version is; `prefix` stands before every path of this client. */
+export function openApiV3Index(registry: TypeRegistry, store: Store, prefix: string): JsonObject {
   const paths: JsonObject = {};
   for (const apiVersion of new Set(registry.all().map(apiVersionOf))) {
     const hash = createHash('sha256').update(`${apiVersion}:${store.list(crdStorage).objects.map(versionOf).join()}`);
     paths[pathOf(apiVersion)] = {
-      serverRelativeURL: `/openapi/v3/${pathOf(apiVersion)}?hash=${hash.digest('hex').slice(0, 32)}`,
+      serverRelativeURL: `${prefix}/openapi/v3/${pathOf(apiVersion)}?hash=${hash.digest('hex').slice(0, 32)}`,
     };
   }
   return { paths };

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { badRequest, methodNotAllowed, noSuchResource } from '../api-error.ts';
+import { badRequest, forbiddenField, invalid, methodNotAllowed, noSuchResource, required } from '../api-error.ts';
 import type { JsonObject, JsonValue, KubeObject } from '../json.ts';
 import { isObject, stringAt } from '../json.ts';
 import type { ServerContext } from '../rest/context.ts';
@@ -114,15 +114,12 @@ export class ResourceHandler {
     const known = Object.values(patchTypes).find(name => name === mediaType);
     if (known === undefined) throw unsupportedMediaType(type);
     const options = { ...this.writeOptions(call, subresource), force: call.query.get('force') === 'true' };
+    const patchOptions = { group: 'meta.k8s.io', kind: 'PatchOptions' };
     if (known === patchTypes.apply && (call.query.get('fieldManager') ?? '') === '') {
-      throw badRequest(
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      );
+      throw invalid(patchOptions, '', [required('fieldManager', 'is required for apply patch')]);
     }
     if (known !== patchTypes.apply && call.query.has('force')) {
-      throw badRequest(
-        'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
-      );
+      throw invalid(patchOptions, '', [forbiddenField('force', 'may not be specified for non-apply patch')]);
     }
     const body = parseBody(await readBody(call.request), mediaType);
     const { object, created } = this.resources.patch(type, key, known, body, options);
@@ -181,7 +178,12 @@ export class ResourceHandler {
       });
       return;
     }
-    sendJson(call.response, 200, { kind: type.listKind, apiVersion: apiVersionOf(type), metadata, items: page.items });
+    sendJson(call.response, 200, {
+      kind: type.listKind,
+      apiVersion: apiVersionOf(type),
+      metadata,
+      items: type.custom ? page.items : page.items.map(withoutKind),
+    });
   }
 
   private table(type: ResourceType, call: ResourceCall, items: KubeObject[], metadata: JsonObject): JsonObject {
@@ -280,6 +282,11 @@ export class ResourceHandler {
     if (!isObject(value)) throw badRequest('the body must be DeleteOptions');
     return value;
   }
+}
+
+/** Lists of built-in kinds name the kind once, not in every item, as a typed encoder does. */
+function withoutKind({ apiVersion: _, kind: __, ...item }: KubeObject): JsonObject {
+  return item;
 }
 
 function isWatch(query: URLSearchParams): boolean {

@@ -1,6 +1,6 @@
 import { ApiError, badRequest } from '../api-error.ts';
 import type { JsonValue } from '../json.ts';
-import { clone, equal, isObject, objectAt } from '../json.ts';
+import { clone, equal, isObject } from '../json.ts';
 
 /** A patch that does not fit the object: a failing `test`, a missing path. The server gives no further reason. */
 function unprocessable(): ApiError {
@@ -46,20 +46,24 @@ function applyOperation(root: Root, operation: JsonValue): void {
   const path = parsePointer(operation.path);
   switch (operation.op) {
     case 'add':
-      return add(root, path, valueOf(operation.value));
+      add(root, path, operand(operation.value));
+      return;
     case 'remove':
       remove(root, path);
       return;
     case 'replace':
-      return replace(root, path, valueOf(operation.value));
+      replace(root, path, operand(operation.value));
+      return;
     case 'move': {
       const from = parsePointer(operation.from);
       const value = find(root, from);
       remove(root, from);
-      return add(root, path, value);
+      add(root, path, value);
+      return;
     }
     case 'copy':
-      return add(root, path, clone(find(root, parsePointer(operation.from))));
+      add(root, path, clone(find(root, parsePointer(operation.from))));
+      return;
     case 'test':
       if (!equal(findOrNull(root, path), operation.value ?? null)) throw unprocessable();
       return;
@@ -68,7 +72,7 @@ function applyOperation(root: Root, operation: JsonValue): void {
   }
 }
 
-function valueOf(value: JsonValue | undefined): JsonValue {
+function operand(value: JsonValue | undefined): JsonValue {
   return value === undefined ? null : clone(value);
 }
 
@@ -130,9 +134,4 @@ function remove(root: Root, path: readonly string[]): void {
   const parent = find(root, path.slice(0, -1));
   if (Array.isArray(parent)) parent.splice(Number(last), 1);
   else if (isObject(parent)) delete parent[last];
-}
-
-/** True when a merge-like patch touches a top-level field. */
-export function touches(patch: JsonValue, field: string): boolean {
-  return isObject(patch) && objectAt(patch, field) !== undefined;
 }

@@ -1,4 +1,4 @@
-import { badRequest } from '../api-error.ts';
+import { ApiError, badRequest } from '../api-error.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { arrayAt, clone, equal, isObject } from '../json.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -11,7 +11,7 @@ const deletePrefix = '$deleteFromPrimitiveList/';
 /**
  * Applies a strategic merge patch to a copy of the document: lists with a patch merge key merge entry by entry, lists of
  * scalars marked `merge` become unions, `$patch: delete|replace`, `$retainKeys`, `$setElementOrder/…` and
- * `$deleteFromPrimitiveList/…` are honoured. Throws 400 for an entry without its merge key.
+ * `$deleteFromPrimitiveList/…` are honoured. Throws 500 (as the real server) for an entry without its merge key.
  */
 export function applyStrategicMergePatch(document: JsonValue, patch: JsonValue, schema: Schema | undefined): JsonValue {
   if (!isObject(patch)) throw badRequest('error decoding patch: json: cannot unmarshal into map[string]interface {}');
@@ -67,7 +67,7 @@ function mergeKeyedList(list: JsonValue[], patch: JsonValue[], key: string, item
   for (const entry of patch) {
     if (!isObject(entry)) continue;
     if (entry[key] === undefined) {
-      throw badRequest(`map: ${JSON.stringify(entry)} does not contain declared merge key: ${key}`);
+      throw new ApiError(500, '', `map: ${JSON.stringify(entry)} does not contain declared merge key: ${key}`);
     }
     const same = (item: JsonValue): boolean => isObject(item) && equal(item[key], entry[key]);
     if (entry.$patch === 'delete') {

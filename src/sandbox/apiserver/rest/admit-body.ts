@@ -1,4 +1,4 @@
-import { ApiError, badRequest, invalid, typeInvalid } from '../api-error.ts';
+import { ApiError, badRequest } from '../api-error.ts';
 import type { JsonValue, KubeObject } from '../json.ts';
 import { isObject, objectAt } from '../json.ts';
 import { builtinSchema } from '../schema/builtin-schema.ts';
@@ -16,6 +16,8 @@ import type { WriteOptions } from './write-options.ts';
  */
 export function admitBody(type: ResourceType, value: JsonValue, options: WriteOptions, isPatch = false): KubeObject {
   if (!isObject(value)) throw badRequest(`the object provided is unrecognized (must be of type ${type.kind})`);
+  if (!type.custom && value.kind === undefined) value.kind = type.kind;
+  if (!type.custom && value.apiVersion === undefined) value.apiVersion = apiVersionOf(type);
   checkKind(type, value.apiVersion, value.kind);
   if (value.metadata === undefined || value.metadata === null) value.metadata = {};
   if (!isObject(value.metadata)) throw decodeError(type, 'metadata', value.metadata);
@@ -28,8 +30,8 @@ export function admitBody(type: ResourceType, value: JsonValue, options: WriteOp
     (type.custom ? undefined : wrongType(object, type.schema, ''));
   if (wrong !== undefined) throw decodeError(type, wrong.path, wrong.value);
   const unknown = [
-    ...pruneUnknown(object, type.schema),
     ...pruneUnknown(object.metadata, metadataSchema).map(path => `metadata.${path}`),
+    ...pruneUnknown(object, type.schema),
   ];
   if (
     !type.custom &&
@@ -46,15 +48,13 @@ function checkKind(type: ResourceType, apiVersion: JsonValue | undefined, kind: 
   const expected = apiVersionOf(type);
   if (typeof kind !== 'string' || kind === '') throw badRequest("Object 'Kind' is missing in the request body");
   if (apiVersion !== expected) {
-    throw badRequest(
-      `the API version in the data (${String(apiVersion ?? '')}) does not match the expected API version (${expected})`,
-    );
+    const version = JSON.stringify(apiVersion ?? '');
+    const known = `no kind ${JSON.stringify(kind)} is registered for version ${version} in scheme`;
+    throw badRequest(`${kind} in version ${version} cannot be handled as a ${type.kind}: ${known}`);
   }
   if (kind !== type.kind) {
     const found = `${kind} in version ${JSON.stringify(type.version)}`;
-    throw badRequest(
-      `${found} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} is registered here`,
-    );
+    throw badRequest(`${found} cannot be handled as a ${type.kind}: unknown conversion`);
   }
 }
 
@@ -146,9 +146,4 @@ function decodeError(type: ResourceType, path: string, value: JsonValue): ApiErr
   return badRequest(
     `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${text}`,
   );
-}
-
-/** A 422 for a patch whose result is no object of the type. */
-export function brokenPatch(type: ResourceType, name: string, value: JsonValue): ApiError {
-  return invalid(type, name, [typeInvalid('patch', value, 'the patched value is no object')]);
 }

@@ -70,15 +70,17 @@ function sameFinalizers(a: KubeObject, b: KubeObject): boolean {
 
 function checkPreconditions(type: ResourceType, old: KubeObject, options: DeleteOptions): void {
   const name = stringAt(old.metadata, 'name') ?? '';
+  // The real server names the kind here, not the resource.
+  const kind = { group: type.group, resource: type.kind };
+  const refuse = (what: string, wanted: string, found: string, guess: string): never => {
+    const why = `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found})`;
+    throw conflict(kind, name, `${why}. The object might have been ${guess}`);
+  };
   const { uid, resourceVersion } = options;
-  if (uid !== undefined && uid !== old.metadata.uid) {
-    const found = `UID in precondition: ${uid}, UID in object meta: ${String(old.metadata.uid)}`;
-    throw conflict(resourceName(type), name, `Precondition failed: ${found}`);
-  }
-  if (resourceVersion !== undefined && resourceVersion !== old.metadata.resourceVersion) {
-    const meta = String(old.metadata.resourceVersion);
-    const found = `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${meta}`;
-    throw conflict(resourceName(type), name, `Precondition failed: ${found}`);
+  const record = { uid: String(old.metadata.uid), version: String(old.metadata.resourceVersion) };
+  if (uid !== undefined && uid !== record.uid) refuse('UID', uid, record.uid, 'deleted and then recreated');
+  if (resourceVersion !== undefined && resourceVersion !== record.version) {
+    refuse('ResourceVersion', resourceVersion, record.version, 'modified');
   }
 }
 

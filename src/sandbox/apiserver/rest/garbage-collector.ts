@@ -2,7 +2,6 @@ import type { JsonObject, KubeObject } from '../json.ts';
 import { arrayAt, clone, isObject, stringAt } from '../json.ts';
 import type { StoreEvent } from '../storage/store.ts';
 import type { ResourceType } from '../types/resource-type.ts';
-import { apiVersionOf } from '../types/resource-type.ts';
 import type { ServerContext } from './context.ts';
 import type { Deleter } from './deleter.ts';
 import { plainDelete } from './write-options.ts';
@@ -181,9 +180,4 @@ function owners(object: KubeObject): JsonObject[] {
 function ownerUids(object: KubeObject | undefined): string[] {
   if (object === undefined) return [];
   return owners(object).flatMap(owner => stringAt(owner, 'uid') ?? []);
-}
-
-/** The text by which an owner of a type is referred to. */
-export function ownerKey(type: ResourceType): string {
-  return `${apiVersionOf(type)}/${type.kind}`;
 }

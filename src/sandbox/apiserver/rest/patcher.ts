@@ -33,7 +33,8 @@ export function patched(
 ): JsonValue {
   if (mediaType === patchTypes.json) return applyJsonPatch(target, patch);
   if (mediaType === patchTypes.merge) {
-    if (!isObject(patch)) throw badRequest('Invalid JSON Patch');
+    if (!isObject(patch))
+      throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}');
     return applyMergePatch(target, patch);
   }
   if (mediaType === patchTypes.strategic && !type.custom) return applyStrategicMergePatch(clone(target), patch, schema);

@@ -107,7 +107,7 @@ export class Reader {
     if (resourceVersion === '') return;
     if (!/^\d+$/.test(resourceVersion))
       throw badRequest(
-        `Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
+        `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
       );
     const wanted = Number(resourceVersion);
     const current = this.context.store.resourceVersion;
@@ -154,7 +154,7 @@ export class TooLargeVersion extends Error {
   readonly current: number;
 
   constructor(wanted: number, current: number) {
-    super(`Too large resource version: ${wanted}, current: ${current}`);
+    super(`Timeout: Too large resource version: ${wanted}, current: ${current}`);
     this.wanted = wanted;
     this.current = current;
   }

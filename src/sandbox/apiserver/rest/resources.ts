@@ -1,4 +1,4 @@
-import { badRequest, invalid, invalidValue, noSuchResource } from '../api-error.ts';
+import { badRequest, genericError, invalid, invalidValue, noSuchResource } from '../api-error.ts';
 import type { JsonValue, KubeObject } from '../json.ts';
 import { clone, isObject, stringAt } from '../json.ts';
 import { builtinSchema } from '../schema/builtin-schema.ts';
@@ -58,9 +58,9 @@ export class Resources {
     const object = admitBody(type, body, options);
     checkKey(object, key);
     const old = this.reader.get(type, key.namespace, key.name);
-    if (type.custom && (stringAt(object.metadata, 'resourceVersion') ?? '') === '') {
+    if (needsVersion(type) && (stringAt(object.metadata, 'resourceVersion') ?? '') === '') {
       const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update');
-      throw invalid(type, key.name, [error]);
+      throw invalid({ group: type.group, kind: type.plural }, key.name, [error]);
     }
     return this.writer.update(type, old, object, options);
   }
@@ -102,8 +102,13 @@ export class Resources {
       const object = this.writer.update(type, old, withScale(type, old, body), options);
       return { object: scaleOf(type, object), created: false };
     }
-    const config = admitBody(type, clone(body), options, true);
-    if ((stringAt(config.metadata, 'name') ?? '') === '') config.metadata.name = key.name;
+    const unknown: string[] = [];
+    const lenient = { ...options, fieldValidation: 'Warn' as const, warnings: unknown };
+    const config = admitBody(type, clone(body), lenient, true);
+    if ((stringAt(config.metadata, 'name') ?? '') === '') {
+      throw badRequest(`the name of the object (${key.name} based on URL) was undeterminable: name must be provided`);
+    }
+    if (unknown.length > 0) throw undeclared(type, config, unknown[0] ?? '');
     checkKey(config, key);
     if (type.namespaced) config.metadata.namespace = key.namespace;
     const stored = this.context.store.get(type.storageKey, key.namespace, key.name);
@@ -133,6 +138,24 @@ export class Resources {
     if (type === undefined) throw noSuchResource();
     return type;
   }
+}
+
+/** An apply of a field that the schema does not know: the real server answers this with a bare 500. */
+function undeclared(type: ResourceType, config: KubeObject, warning: string): Error {
+  const { namespace, name } = config.metadata;
+  const field = /"(.*)"/.exec(warning)?.[1] ?? '';
+  const kind = `${type.group}/${type.version}, Kind=${type.kind}`;
+  const what = `${String(namespace ?? '')}/${String(name)}; ${kind}`;
+  return genericError(
+    500,
+    '',
+    `failed to create typed patch object (${what}): .${field}: field not declared in schema`,
+  );
+}
+
+/** Kinds whose objects are never replaced blindly. */
+function needsVersion(type: ResourceType): boolean {
+  return type.custom || type.kind === 'Lease' || type.kind === 'CustomResourceDefinition';
 }
 
 function checkKey(object: KubeObject, key: ObjectKey): void {

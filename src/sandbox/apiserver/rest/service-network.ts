@@ -21,6 +21,7 @@ export class ServiceNetwork {
   /** Fills in `clusterIP`, `clusterIPs`, IP families and node ports; throws a 422 when an asked address is taken. */
   allocate(service: KubeObject): void {
     const spec = ensureObject(service, 'spec');
+    if (service.status === undefined) service.status = { loadBalancer: {} };
     if (spec.type === 'ExternalName') return;
     const asked = stringAt(spec, 'clusterIP') ?? '';
     const { ips, ports } = this.taken(stringAt(service.metadata, 'uid') ?? '');

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { alreadyExists, conflict, forbidden, invalid, invalidValue, notFound } from '../api-error.ts';
+import { alreadyExists, conflict, forbidden, genericError, invalid, invalidValue, notFound } from '../api-error.ts';
 import type { FieldWrite } from '../apply/field-manager.ts';
 import { applyConfiguration, trackUpdate } from '../apply/field-manager.ts';
 import type { ManagerEntry } from '../apply/managed-fields.ts';
 import { writeManagers } from '../apply/managed-fields.ts';
 import type { KubeObject } from '../json.ts';
 import { arrayAt, clone, equal, numberAt, stringAt } from '../json.ts';
-import { applySchemaDefaults } from '../schema/defaulting.ts';
+import { builtinSchema } from '../schema/builtin-schema.ts';
+import { applySchemaDefaults, dropEmpty } from '../schema/defaulting.ts';
 import type { ResourceType } from '../types/resource-type.ts';
 import { apiVersionOf, copyStatus, resourceName } from '../types/resource-type.ts';
 import type { ServerContext } from './context.ts';
@@ -20,6 +21,7 @@ export interface Written {
   created: boolean;
 }
 
+const metadataSchema = builtinSchema('apimachinery.pkg.apis.meta.v1.ObjectMeta');
 const suffixLetters = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** Creates and updates objects: identity, defaults, validation, ownership, storage. Throws `ApiError`. */
@@ -84,7 +86,7 @@ export class Writer {
       throw alreadyExists(resourceName(type), name);
     }
     validateObject(type, object, undefined);
-    const defaulted = { ...object };
+    const defaulted = clone(object);
     this.context.beforeCreate(type, object);
     const write = this.fieldWrite(type, options, operation);
     const empty: KubeObject = { apiVersion: object.apiVersion, kind: object.kind, metadata: {} };
@@ -108,9 +110,7 @@ export class Writer {
     const prefix = stringAt(metadata, 'generateName') ?? '';
     if ((stringAt(metadata, 'name') ?? '') === '' && prefix !== '') metadata.name = this.generateName(prefix);
     if (stringAt(metadata, 'resourceVersion') !== undefined && metadata.resourceVersion !== '') {
-      throw invalid(type, stringAt(metadata, 'name') ?? '', [
-        invalidValue('metadata.resourceVersion', metadata.resourceVersion ?? '', 'must not be set on create'),
-      ]);
+      throw genericError(500, '', 'resourceVersion should not be set on objects to be created');
     }
     for (const key of [
       'resourceVersion',
@@ -229,6 +229,8 @@ export class Writer {
   private fillDefaults(type: ResourceType, object: KubeObject): void {
     if (type.custom) applySchemaDefaults(object, type.schema);
     type.applyDefaults?.(object);
+    dropEmpty(object.metadata, metadataSchema);
+    if (!type.custom) dropEmpty(object, type.schema);
   }
 
   private fieldWrite(type: ResourceType, options: WriteOptions, operation: 'Apply' | 'Update'): FieldWrite {

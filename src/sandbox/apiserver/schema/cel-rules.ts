@@ -1,7 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import type { FieldError } from '../api-error.ts';
-import { duplicate, FieldError as ErrorOfField, forbiddenField, invalidValue, required } from '../api-error.ts';
-import type { JsonObject, JsonValue, KubeObject } from '../json.ts';
+import { duplicate, forbiddenField, invalidUnprinted, invalidValue, required } from '../api-error.ts';
+import type { JsonValue, KubeObject } from '../json.ts';
 import { equal, isObject } from '../json.ts';
 import { celValue } from './cel-value.ts';
 import type { Schema, ValidationRule } from './schema.ts';
@@ -124,7 +124,7 @@ function evaluate(
     verdict = program(variables);
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    report(invalidValue(at, sample(value, schema), `${why} evaluating rule: ${ruleText(rule)}`));
+    report(invalidValue(at, schema.type ?? 'object', `${why} evaluating rule: ${ruleText(rule)}`));
     return;
   }
   if (verdict !== true) report(failure(rule, message(rule, variables), at, value, schema));
@@ -147,33 +147,33 @@ function message(rule: ValidationRule, variables: Record<string, unknown>): stri
   return rule.message ?? `failed rule: ${rule.rule}`;
 }
 
-/** Objects and lists are named by their type instead of printed, as the real server does. */
-function sample(value: JsonValue, schema: Schema): JsonValue {
-  return isObject(value) || Array.isArray(value) ? (schema.type ?? 'object') : value;
-}
-
 function failure(rule: ValidationRule, text: string, path: string, value: JsonValue, schema: Schema): FieldError {
   const at = `${path}${rule.fieldPath ?? ''}`.replace(/^\./, '');
+  const isPrinted = schema.type !== 'object' && schema.type !== 'array';
   switch (rule.reason) {
     case 'FieldValueRequired':
       return required(at, text);
     case 'FieldValueForbidden':
       return forbiddenField(at, text);
     case 'FieldValueDuplicate':
-      return duplicate(at, sample(value, schema));
-    case undefined:
-    case 'FieldValueInvalid':
-      return invalidValue(at, sample(value, schema), text);
+      return duplicate(at, value);
     default:
-      return new ErrorOfField(at, rule.reason, `Invalid value: ${JSON.stringify(sample(value, schema))}: ${text}`);
+      return isPrinted ? invalidValue(at, value, text) : invalidUnprinted(at, text);
   }
 }
 
-/** True when an object has any rule to evaluate: saves the walk for most kinds. */
+const withRules = new WeakMap<Schema, boolean>();
+
+/** True when a schema has any rule at any depth. */
 export function hasRules(schema: Schema): boolean {
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
-  const children: JsonObject | Record<string, Schema> = schema.properties ?? {};
+  const known = withRules.get(schema);
+  if (known !== undefined) return known;
+  // A cyclic schema has no rule that is not found elsewhere.
+  withRules.set(schema, false);
   const rest = typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : [];
   const items = schema.items === undefined ? [] : [schema.items];
-  return [...Object.values(children as Record<string, Schema>), ...rest, ...items].some(hasRules);
+  const children = [...Object.values(schema.properties ?? {}), ...rest, ...items];
+  const found = (schema['x-kubernetes-validations'] ?? []).length > 0 || children.some(hasRules);
+  withRules.set(schema, found);
+  return found;
 }

@@ -34,3 +34,27 @@ export function dropNulls(value: JsonValue | undefined, schema?: Schema): void {
     }
   }
 }
+
+/**
+ * Removes empty maps and lists that a typed encoder leaves out, in place: optional ones that are no struct. Only for
+ * values with a built-in schema.
+ */
+export function dropEmpty(value: JsonValue | undefined, schema: Schema | undefined): void {
+  if (schema === undefined || schema['x-kubernetes-preserve-unknown-fields'] === true) return;
+  if (Array.isArray(value)) for (const item of value) dropEmpty(item, schema.items);
+  else if (isObject(value)) {
+    for (const key of Object.keys(value)) {
+      const child = value[key];
+      const childSchema = fieldSchema(schema, key);
+      const isOptional = schema.properties !== undefined && schema.required?.includes(key) !== true;
+      if (isOptional && isEmptyCollection(child, childSchema)) delete value[key];
+      else dropEmpty(child, childSchema);
+    }
+  }
+}
+
+function isEmptyCollection(value: JsonValue | undefined, schema: Schema | undefined): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  const isMap = schema?.additionalProperties !== undefined;
+  return isMap && isObject(value) && Object.keys(value).length === 0;
+}

@@ -1,5 +1,5 @@
 import type { FieldError } from '../api-error.ts';
-import { duplicate, invalidValue, notSupported, required, typeInvalid } from '../api-error.ts';
+import { duplicate, invalidValue, notSupported, required, tooLong, tooMany, typeInvalid } from '../api-error.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { equal, isObject } from '../json.ts';
 import type { Schema } from './schema.ts';
@@ -78,14 +78,18 @@ function goTypeSample(value: JsonValue): JsonValue {
 
 function checkString(value: string, schema: Schema, path: string, report: Report): void {
   const length = [...value].length;
+  // The first broken rule of a text ends its validation.
   if (schema.maxLength !== undefined && length > schema.maxLength) {
-    report(invalidValue(path, value, `${path} in body should be at most ${schema.maxLength} chars long`));
+    report(tooLong(path, schema.maxLength));
+    return;
   }
   if (schema.minLength !== undefined && length < schema.minLength) {
     report(invalidValue(path, value, `${path} in body should be at least ${schema.minLength} chars long`));
+    return;
   }
   if (schema.pattern !== undefined && !matchesPattern(schema.pattern, value)) {
     report(invalidValue(path, value, `${path} in body should match '${schema.pattern}'`));
+    return;
   }
   if (schema.format === 'date-time' && Number.isNaN(Date.parse(value))) {
     report(typeInvalid(path, value, `${path} in body must be of type date-time: ${JSON.stringify(value)}`));
@@ -133,13 +137,13 @@ function checkNumber(value: number, schema: Schema, path: string, report: Report
 
 function checkArray(value: JsonValue[], schema: Schema, path: string, report: Report): void {
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
-    report(invalidValue(path, value.length, `${path} in body should have at most ${schema.maxItems} items`));
+    report(tooMany(path, value.length, schema.maxItems));
   }
   if (schema.minItems !== undefined && value.length < schema.minItems) {
     report(invalidValue(path, value.length, `${path} in body should have at least ${schema.minItems} items`));
   }
   const { items } = schema;
-  if (items !== undefined) value.forEach((item, i) => check(item, items, `${path}[${i}]`, report));
+  if (items !== undefined) for (const [i, item] of value.entries()) check(item, items, `${path}[${i}]`, report);
   checkListType(value, schema, path, report);
 }
 
@@ -165,7 +169,7 @@ function pick(item: JsonObject, keys: readonly string[]): JsonObject {
 function checkObject(value: JsonObject, schema: Schema, path: string, report: Report): void {
   const count = Object.keys(value).length;
   if (schema.maxProperties !== undefined && count > schema.maxProperties) {
-    report(invalidValue(path, count, `${path} in body should have at most ${schema.maxProperties} properties`));
+    report(tooMany(path, count, schema.maxProperties));
   }
   if (schema.minProperties !== undefined && count < schema.minProperties) {
     report(invalidValue(path, count, `${path} in body should have at least ${schema.minProperties} properties`));

@@ -1,6 +1,6 @@
 import { badRequest } from '../api-error.ts';
 import type { KubeObject } from '../json.ts';
-import { objectAt, stringAt, valueAt } from '../json.ts';
+import { objectAt, valueAt } from '../json.ts';
 
 /** Says whether an object is selected. */
 export type Selector = (object: KubeObject) => boolean;
@@ -105,14 +105,4 @@ export function parseFieldSelector(text: string, storageKey: string): Selector {
     tests.push(object => (readField(object, path) === value) === (operator !== '!='));
   }
   return tests.length === 0 ? everything : object => tests.every(test => test(object));
-}
-
-/** True when every pair of `matchLabels` and every `matchExpressions` entry of a LabelSelector object holds. */
-export function matchLabelsText(object: KubeObject): string {
-  const selector = objectAt(objectAt(object, 'spec'), 'selector');
-  const labels = objectAt(selector, 'matchLabels') ?? {};
-  return Object.keys(labels)
-    .sort()
-    .map(key => `${key}=${stringAt(labels, key) ?? ''}`)
-    .join(',');
 }

@@ -112,18 +112,52 @@ function defaultCrd(object: KubeObject): void {
   setDefault(spec, 'conversion', { strategy: 'None' });
 }
 
+function qosClass(spec: JsonObject): string {
+  const containers = [...arrayAt(spec, 'containers'), ...arrayAt(spec, 'initContainers')].filter(isObject);
+  const resources = containers.map(container => objectAt(container, 'resources') ?? {});
+  const isSet = (item: JsonObject, key: string): boolean => Object.keys(objectAt(item, key) ?? {}).length > 0;
+  if (resources.every(item => !isSet(item, 'requests') && !isSet(item, 'limits'))) return 'BestEffort';
+  const isGuaranteed = resources.every(item => {
+    const limits = objectAt(item, 'limits') ?? {};
+    const requests = objectAt(item, 'requests') ?? limits;
+    return ['cpu', 'memory'].every(key => limits[key] !== undefined && limits[key] === requests[key]);
+  });
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/** What the real server's default admission plugins add to every pod. */
+export function completePod(pod: KubeObject): void {
+  const spec = ensureObject(pod, 'spec');
+  setDefault(spec, 'priority', 0);
+  setDefault(spec, 'preemptionPolicy', 'PreemptLowerPriority');
+  const tolerated = arrayAt(spec, 'tolerations');
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
+    if (tolerated.some(item => isObject(item) && (item.key === key || item.key === undefined))) continue;
+    tolerated.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
+  }
+  spec.tolerations = tolerated;
+}
+
 /** What the server fills in beyond the schemas' own defaults, by `group/plural`. Each changes the object in place. */
 export const builtinDefaults: Readonly<Record<string, (object: KubeObject) => void>> = {
   '/pods': object => {
     defaultPodSpec(ensureObject(object, 'spec'));
     setDefault(ensureObject(object, 'spec'), 'enableServiceLinks', true);
-    setDefault(ensureObject(object, 'status'), 'phase', 'Pending');
+    const status = ensureObject(object, 'status');
+    setDefault(status, 'phase', 'Pending');
+    setDefault(status, 'qosClass', qosClass(ensureObject(object, 'spec')));
   },
   '/services': defaultService,
+  'discovery.k8s.io/endpointslices': object => {
+    for (const port of arrayAt(object, 'ports')) {
+      if (!isObject(port)) continue;
+      setDefault(port, 'name', '');
+      setDefault(port, 'protocol', 'TCP');
+    }
+  },
   '/secrets': defaultSecret,
   '/namespaces': object => {
     setDefault(ensureObject(object.metadata, 'labels'), 'kubernetes.io/metadata.name', object.metadata.name ?? '');
-    setDefault(ensureObject(object, 'spec'), 'finalizers', ['kubernetes']);
     setDefault(ensureObject(object, 'status'), 'phase', 'Active');
   },
   'apps/replicasets': object => {

@@ -33,8 +33,11 @@ function workloadRules(object: KubeObject, old: KubeObject | undefined): FieldEr
   const selector = objectAt(spec, 'selector');
   const template = objectAt(spec, 'template') ?? {};
   const labels = objectAt(objectAt(template, 'metadata'), 'labels');
-  if (selector === undefined) errors.push(required('spec.selector'));
-  else if (Object.keys(selector).length === 0) {
+  if (selector === undefined) {
+    errors.push(required('spec.selector'));
+    const detail = '`selector` does not match template `labels`';
+    errors.push(invalidValue('spec.template.metadata.labels', labels ?? null, detail));
+  } else if (Object.keys(selector).length === 0) {
     errors.push(invalidValue('spec.selector', {}, `empty selector is invalid for ${object.kind.toLowerCase()}`));
   } else if (!matches(selector, labels)) {
     const path = 'spec.template.metadata.labels';

@@ -1,0 +1,130 @@
+import {
+  type AnalysisRunSpec,
+  type AnalysisRunStatus,
+  KEPT_MEASUREMENTS,
+  type Measurement,
+  type MeasurementPhase,
+  type MetricResult,
+} from '../api/analysis-run.ts';
+import { toTime } from '../api/time.ts';
+import { endMetrics, settleRun } from './end-run.ts';
+import type { Judged } from './judge.ts';
+import { metricVerdict } from './metric-verdict.ts';
+import { isDryRun, isFinal, runPhase } from './run-verdict.ts';
+
+/** When a query was sent and when its answer was there, epoch milliseconds. */
+export interface MeasuredAt {
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
+/**
+ * Adds one judged measurement to a run and draws the conclusions: counters, phase of the metric, phase of the run.
+ * Pure; the given status is not changed. A finished run or metric stays as it is, and so does a run without that
+ * metric: late answers of slow queries come to nothing.
+ */
+export function recordMeasurement(
+  spec: AnalysisRunSpec,
+  status: AnalysisRunStatus | undefined,
+  metricName: string,
+  judged: Judged,
+  { startedAt, finishedAt }: MeasuredAt,
+): AnalysisRunStatus {
+  const current: AnalysisRunStatus = status ?? { phase: 'Pending' };
+  const metric = spec.metrics.find(({ name }) => name === metricName);
+  if (!metric || isFinal(current.phase)) return current;
+  const before = current.metricResults?.find(({ name }) => name === metricName) ?? emptyResult(spec, metricName);
+  if (isFinal(before.phase)) return current;
+
+  const counted = addMeasurement(before, judged, { startedAt, finishedAt });
+  const { phase, why } = metricVerdict(metric, counted);
+  const after: MetricResult = { ...counted, phase, ...(why === undefined ? {} : { message: why.slice(0, 1024) }) };
+  const results = inSpecOrder(spec, [...(current.metricResults ?? []).filter(r => r.name !== metricName), after]);
+  const ended = isFinal(runPhase(spec, results));
+  return settleRun(
+    spec,
+    { ...current, startedAt: current.startedAt ?? toTime(startedAt) },
+    ended ? endMetrics(results, 'ended with the run') : results,
+    runPhase(spec, results),
+    finishedAt,
+  );
+}
+
+/** A metric that has not been measured. */
+export function emptyResult(spec: AnalysisRunSpec, name: string): MetricResult {
+  return {
+    name,
+    phase: 'Running',
+    ...(isDryRun(spec, name) ? { dryRun: true } : {}),
+    count: 0,
+    successful: 0,
+    failed: 0,
+    inconclusive: 0,
+    error: 0,
+    noData: 0,
+    consecutiveError: 0,
+    consecutiveSuccess: 0,
+    consecutiveFailure: 0,
+  };
+}
+
+const COUNTER = {
+  Successful: 'successful',
+  Failed: 'failed',
+  Inconclusive: 'inconclusive',
+  Error: 'error',
+  NoData: 'noData',
+} as const satisfies Record<MeasurementPhase, keyof MetricResult>;
+
+function addMeasurement(before: MetricResult, judged: Judged, { startedAt, finishedAt }: MeasuredAt): MetricResult {
+  const { phase } = judged;
+  const decisive = phase !== 'Error' && phase !== 'NoData';
+  const counter = COUNTER[phase];
+  const { noDataSince, noDataReason, ...rest } = before;
+  const measurement: Measurement = {
+    phase,
+    ...(judged.value === undefined ? {} : { value: judged.value }),
+    ...(judged.threshold === undefined ? {} : { threshold: judged.threshold }),
+    ...(judged.query === undefined ? {} : { query: judged.query.slice(0, 16_384) }),
+    startedAt: toTime(startedAt),
+    finishedAt: toTime(finishedAt),
+    message: judged.message.slice(0, 1024),
+  };
+  return {
+    ...rest,
+    ...missingSince(before, judged, startedAt),
+    [counter]: before[counter] + 1,
+    count: before.count + (decisive ? 1 : 0),
+    ...streaks(before, phase),
+    measurements: [...(before.measurements ?? []), measurement].slice(-KEPT_MEASUREMENTS),
+  };
+}
+
+/* Streaks of what was measured. No data neither continues nor breaks one. */
+function streaks(before: MetricResult, phase: MeasurementPhase) {
+  const { consecutiveError, consecutiveSuccess, consecutiveFailure } = before;
+  if (phase === 'NoData') return { consecutiveError, consecutiveSuccess, consecutiveFailure };
+  return {
+    consecutiveError: phase === 'Error' ? consecutiveError + 1 : 0,
+    consecutiveSuccess: phase === 'Successful' ? consecutiveSuccess + 1 : 0,
+    consecutiveFailure: phase === 'Failed' ? consecutiveFailure + 1 : 0,
+  };
+}
+
+/* The stretch without data began with its first measurement; data ends it, an error does not. */
+function missingSince(before: MetricResult, judged: Judged, startedAt: number) {
+  if (judged.phase === 'NoData')
+    return {
+      noDataSince: before.noDataSince ?? toTime(startedAt),
+      noDataReason: judged.noDataReason ?? before.noDataReason ?? 'NoSeries',
+    };
+  if (judged.phase !== 'Error') return {};
+  return {
+    ...(before.noDataSince === undefined ? {} : { noDataSince: before.noDataSince }),
+    ...(before.noDataReason === undefined ? {} : { noDataReason: before.noDataReason }),
+  };
+}
+
+function inSpecOrder(spec: AnalysisRunSpec, results: readonly MetricResult[]): MetricResult[] {
+  return spec.metrics.flatMap(({ name }) => results.filter(result => result.name === name));
+}

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { FIELD_MANAGER } from '../api/names.ts';
+import { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import { systemClock } from '../kube/clock.ts';
+import type { ClusterConfig } from '../kube/config.ts';
+import { ConsistencyTracker } from '../kube/consistency.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
+import { LeaderElector } from '../kube/lease.ts';
+import { Transport } from '../kube/transport.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
+import { Actor } from './act.ts';
+import { type Caches, cacheOf, createCaches } from './caches.ts';
+import { Courier } from './courier.ts';
+import { wireEvents } from './enqueue.ts';
+import { GitSyncController } from './git-sync/git-sync-controller.ts';
+import { type Check, HttpServer } from './http-server.ts';
+import { LiveReader } from './live-reader.ts';
+import type { Log } from './log.ts';
+import { Memory } from './memory.ts';
+import { Metrics } from './metrics.ts';
+import { PodInspector } from './pod-inspector.ts';
+import { Reconciler } from './reconciler.ts';
+import { Reporter } from './report.ts';
+import { Sampler } from './sampler.ts';
+import { SecretReader } from './secrets.ts';
+
+export interface OperatorOptions {
+  readonly config: ClusterConfig;
+  readonly log: Log;
+  /** Namespace of the operator: its lease, its Secrets, the platform's Notifiers. */
+  readonly namespace: string;
+  /** Left out: all namespaces. */
+  readonly watchNamespace?: string | undefined;
+  readonly leaderElection: boolean;
+  readonly gitSync: boolean;
+  /** Folder for fetched Git objects. */
+  readonly gitCacheDir: string;
+  /** 0: any free port. Undefined: no server. */
+  readonly httpPort?: number | undefined;
+  readonly httpHost?: string | undefined;
+  readonly concurrency?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+const DEFAULT_CONCURRENCY = 16;
+const DRAIN_MS = 20_000;
+const LEASE_NAME = 'sluice-operator';
+
+/** All parts of the operator, wired once. */
+export class Operator {
+  readonly metrics = new Metrics();
+  readonly #options: OperatorOptions;
+  readonly #transport: Transport;
+  readonly #caches: Caches;
+  readonly #queue: WorkQueue;
+  readonly #recorder: EventRecorder;
+  readonly #elector: LeaderElector | undefined;
+  readonly #gitSync: GitSyncController | undefined;
+  readonly #http: HttpServer | undefined;
+  readonly #courier: Courier;
+  readonly #sampler: Sampler;
+  #active = false;
+  #stopped = false;
+  #lost: (why: string) => void = () => undefined;
+  /** Resolves when the process should end, because leadership was lost. */
+  readonly lost: Promise<string>;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    const clock = options.clock ?? systemClock;
+    const { log, namespace } = options;
+    const { metrics } = this;
+    this.lost = new Promise(resolve => {
+      this.#lost = resolve;
+    });
+    this.#transport = new Transport({
+      config: options.config,
+      clock,
+      userAgent: 'sluice-operator',
+      guard: () => !options.leaderElection || this.#elector?.isLeader() === true,
+      observe: observation => metrics.request(observation),
+    });
+    const client: KubeClient = new KubeClient({
+      transport: this.#transport,
+      fieldManager: FIELD_MANAGER,
+      onWritten: (type, object) => cacheOf(this.#caches, type)?.store.noteWritten(object),
+    });
+    this.#caches = createCaches({
+      client,
+      namespace: options.watchNamespace,
+      observe: (cache, observation) => {
+        metrics.watch(cache, observation.kind === 'change' ? observation.source : observation.kind);
+        if (observation.kind === 'malformed' || observation.kind === 'handlerError') log.warn('a cache refused an object', { cache, ...observation });
+        if (observation.kind === 'failing') log.warn('a watch is failing', { cache, code: observation.code, error: observation.message });
+      },
+    });
+    const memory = new Memory();
+    const secrets = new SecretReader(client);
+    this.#recorder = new EventRecorder({ client, component: 'sluice', instance: hostname(), clock, observe: result => metrics.event(result) });
+    const enqueue = (key: string, lane: 'urgent' | 'normal' = 'normal') => this.#queue.add(key, lane);
+    this.#courier = new Courier({ caches: this.#caches, memory, secrets, recorder: this.#recorder, metrics, log, clock, enqueue });
+    this.#sampler = new Sampler({ client, caches: this.#caches, secrets, metrics, log, clock, operatorNamespace: namespace, enqueue });
+    const inspector = new PodInspector({ client, memory, clock, log, enqueue });
+    const actor = new Actor(client, {
+      takeSample: (rollout, action) => this.#sampler.take(rollout, action),
+      terminateRun: (rollout, action) => this.#sampler.terminate(rollout, action),
+      inspectPods: (rollout, hash) => inspector.inspect(rollout, hash),
+    });
+    const reporter = new Reporter({ recorder: this.#recorder, metrics, courier: this.#courier, log, clock });
+    const reconciler = new Reconciler({
+      caches: this.#caches,
+      client,
+      consistency: new ConsistencyTracker(clock),
+      memory,
+      actor,
+      reporter,
+      liveReader: new LiveReader(client, this.#caches),
+      metrics,
+      log,
+      clock,
+      operatorNamespace: namespace,
+    });
+    this.#queue = new WorkQueue({
+      handler: key => reconciler.pass(key),
+      concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+      clock,
+      observe: observation => {
+        metrics.queue(observation);
+        if (observation.kind === 'retry' && observation.failures > 3) log.warn('a Rollout is retried', { rollout: observation.key, failures: observation.failures, error: observation.cause });
+      },
+    });
+    wireEvents(this.#caches, enqueue);
+    if (options.gitSync)
+      this.#gitSync = new GitSyncController({ client, gitSyncs: this.#caches.gitSyncs, secrets, clock, log, cacheDir: options.gitCacheDir });
+    if (options.leaderElection)
+      this.#elector = new LeaderElector({
+        client,
+        namespace,
+        name: LEASE_NAME,
+        identity: `${hostname()}-${randomUUID().slice(0, 8)}`,
+        clock,
+        onAcquired: () => void this.#lead(),
+        onLost: why => {
+          metrics.leader(false);
+          log.error('leadership is lost', { why });
+          this.#lost(why);
+        },
+        onError: error => log.debug('lease', { error }),
+      });
+    if (options.httpPort !== undefined)
+      this.#http = new HttpServer({
+        readiness: () => this.readiness(),
+        metricsText: async () => {
+          const depth = this.#queue.depth();
+          metrics.depth('urgent', depth.urgent);
+          metrics.depth('normal', depth.normal);
+          return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
+        },
+      });
+  }
+
+  /** Starts everything. Caches fill at once, also in a standby; writing waits for leadership. @returns the HTTP port */
+  async start(): Promise<number | undefined> {
+    const port = await this.#http?.listen(this.#options.httpPort ?? 0, this.#options.httpHost ?? '0.0.0.0');
+    for (const cache of Object.values(this.#caches)) cache.start();
+    if (this.#elector) this.#elector.start();
+    else void this.#lead();
+    return port;
+  }
+
+  /** Whether every cache has synced once, and what is missing. */
+  readiness(): Check[] {
+    const checks = Object.entries(this.#caches).map(([name, cache]) => {
+      const state = cache.state();
+      return { name: `cache ${name}`, ok: state.synced, ...(state.failure ? { detail: state.failure.message.slice(0, 300) } : {}) };
+    });
+    const leader = this.#active ? 'leading' : 'standby';
+    return [...checks, { name: 'leadership', ok: true, detail: leader }];
+  }
+
+  /** Finishes what runs, tells what is owed, gives the lease back. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#gitSync?.stop();
+    await this.#queue.drain(DRAIN_MS);
+    await this.#sampler.stop();
+    await this.#courier.stop();
+    await this.#recorder.drain(5_000);
+    await this.#elector?.stop();
+    await Promise.all(Object.values(this.#caches).map(cache => cache.stop()));
+    await this.#http?.close();
+    this.#transport.close();
+  }
+
+  async #lead(): Promise<void> {
+    const { log } = this.#options;
+    await Promise.all(Object.values(this.#caches).map(cache => cache.waitForSync(600_000)));
+    if (this.#active || this.#stopped) return;
+    this.#active = true;
+    this.metrics.leader(true);
+    log.info('leading', { rollouts: this.#caches.rollouts.store.size });
+    this.#queue.start();
+    this.#gitSync?.start();
+  }
+}

@@ -1,0 +1,147 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import axios from 'axios';
+import type { PrometheusQuery } from '../api/analysis-template.ts';
+import { durationMs } from '../api/duration.ts';
+import type { MetricProviderSpec, SecretKey } from '../api/metric-provider.ts';
+import { httpStatusFailure, networkFailure } from './http-failure.ts';
+import type { MetricProvider, Sample } from './metric-provider.ts';
+import { type PrometheusRequest, prometheusRequest } from './prometheus-request.ts';
+import { readPrometheusResponse } from './prometheus-response.ts';
+
+/** Largest answer read, in bytes after decompression. */
+const MAX_RESPONSE_BYTES = 10 * 1024 * 1024;
+const DEFAULT_TIMEOUT_MS = 10_000;
+const MAX_SOCKETS = 20;
+
+/** A query whose arguments are filled in. */
+export type RenderedPrometheusQuery = Pick<PrometheusQuery, 'query' | 'rangeQuery' | 'timeout' | 'maxAge'>;
+
+export interface PrometheusOptions {
+  readonly spec: MetricProviderSpec;
+  /** Reads a key of a Secret in the operator's namespace; called for every query, so that a renewed token is used. */
+  readonly readSecret: (ref: SecretKey) => Promise<string>;
+  /** Epoch milliseconds; the evaluation time of queries. */
+  readonly now: () => number;
+}
+
+/** A provider for Prometheus and everything with its query API (Thanos, Mimir, VictoriaMetrics). */
+export function createPrometheusProvider({
+  spec,
+  readSecret,
+  now,
+}: PrometheusOptions): MetricProvider<RenderedPrometheusQuery> {
+  const connections = new Connections(spec);
+  return {
+    kind: 'prometheus',
+    sample: async (query, signal) => {
+      const at = now();
+      const timeoutMs = durationMs(query.timeout) ?? durationMs(spec.timeout) ?? DEFAULT_TIMEOUT_MS;
+      const deadline = AbortSignal.timeout(timeoutMs);
+      const either = AbortSignal.any([signal, deadline]);
+      const gone = new Promise<Sample>(resolve => {
+        const stop = () => resolve(deadline.aborted ? timedOut(timeoutMs) : cancelled());
+        if (either.aborted) stop();
+        either.addEventListener('abort', stop, { once: true });
+      });
+      // The race holds the deadline over reading secrets too; `send` ends on the same signal.
+      return await Promise.race([gone, ask(query, at, either)]);
+    },
+    close: () => connections.close(),
+  };
+
+  async function ask(query: RenderedPrometheusQuery, at: number, signal: AbortSignal): Promise<Sample> {
+    let unreadable: SecretKey | undefined;
+    const secret = async (ref: SecretKey) => {
+      unreadable = ref;
+      const value = await readSecret(ref);
+      unreadable = undefined;
+      return value;
+    };
+    try {
+      const request = await prometheusRequest(spec, query, at, secret);
+      const agent = await connections.agent(secret);
+      return await send(request, query, at, agent, signal);
+    } catch (error) {
+      if (unreadable === undefined) return networkFailure(error);
+      const message = `key ${unreadable.key} of Secret ${unreadable.name} cannot be read; does it exist in the operator's namespace?`;
+      return { kind: 'ProviderError', retryable: true, message: message.slice(0, 256) };
+    }
+  }
+}
+
+async function send(
+  request: PrometheusRequest,
+  query: RenderedPrometheusQuery,
+  at: number,
+  agent: HttpAgent | HttpsAgent,
+  signal: AbortSignal,
+): Promise<Sample> {
+  const response = await axios.request<string>({
+    method: request.method,
+    url: request.url,
+    headers: { ...request.headers },
+    ...(request.body === undefined ? {} : { data: request.body }),
+    signal,
+    httpAgent: agent,
+    httpsAgent: agent,
+    // Only the configured address is ever called: no redirects, no proxy from the environment.
+    maxRedirects: 0,
+    proxy: false,
+    maxContentLength: MAX_RESPONSE_BYTES,
+    responseType: 'text',
+    transformResponse: [(data: unknown) => data],
+    validateStatus: () => true,
+  });
+  const body = typeof response.data === 'string' ? response.data : '';
+  const context = { at, maxAgeMs: durationMs(query.maxAge), secrets: request.secrets };
+  return httpStatusFailure(response.status, body, context) ?? readPrometheusResponse(body, context);
+}
+
+/** Connections that are kept between queries, and renewed when the TLS material changes. */
+class Connections {
+  readonly #spec: MetricProviderSpec;
+  #agent: HttpAgent | HttpsAgent | undefined;
+  #material = '';
+
+  constructor(spec: MetricProviderSpec) {
+    this.#spec = spec;
+  }
+
+  async agent(secret: (ref: SecretKey) => Promise<string>): Promise<HttpAgent | HttpsAgent> {
+    const { tls, address } = this.#spec;
+    const read = async (ref: SecretKey | undefined) => (ref ? await secret(ref) : undefined);
+    const ca = await read(tls?.caSecretRef);
+    const cert = await read(tls?.clientCertSecretRef);
+    const key = await read(tls?.clientKeySecretRef);
+    const material = JSON.stringify([ca, cert, key]);
+    if (this.#agent && material === this.#material) return this.#agent;
+    this.close();
+    this.#material = material;
+    const kept = { keepAlive: true, maxSockets: MAX_SOCKETS };
+    this.#agent = address.startsWith('https:')
+      ? new HttpsAgent({
+          ...kept,
+          ...(ca === undefined ? {} : { ca }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+          ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+        })
+      : new HttpAgent(kept);
+    return this.#agent;
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+    this.#agent = undefined;
+  }
+}
+
+function timedOut(timeoutMs: number): Sample {
+  const message = `no complete answer in ${timeoutMs / 1000}s; is the query too heavy?`;
+  return { kind: 'ProviderError', retryable: true, message };
+}
+
+function cancelled(): Sample {
+  return { kind: 'ProviderError', retryable: true, message: 'the query was cancelled' };
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { httpStatusFailure, networkFailure } from '../../src/providers/http-failure.ts';
+import { readNumber, readPrometheusResponse } from '../../src/providers/prometheus-response.ts';
+
+const fixtures = JSON.parse(readFileSync(new URL('fixtures/responses.json', import.meta.url), 'utf8')) as Record<
+  string,
+  unknown
+>;
+const AT = 1767225600_000;
+const read = (name: string, maxAgeMs?: number) =>
+  readPrometheusResponse(JSON.stringify(fixtures[name]), { at: AT + 500, maxAgeMs });
+
+test.each([
+  ['vector-one', { kind: 'Value', result: [0.9731182795698925], observedAt: 1767225600123 }],
+  ['vector-integer', { kind: 'Value', result: [0], observedAt: AT }],
+  ['vector-exponent', { kind: 'Value', result: [1.5e-5], observedAt: AT }],
+  ['vector-empty', { kind: 'NoSeries' }],
+  ['vector-nan', { kind: 'NotANumber' }],
+  ['vector-inf', { kind: 'NonFinite', value: Number.POSITIVE_INFINITY }],
+  ['vector-negative-inf', { kind: 'NonFinite', value: Number.NEGATIVE_INFINITY }],
+  ['vector-two', { kind: 'ManySeries', count: 2, results: [1, 2] }],
+  ['scalar', { kind: 'Value', result: 5, observedAt: AT + 500 }],
+  ['scalar-nan', { kind: 'NotANumber' }],
+  ['matrix-one', { kind: 'Value', result: [1, 2.5, 3], observedAt: AT }],
+  ['matrix-two', { kind: 'ManySeries', count: 2 }],
+  ['matrix-empty', { kind: 'NoSeries' }],
+  ['warnings', { kind: 'Partial', warnings: ['No StoreAPIs matched for this query'] }],
+  ['infos-only', { kind: 'Value', result: [1], observedAt: AT }],
+  ['victoria-partial', { kind: 'Partial', warnings: ['the answer is marked partial'] }],
+  ['victoria-complete', { kind: 'Value', result: [1], observedAt: AT }],
+])('reads the recorded answer %s', (name, expected) => {
+  expect(read(name)).toEqual(expected);
+});
+
+test.each([
+  ['vector-histogram', 'ConfigError', /native histogram/],
+  ['string', 'ConfigError', /text, not a number/],
+  ['bad-data', 'ConfigError', /parse error/],
+])('%s is a mistake of the user', (name, kind, message) => {
+  expect(read(name)).toMatchObject({ kind, message: expect.stringMatching(message) });
+});
+
+test.each([
+  ['execution', false],
+  ['timeout', true],
+  ['no-status', true],
+  ['no-data', true],
+  ['vector-number-as-number', true],
+  ['vector-word', true],
+])('%s is a failure of the provider (retryable: %s)', (name, retryable) => {
+  expect(read(name)).toMatchObject({ kind: 'ProviderError', retryable });
+});
+
+test('a sample older than maxAge is stale, one younger is a value', () => {
+  expect(read('vector-integer', 499)).toEqual({ kind: 'Stale', ageMs: 500 });
+  expect(read('vector-integer', 500)).toMatchObject({ kind: 'Value' });
+  expect(read('matrix-one', 100)).toMatchObject({ kind: 'Stale' });
+});
+
+test('a web page, a cut body and an empty body are never a value', () => {
+  const of = (body: string) => readPrometheusResponse(body, { at: AT });
+  expect(of('<html>login</html>')).toMatchObject({ kind: 'ConfigError' });
+  expect(of('{"status":"success","data":{"resultType":"vec')).toMatchObject({ kind: 'ProviderError', retryable: true });
+  expect(of('')).toMatchObject({ kind: 'ProviderError', retryable: true });
+  expect(of('[]')).toMatchObject({ kind: 'ProviderError' });
+});
+
+test('text of the provider is cut to 256 printable characters and freed of secrets', () => {
+  const error = `Bearer s3cret\u0000\n${'x'.repeat(5000)}`;
+  const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error });
+  const sample = readPrometheusResponse(body, { at: AT, secrets: ['s3cret'] });
+  expect(sample).toMatchObject({ kind: 'ConfigError', message: expect.not.stringContaining('s3cret') });
+  if (sample.kind !== 'ConfigError') throw new Error('unreachable');
+  expect(sample.message.length).toBeLessThanOrEqual(256);
+  expect(sample.message).toMatch(/^[\x20-\x7e]+$/);
+});
+
+test.each([
+  [302, '', 'ConfigError', undefined],
+  [400, JSON.stringify(fixtures['bad-data']), 'ConfigError', undefined],
+  [401, '<html>', 'ProviderError', true],
+  [403, '', 'ProviderError', true],
+  [404, '<html>', 'ConfigError', undefined],
+  [418, '', 'ProviderError', false],
+  [422, JSON.stringify(fixtures.execution), 'ProviderError', false],
+  [429, '', 'ProviderError', true],
+  [500, 'oops', 'ProviderError', true],
+  [502, '<html>Bad Gateway</html>', 'ProviderError', true],
+  [503, JSON.stringify(fixtures.timeout), 'ProviderError', true],
+  [504, '', 'ProviderError', true],
+])('HTTP %i becomes %s', (status, body, kind, retryable) => {
+  const sample = httpStatusFailure(status, body, { at: AT });
+  expect(sample).toMatchObject({ kind, ...(retryable === undefined ? {} : { retryable }) });
+  expect(JSON.stringify(sample)).not.toContain('<html>');
+});
+
+test.each([
+  ['ECONNREFUSED', 'ProviderError'],
+  ['ENOTFOUND', 'ProviderError'],
+  ['EAI_AGAIN', 'ProviderError'],
+  ['CERT_HAS_EXPIRED', 'ProviderError'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'ConfigError'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'ConfigError'],
+  ['ERR_INVALID_CHAR', 'ConfigError'],
+])('error code %s becomes %s, and its text is not repeated', (code, kind) => {
+  const sample = networkFailure(Object.assign(new Error('https://user:hunter2@host/'), { code }));
+  expect(sample.kind).toBe(kind);
+  expect(JSON.stringify(sample)).not.toContain('hunter2');
+});
+
+test('sample strings follow the oracle: NaN is no value, 0 is 0', () => {
+  expect(readNumber('NaN')).toBeNaN();
+  expect(readNumber('0')).toBe(0);
+  for (const raw of ['', ' 1', '1 ', '0x10', '1_000', 'nan', 'Infinity', null, 0.5, true])
+    expect(readNumber(raw)).toBeUndefined();
+});
