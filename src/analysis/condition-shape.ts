@@ -20,7 +20,7 @@ export interface ConditionShape {
 /** Reads the shape of a parsed condition. */
 export function conditionShape(ast: ASTNode): ConditionShape {
   const calls = new Set<string>();
-  const comprehensionDepth = visit(ast.toOldStructure(), calls);
+  const comprehensionDepth = visit(ast, calls);
   return {
     calls,
     comprehensionDepth,
@@ -31,16 +31,15 @@ export function conditionShape(ast: ASTNode): ConditionShape {
   };
 }
 
-/* Returns how deep comprehensions are nested in a node of the tuple form: [operator, ...operands]. */
+/* Returns how deep comprehensions are nested in a node ({op, args}), a list of nodes, or a leaf. */
 function visit(node: unknown, calls: Set<string>): number {
-  if (!Array.isArray(node)) return 0;
-  const [operator, name, ...operands] = node as unknown[];
-  if (operator === 'value') return 0;
-  const named = (operator === 'call' || operator === 'rcall') && typeof name === 'string';
-  if (named) calls.add(name);
-  if (operator === 'rcall' && named && COMPREHENSIONS.has(name)) {
-    const [receiver, body] = operands;
+  if (Array.isArray(node)) return node.reduce<number>((deepest, child) => Math.max(deepest, visit(child, calls)), 0);
+  if (typeof node !== 'object' || node === null || !('op' in node) || !('args' in node)) return 0;
+  const { op, args } = node;
+  if (op === 'value') return 0;
+  const [name, receiver, body] = (op === 'call' || op === 'rcall') && Array.isArray(args) ? (args as unknown[]) : [];
+  if (typeof name === 'string') calls.add(name);
+  if (op === 'rcall' && typeof name === 'string' && COMPREHENSIONS.has(name))
     return Math.max(visit(receiver, calls), 1 + visit(body, calls));
-  }
-  return (node as unknown[]).reduce<number>((deepest, child) => Math.max(deepest, visit(child, calls)), 0);
+  return visit(args, calls);
 }
