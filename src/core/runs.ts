@@ -22,7 +22,7 @@ export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
     named[wanted.kind] = wanted.name;
     const run = findRun(w, wanted.name);
     if (!run) {
-      actions.push(...createRun(w, d, wanted));
+      actions.push(...createRun(w, wanted));
       continue;
     }
     const { due, nextAt } = dueSamples(run, w.now);
@@ -42,7 +42,7 @@ export function templatesOf(w: World, wanted: Pick<WantedRun, 'use'>) {
   }));
 }
 
-function createRun(w: World, d: Draft, wanted: WantedRun): Action[] {
+function createRun(w: World, wanted: WantedRun): Action[] {
   const { namespace, uid } = w.snapshot.rollout.metadata;
   const resolved = resolveRun(wanted.use, templatesOf(w, wanted), {
     'stable-hash': w.stable?.podTemplateHash ?? '',

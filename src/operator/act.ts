@@ -66,13 +66,9 @@ export class Actor {
         await this.#patchSet(namespace, action.target, { metadata: { annotations: action.annotations } });
         return;
       case 'SelectRevision': {
-        const body = {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: action.service, namespace },
-          spec: { selector: { [HASH_LABEL]: action.podTemplateHash } },
-        };
-        await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'apply', body, force: true });
+        // A selector is an atomic map: applying one key server-side would replace all the others. A merge patch keeps them.
+        const body = { spec: { selector: { [HASH_LABEL]: action.podTemplateHash } } };
+        await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'merge', body });
         return;
       }
       case 'PatchRoute': {

@@ -85,7 +85,12 @@ export class Reconciler {
     } catch (error) {
       return { outcome: 'backoff', cause: error, ...retryAfter(error) };
     }
-    if (written) this.#noteWritten(key, written);
+    if (written) {
+      this.#noteWritten(key, written);
+      const owed = new Set((decision.status.notices ?? []).map(notice => notice.id));
+      const known = memory.of(key);
+      for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
+    }
     reporter.report(key, rollout, decision, written !== undefined);
     if (trouble?.kind === 'failed') return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
     return wakeOf(decision, clock.now(), trouble);

@@ -43,7 +43,6 @@ export class Reporter {
   forget(key: string): void {
     this.#phases.delete(key);
     this.#reverting.delete(key);
-    this.#parts.courier.forget(key);
   }
 
   #tell(key: string, rollout: KubeObject, decision: Decision, status: RolloutStatus): void {

@@ -54,11 +54,15 @@ export function promString(literal: string): string {
   if (literal.length < 2 || !literal.endsWith(quote)) throw new PromqlFailure('bad_data', 'unterminated quoted string');
   const inner = literal.slice(1, -1);
   if (quote === '`') return inner;
-  return inner.replace(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/gs, (_whole, escape: string) => {
-    const plain = ESCAPES[escape];
-    if (plain !== undefined) return plain;
-    if (/^[xuU]/.test(escape) && escape.length > 1) return String.fromCodePoint(Number.parseInt(escape.slice(1), 16));
-    if (/^[0-7]{3}$/.test(escape)) return String.fromCodePoint(Number.parseInt(escape, 8));
-    throw new PromqlFailure('bad_data', `unknown escape sequence "\\${escape}" in a string`);
-  });
+  return inner.replace(
+    /\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/gs,
+    (_whole, sequence: string) => {
+      const plain = ESCAPES[sequence];
+      if (plain !== undefined) return plain;
+      if (/^[xuU]/.test(sequence) && sequence.length > 1)
+        return String.fromCodePoint(Number.parseInt(sequence.slice(1), 16));
+      if (/^[0-7]{3}$/.test(sequence)) return String.fromCodePoint(Number.parseInt(sequence, 8));
+      throw new PromqlFailure('bad_data', `unknown escape sequence "\\${sequence}" in a string`);
+    },
+  );
 }

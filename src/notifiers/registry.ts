@@ -1,0 +1,81 @@
+import type { SecretKey } from '../api/metric-provider.ts';
+import type { NotifierSpec } from '../api/notifier.ts';
+import { alertmanagerNotifier } from './alertmanager.ts';
+import { type DeliverOptions, deliver } from './deliver.ts';
+import type { Delivery, Notice, Notifier } from './notifier.ts';
+import { slackNotifier } from './slack.ts';
+import { createWebhookNotifier } from './webhook.ts';
+
+/** Reads a key of a Secret in the namespace of the Notifier. */
+export type ReadSecret = (ref: SecretKey) => Promise<string>;
+
+/** The kinds of Notifier.spec that have a channel. */
+export const NOTIFIER_KINDS = ['slack', 'webhook', 'alertmanager'] as const;
+export type NotifierKind = (typeof NOTIFIER_KINDS)[number];
+
+/** A channel with its address filled in. */
+interface Bound {
+  deliver(notice: Notice, options: DeliverOptions): Promise<Delivery>;
+}
+
+/** One entry per kind: where the spec says to send, joined with who sends. `now` is epoch milliseconds. */
+const CHANNELS: {
+  readonly [K in NotifierKind]: (
+    part: NonNullable<NotifierSpec[K]>,
+    read: ReadSecret,
+    now: () => number,
+  ) => Promise<Bound>;
+} = {
+  slack: async ({ channel, ...address }, read) =>
+    bind(slackNotifier, { url: await urlOf(address, read), ...(channel === undefined ? {} : { channel }) }),
+  webhook: async ({ headers, hmacSecretRef, ...address }, read, now) =>
+    bind(createWebhookNotifier(now), {
+      url: await urlOf(address, read),
+      ...(headers === undefined ? {} : { headers }),
+      ...(hmacSecretRef === undefined ? {} : { hmacKey: (await read(hmacSecretRef)).trim() }),
+    }),
+  alertmanager: async ({ labels, ...address }, read) =>
+    bind(alertmanagerNotifier, { url: await urlOf(address, read), ...(labels === undefined ? {} : { labels }) }),
+};
+
+/** What delivering needs from outside. */
+export interface NotifyDependencies extends DeliverOptions {
+  readonly readSecret: ReadSecret;
+  readonly now: () => number;
+}
+
+/** Delivers a notice to whatever channel a Notifier names. Never rejects; an unreadable Secret is a failed delivery. */
+export async function notify(
+  spec: NotifierSpec,
+  notice: Notice,
+  { readSecret, now, ...options }: NotifyDependencies,
+): Promise<Delivery> {
+  let bound: Bound | undefined;
+  try {
+    bound = await bindSpec(spec, readSecret, now);
+  } catch {
+    return {
+      result: 'failed',
+      why: 'a Secret that the Notifier names cannot be read; do the Secret and its key exist?',
+    };
+  }
+  if (!bound) return { result: 'refused', why: 'the Notifier names no channel' };
+  return await bound.deliver(notice, options);
+}
+
+async function bindSpec(spec: NotifierSpec, read: ReadSecret, now: () => number): Promise<Bound | undefined> {
+  if (spec.slack) return await CHANNELS.slack(spec.slack, read, now);
+  if (spec.webhook) return await CHANNELS.webhook(spec.webhook, read, now);
+  if (spec.alertmanager) return await CHANNELS.alertmanager(spec.alertmanager, read, now);
+  return undefined;
+}
+
+function bind<T>(notifier: Notifier<T>, to: T): Bound {
+  return { deliver: (notice, options) => deliver(notifier, notice, to, options) };
+}
+
+type Address = { readonly url?: string | undefined; readonly urlSecretRef?: SecretKey | undefined };
+
+async function urlOf({ url, urlSecretRef }: Address, read: ReadSecret): Promise<string> {
+  return urlSecretRef === undefined ? (url ?? '') : (await read(urlSecretRef)).trim();
+}

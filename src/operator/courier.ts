@@ -1,0 +1,90 @@
+import { API_VERSION } from '../api/names.ts';
+import { notifierSpecSchema } from '../api/notifier.ts';
+import type { StoredNotice } from '../api/rollout-status.ts';
+import type { Clock, TimerHandle } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { Caches } from './caches.ts';
+import { deliverNotice } from './deliver-notice.ts';
+import type { Log } from './log.ts';
+import type { Memory } from './memory.ts';
+import type { Metrics } from './metrics.ts';
+import type { SecretReader } from './secrets.ts';
+
+export interface CourierParts {
+  readonly caches: Caches;
+  readonly memory: Memory;
+  readonly secrets: SecretReader;
+  readonly recorder: EventRecorder;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly enqueue: (key: string) => void;
+}
+
+/** After a round of retries has failed, the next one begins this much later. */
+const NEXT_ROUND_MS = 60_000;
+
+/**
+ * Brings alerts to their receivers, beside everything else. What status says is owed is sent once; what arrived is struck
+ * off by the next pass. A restart in between repeats at most one, with the same idempotency key.
+ */
+export class Courier {
+  readonly #parts: CourierParts;
+  readonly #underway = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, TimerHandle>();
+  readonly #stop = new AbortController();
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts what is owed and not under way. */
+  consider(key: string, rollout: KubeObject, notices: readonly StoredNotice[]): void {
+    if (this.#stop.signal.aborted) return;
+    for (const notice of notices)
+      for (const to of notice.pending) {
+        const id = `${notice.id}|${to}`;
+        if (this.#underway.has(id) || this.#waiting.has(id) || this.#parts.memory.of(key).delivered.has(id)) continue;
+        const work = this.#send(key, rollout, notice, to, id).finally(() => this.#underway.delete(id));
+        this.#underway.set(id, work);
+      }
+  }
+
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    for (const timer of this.#waiting.values()) this.#parts.clock.clearTimeout(timer);
+    await Promise.allSettled(this.#underway.values());
+  }
+
+  async #send(key: string, rollout: KubeObject, notice: StoredNotice, to: string, id: string): Promise<void> {
+    const { caches, memory, secrets, metrics, clock, enqueue } = this.#parts;
+    const slash = to.indexOf('/');
+    const namespace = to.slice(0, slash);
+    const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
+    const spec = notifierSpecSchema.safeParse(object?.['spec']);
+    if (!spec.success) return this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
+    const { kind, delivery } = await deliverNotice(spec.data, notice, ref => secrets.read(namespace, ref), this.#stop.signal);
+    if (this.#stop.signal.aborted) return;
+    metrics.notification(kind, delivery.kind);
+    if (delivery.kind !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
+    if (delivery.kind === 'failed') {
+      this.#waiting.set(id, clock.setTimeout(() => {
+        this.#waiting.delete(id);
+        enqueue(key);
+      }, NEXT_ROUND_MS));
+      return;
+    }
+    // Refused for good counts as done: asking again would be refused again.
+    memory.of(key).delivered.add(id);
+    enqueue(key);
+  }
+
+  #fail(rollout: KubeObject, to: string, kind: string, why: string): void {
+    const { recorder, log } = this.#parts;
+    const { name, namespace, uid = '' } = rollout.metadata;
+    log.warn('an alert was not delivered', { rollout: `${namespace}/${name}`, notifier: to, kind, why });
+    recorder.record({ regarding: { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid }, type: 'Warning', reason: 'NotifyFailed', note: `Notifier ${to} (${kind}): ${why}`.slice(0, 1000) });
+  }
+}

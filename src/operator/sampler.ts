@@ -1,0 +1,137 @@
+import { judge } from '../analysis/judge.ts';
+import { recordMeasurement } from '../analysis/record.ts';
+import { renderQuery } from '../analysis/render-query.ts';
+import type { Sample } from '../analysis/sample.ts';
+import { terminateRun } from '../analysis/terminate.ts';
+import { type AnalysisRunSpec, type AnalysisRunStatus, analysisRunSpecSchema, analysisRunStatusSchema } from '../api/analysis-run.ts';
+import type { Metric } from '../api/analysis-template.ts';
+import { DEFAULT_PROVIDER } from '../api/metric-provider.ts';
+import type { Action } from '../core/decision.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import { ApiError } from '../kube/errors.ts';
+import { type KubeObject, objectKey } from '../kube/kube-object.ts';
+import type { Lane } from '../kube/work-queue.ts';
+import type { Caches } from './caches.ts';
+import type { Log } from './log.ts';
+import { mergeDiff } from './merge-diff.ts';
+import type { Metrics } from './metrics.ts';
+import { ProviderPool } from './provider-pool.ts';
+import { RESOURCES } from './resources.ts';
+import type { SecretReader } from './secrets.ts';
+
+export interface SamplerParts {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly secrets: SecretReader;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly operatorNamespace: string;
+  readonly enqueue: (key: string, lane: Lane) => void;
+}
+
+const STORE_ATTEMPTS = 8;
+
+/**
+ * Takes measurements beside the Rollouts' own path: asks the provider, judges, stores the result in the AnalysisRun. A slow
+ * provider delays nobody; the verdict acts when it is stored.
+ */
+export class Sampler {
+  readonly #parts: SamplerParts;
+  readonly #providers: ProviderPool;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+
+  constructor(parts: SamplerParts) {
+    this.#parts = parts;
+    this.#providers = new ProviderPool(parts.caches.metricProviders, parts.secrets, parts.operatorNamespace, parts.clock);
+  }
+
+  /** Starts one measurement; one that is under way already is not started twice. */
+  take(rollout: KubeObject, action: Extract<Action, { type: 'TakeSample' }>): void {
+    const id = `${action.run.uid}/${action.metric}`;
+    if (this.#running.has(id) || this.#stop.signal.aborted) return;
+    const work = this.#measure(rollout, action.run.name, action.metric)
+      .catch(error => this.#parts.log.warn('a measurement could not be stored', { run: action.run.name, metric: action.metric, error }))
+      .finally(() => this.#running.delete(id));
+    this.#running.set(id, work);
+  }
+
+  /** Ends a run that nobody waits for any more. @throws ApiError */
+  async terminate(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void> {
+    const namespace = rollout.metadata.namespace ?? '';
+    await this.#store(namespace, action.target.name, (spec, status) => terminateRun(spec, status, this.#parts.clock.now(), action.message));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#running.values());
+    this.#providers.close();
+  }
+
+  async #measure(rollout: KubeObject, runName: string, metricName: string): Promise<void> {
+    const { caches, clock, metrics, enqueue } = this.#parts;
+    const { namespace = '', name } = rollout.metadata;
+    const run = caches.analysisRuns.store.get({ namespace, name: runName });
+    const spec = analysisRunSpecSchema.safeParse(run?.['spec']);
+    const metric = spec.success ? spec.data.metrics.find(m => m.name === metricName) : undefined;
+    if (!spec.success || !metric) return;
+    const startedAt = clock.now();
+    const { sample, query } = await this.#sample(namespace, spec.data, metric);
+    if (this.#stop.signal.aborted) return;
+    const judged = judge(metric, sample, query);
+    const finishedAt = clock.now();
+    const stored = await this.#store(namespace, runName, (runSpec, status) => recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }));
+    metrics.measurement(namespace, name, metricName, judged.phase, judged.value === undefined ? undefined : Number(judged.value), metric.threshold ?? {});
+    const decisive = stored?.phase === 'Failed' || stored?.phase === 'Error';
+    enqueue(objectKey(rollout.metadata), decisive ? 'urgent' : 'normal');
+  }
+
+  async #sample(namespace: string, spec: AnalysisRunSpec, metric: Metric): Promise<{ sample: Sample; query?: string }> {
+    const asked = metric.provider?.prometheus;
+    if (!asked) return { sample: { kind: 'ConfigError', message: `metric ${metric.name} names no provider` } };
+    const args = new Map<string, string>();
+    for (const arg of spec.args ?? []) {
+      try {
+        const ref = arg.valueFrom?.secretKeyRef;
+        const value = arg.value ?? (ref ? await this.#parts.secrets.read(namespace, ref) : undefined);
+        if (value !== undefined) args.set(arg.name, value);
+      } catch (error) {
+        return { sample: { kind: 'ProviderError', retryable: true, message: error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read' } };
+      }
+    }
+    const rendered = renderQuery(asked.query, args);
+    if (!rendered.ok) return { sample: { kind: 'ConfigError', message: rendered.message }, query: asked.query };
+    // What holds a secret must not be shown: the query is then quoted as it was written.
+    const usesSecret = (spec.args ?? []).some(arg => arg.valueFrom?.secretKeyRef !== undefined && asked.query.includes(`args.${arg.name}`));
+    const query = usesSecret ? asked.query : rendered.query;
+    const provider = this.#providers.get(asked.providerRef ?? DEFAULT_PROVIDER, namespace);
+    if ('kind' in provider && 'message' in provider) return { sample: provider, query };
+    return { sample: await provider.sample({ ...asked, query: rendered.query }, this.#stop.signal), query };
+  }
+
+  /** Changes a run's status from what is stored; a conflict reads again. @returns the status that is stored now */
+  async #store(namespace: string, name: string, change: (spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined) => AnalysisRunStatus): Promise<AnalysisRunStatus | undefined> {
+    const { client, caches } = this.#parts;
+    let run = caches.analysisRuns.store.get({ namespace, name });
+    for (let attempt = 1; run; attempt++) {
+      const spec = analysisRunSpecSchema.safeParse(run['spec']);
+      if (!spec.success) return undefined;
+      const parsed = analysisRunStatusSchema.safeParse(run['status']);
+      const next = change(spec.data, parsed.success ? parsed.data : undefined);
+      const diff = mergeDiff(run['status'], next);
+      if (!diff) return next;
+      try {
+        const body = { metadata: { resourceVersion: run.metadata.resourceVersion }, status: diff };
+        await client.patch(RESOURCES.analysisRuns, { namespace, name }, { kind: 'merge', body }, { subresource: 'status' });
+        return next;
+      } catch (error) {
+        const again = error instanceof ApiError && (error.code === 'conflict' || error.code === 'transient');
+        if (!again || attempt >= STORE_ATTEMPTS) throw error;
+        run = await client.find(RESOURCES.analysisRuns, { namespace, name });
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { type ChildProgram, startChildProgram } from './control-plane/child-program.ts';
+import { makeTempFolder } from './control-plane/temp-folder.ts';
+
+/** The operator as its users run it: a process of its own. */
+export interface OperatorProcess {
+  readonly pid: number;
+  readonly logFile: string;
+  stop(): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Starts `sluice operator` against a kubeconfig. Flags are added to those that every test wants. */
+export async function startOperator(kubeconfig: string, flags: readonly string[] = []): Promise<OperatorProcess> {
+  const folder = makeTempFolder('sluice-operator');
+  const logFile = join(folder.path, 'operator.log');
+  const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--port', '0', '--host', '127.0.0.1', ...flags];
+  const child: ChildProgram = await startChildProgram(process.execPath, args.map(arg => (arg === 'src/main.ts' ? join(ROOT, arg) : arg)), logFile);
+  return {
+    pid: child.pid,
+    logFile,
+    stop: async () => {
+      await child.stop();
+      await folder.remove();
+    },
+  };
+}
