@@ -21,7 +21,8 @@ if (!installed) {
   console.error('installing dependencies (once)…');
   const started = Date.now();
   const npm = process.env.npm_execpath;
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Not `npm ci`: it insists on lock entries of every platform's optional packages, which not every registry serves.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   if (npm?.endsWith('.js') || npm?.endsWith('.cjs')) run(process.execPath, [npm, ...args]);
   else run('npm', args);
   // Some npm settings skip install scripts; the node package fetches its binary in one.

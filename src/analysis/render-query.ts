@@ -9,7 +9,8 @@ export type RenderErrorCode = 'ArgumentMissing' | 'ArgumentUnsafe' | 'Placeholde
 const MAX_QUERY_LENGTH = 16_384;
 const NAME = /^args\.([A-Za-z0-9_][A-Za-z0-9_.-]{0,62})$/;
 /** Outside quotes: a number, a duration, or a metric or label name. No operator fits in, so no value is an expression. */
-const BARE = /^(?:-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|(?:[0-9]+(?:ms|[smhdwy]))+|[A-Za-z_:][A-Za-z0-9_:]*)$/;
+const BARE =
+  /^(?:-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|(?:[0-9]+(?:ms|[smhdwy]))+|[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z0-9_]+)*)$/;
 /** Names that are syntax. */
 const KEYWORDS: ReadonlySet<string> = new Set(
   'and or unless atan2 by without on ignoring group_left group_right bool offset start end'.split(' '),

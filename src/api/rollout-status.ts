@@ -132,8 +132,8 @@ export const rolloutStatusSchema = z.object({
       outcome: z.string().max(512),
     })
     .optional(),
-  /** The progress deadline's clock: when most pods of the revision were first available. */
-  progress: z.object({ at: timeSchema, podTemplateHash: hash, available: z.int() }).optional(),
+  /** The progress deadline's clock: when most pods of the revision were first available, and since when nothing is waited for. */
+  progress: z.object({ at: timeSchema, podTemplateHash: hash, available: z.int(), calmSince: timeSchema.optional() }).optional(),
   notices: z.array(noticeSchema).max(20).optional(),
   collisionCount: z.int().min(0).optional(),
   replicas: z.int().optional(),

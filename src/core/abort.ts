@@ -3,6 +3,7 @@ import type { Evidence } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
 import type { CommandEffect } from './command.ts';
 import type { Draft } from './draft.ts';
+import { seenPods } from './inspection.ts';
 import type { Mode } from './mode.ts';
 import { deadlineAt, endDelivery } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -27,7 +28,7 @@ export function findAbort(w: World, d: Draft, plan: TrialPlan, effect: CommandEf
   for (const gate of plan.gates)
     if (gate.verdict === 'Abort')
       return { cause: gate.cause, reason: gate.because.reason, message: gate.because.message, evidence: gate.evidence };
-  const crash = crashLoop(w);
+  const crash = crashLoop(w, d);
   if (crash) return { cause: 'CanaryCrashLooping', reason: 'CanaryCrashLooping', message: crash };
   if (plan.waitsForPods && w.now >= deadlineAt(w, d.status) && w.spec.progressDeadlineAbort !== false)
     return {
@@ -38,12 +39,10 @@ export function findAbort(w: World, d: Draft, plan: TrialPlan, effect: CommandEf
   return undefined;
 }
 
-function crashLoop(w: World): string | undefined {
-  const seen = w.snapshot.inspection;
-  if (seen?.podTemplateHash !== w.hash) return undefined;
+function crashLoop(w: World, d: Draft): string | undefined {
   const limit = w.spec.canaryRestartLimit ?? DEFAULT_RESTART_LIMIT;
-  const worst = seen.pods.reduce((a, b) => (b.restarts > a.restarts ? b : a), { name: '', restarts: 0, ready: true, waiting: '' });
-  if (worst.restarts <= limit) return undefined;
+  const [worst] = [...seenPods(w, d.status)].sort((a, b) => b.restarts - a.restarts);
+  if (!worst || worst.restarts <= limit) return undefined;
   const why = worst.waiting ? ` (${worst.waiting})` : '';
   return `pod ${worst.name} restarted ${worst.restarts} times${why}, ${limit} allowed`;
 }
@@ -62,7 +61,9 @@ export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number)
     at,
     revision: ref.revision,
     podTemplateHash: ref.podTemplateHash,
-    ...(step ? { step: `${Math.min(step.index + 1, step.total)}/${step.total} ${step.description}`.slice(0, 256) } : {}),
+    ...(step
+      ? { step: `${Math.min(step.index + 1, step.total)}/${step.total} ${step.description}`.slice(0, 256) }
+      : {}),
     weight,
     ...(call.evidence ? { evidence: call.evidence } : {}),
   };
@@ -75,7 +76,11 @@ export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number)
   };
   const others = (status.quarantine ?? []).filter(q => q.podTemplateHash !== ref.podTemplateHash);
   status.quarantine = [...others, entry].slice(-KEPT_QUARANTINE);
-  endDelivery(w, d, ref, 'Aborted', { reason: call.cause, message: call.message.slice(0, 1024), weightReached: weight });
+  endDelivery(w, d, ref, 'Aborted', {
+    reason: call.cause,
+    message: call.message.slice(0, 1024),
+    weightReached: weight,
+  });
   delete status.pause;
   delete status.promoteFull;
   delete status.progress;

@@ -1,21 +1,28 @@
 import type { BlueGreenStrategy } from '../api/rollout-strategy.ts';
-import { fromTime, toTime } from '../api/time.ts';
+import { earliest, fromTime, toTime } from '../api/time.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, readGate } from './gate.ts';
+import { type GateReading, gateWake, readGate } from './gate.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { missingPrerequisite } from './prerequisites.ts';
-import { currentRunName, findRun } from './run-names.ts';
 import { isForPerson } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
+import { missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
+import { currentRunName, findRun } from './run-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { World } from './world.ts';
 
 /** The stations of a blue-green trial, in order; status.step counts them. */
-const STATIONS = ['preview', 'pre-promotion analysis', 'wait for promotion', 'scale up', 'switch', 'post-promotion analysis'];
+const STATIONS = [
+  'preview',
+  'pre-promotion analysis',
+  'wait for promotion',
+  'scale up',
+  'switch',
+  'post-promotion analysis',
+];
 type Station = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 interface Trial {
@@ -43,22 +50,23 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   const gate = run ? readRun(w, run.name) : undefined;
   const because = hold ?? waitReason(t, station, gate);
   notePause(t, station, because, gate);
-  trackProgress(w, d);
+  const waitsForPods = because.reason === 'WaitingForPods' || because.reason === 'WaitingForEndpoints';
+  trackProgress(w, d, waitsForPods);
   const runs = run ? [run] : [];
   return {
     intent: {
       ...NOTHING,
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
-      scale: podsWanted(t, station),
+      scale: hold && NOTHING_MOVES.includes(hold.reason) ? new Map() : podsWanted(t, station),
       select: selections(t, station, hold !== undefined),
       runs,
       endRuns: w.snapshot.analysisRuns.map(r => r.metadata.name).filter(name => name !== run?.name),
-      wakeAt: fromTime(d.status.pause?.until),
+      wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate)),
     },
     gates: gate ? [gate] : [],
     complete: !hold && station === 6,
-    waitsForPods: because.reason === 'WaitingForPods' || because.reason === 'WaitingForEndpoints',
+    waitsForPods,
   };
 }
 
@@ -69,15 +77,24 @@ function readRun(w: World, name: string): GateReading | undefined {
 
 function holdOf(t: Trial): Because | undefined {
   const { w, d } = t;
-  if (w.spec.paused) return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
-  if (d.status.pausedByCommand) return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
-  return missingPrerequisite(w);
+  if (w.spec.paused)
+    return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
+  if (d.status.pausedByCommand)
+    return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
+  return missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
 }
 
-/** Passes every station that is done; a station that is passed is stored before the next one acts on the world. */
+/**
+ * Passes every station that is done; a station that is passed is stored before the next one acts on the world. A promote
+ * takes a person past one station that waits, not past the next one as well.
+ */
 function advance(t: Trial): Station {
   let station = (t.d.status.step?.index ?? 0) as Station;
-  while (station < 6 && isDone(t, station)) {
+  let { promote } = t;
+  while (station < 6) {
+    const done = isDone(t, station);
+    if (!done && !(promote && canBePromotedPast(t, station))) break;
+    if (!done) promote = false;
     station = (station + 1) as Station;
     setStep(t.w, t.d.status, station, STATIONS);
     const step = t.d.status.step;
@@ -93,24 +110,32 @@ function previewPods(t: Trial): number {
 }
 
 function isDone(t: Trial, station: Station): boolean {
-  const { w, blueGreen, full, promote } = t;
+  const { w, blueGreen, full } = t;
   const available = w.newSet?.available ?? 0;
   switch (station) {
     case 0:
       return available >= previewPods(t) && (full || previewReady(t));
     case 1:
-      return full || !blueGreen.prePromotionAnalysis || passed(t, 'prePromotion') || (promote && inconclusive(t, 'prePromotion'));
+      return full || !blueGreen.prePromotionAnalysis || passed(t, 'prePromotion');
     case 2:
-      return full || promote || waitOver(t);
+      return full || waitOver(t);
     case 3:
       return available >= w.replicas && (w.newSet?.spec ?? 0) >= w.replicas;
     case 4: {
       const active = w.service(blueGreen.activeService);
-      return active?.selects === w.hash && active.readyOf(w.newSet?.name) >= Math.min(w.replicas, enoughToCarryAll(w.replicas));
+      return (
+        active?.selects === w.hash &&
+        active.readyOf(w.newSet?.name) >= Math.min(w.replicas, enoughToCarryAll(w.replicas))
+      );
     }
     default:
-      return full || !blueGreen.postPromotionAnalysis || passed(t, 'postPromotion') || (promote && inconclusive(t, 'postPromotion'));
+      return full || !blueGreen.postPromotionAnalysis || passed(t, 'postPromotion');
   }
+}
+
+function canBePromotedPast(t: Trial, station: Station): boolean {
+  if (station === 2) return true;
+  return (station === 1 && inconclusive(t, 'prePromotion')) || (station === 5 && inconclusive(t, 'postPromotion'));
 }
 
 function previewReady(t: Trial): boolean {
@@ -144,9 +169,17 @@ function wantedRun(t: Trial, station: Station): WantedRun | undefined {
   const { w, d, blueGreen, full } = t;
   if (full) return undefined;
   if (station === 1 && blueGreen.prePromotionAnalysis)
-    return { name: currentRunName(w, d.status, 'prePromotion'), kind: 'prePromotion', use: blueGreen.prePromotionAnalysis };
+    return {
+      name: currentRunName(w, d.status, 'prePromotion'),
+      kind: 'prePromotion',
+      use: blueGreen.prePromotionAnalysis,
+    };
   if (station === 5 && blueGreen.postPromotionAnalysis)
-    return { name: currentRunName(w, d.status, 'postPromotion'), kind: 'postPromotion', use: blueGreen.postPromotionAnalysis };
+    return {
+      name: currentRunName(w, d.status, 'postPromotion'),
+      kind: 'postPromotion',
+      use: blueGreen.postPromotionAnalysis,
+    };
   return undefined;
 }
 
@@ -163,7 +196,8 @@ function selections(t: Trial, station: Station, held: boolean): Map<string, stri
   const { w, blueGreen } = t;
   const select = new Map<string, string>();
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
-  if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0) select.set(blueGreen.previewService, w.hash);
+  if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0)
+    select.set(blueGreen.previewService, w.hash);
   const switched = station > 4 || (station === 4 && !held);
   select.set(blueGreen.activeService, switched ? w.hash : stableHash);
   return select;
@@ -174,24 +208,37 @@ function waitReason(t: Trial, station: Station, gate: GateReading | undefined): 
   const available = w.newSet?.available ?? 0;
   const pods = station >= 3 ? w.replicas : previewPods(t);
   if (available < pods)
-    return { reason: 'WaitingForPods', message: `${available} of ${pods} pods of the new revision are available${podTrouble(w)}` };
-  if (station === 0) return { reason: 'WaitingForEndpoints', message: `waiting for Service ${blueGreen.previewService ?? ''} to reach the new pods` };
+    return {
+      reason: 'WaitingForPods',
+      message: `${available} of ${pods} pods of the new revision are available${podTrouble(w)}`,
+    };
+  if (station === 0)
+    return {
+      reason: 'WaitingForEndpoints',
+      message: `waiting for Service ${blueGreen.previewService ?? ''} to reach the new pods`,
+    };
   if (station === 1 || station === 5) {
     if (gate && gate.verdict !== 'Passed') return gate.because;
-    return { reason: station === 1 ? 'GateRunning' : 'PostPromotionAnalysis', message: `${STATIONS[station]} is running` };
+    return {
+      reason: station === 1 ? 'GateRunning' : 'PostPromotionAnalysis',
+      message: `${STATIONS[station]} is running`,
+    };
   }
   if (station === 2)
     return blueGreen.autoPromotionEnabled === false
       ? { reason: 'AwaitingPromotion', message: 'the new revision is ready and waits to be promoted' }
-      : { reason: 'AutoPromotionDelay', message: `the new revision is ready and takes over after ${blueGreen.autoPromotionSeconds ?? 0}s` };
+      : {
+          reason: 'AutoPromotionDelay',
+          message: `the new revision is ready and takes over after ${blueGreen.autoPromotionSeconds ?? 0}s`,
+        };
   return { reason: 'Promoting', message: `Service ${blueGreen.activeService} moves to the new revision` };
 }
 
 function notePause(t: Trial, station: Station, because: Because, gate: GateReading | undefined): void {
   const { w, d } = t;
-  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') return setPause(w, d, because.reason);
-  if (gate?.verdict === 'Inconclusive') return setPause(w, d, gate.because.reason);
-  if (station === 2 && because.reason === 'AwaitingPromotion') return setPause(w, d, 'AwaitingPromotion');
-  if (station === 2 && because.reason === 'AutoPromotionDelay') return setPause(w, d, 'AutoPromotionDelay', waitEnd(t));
-  delete d.status.pause;
+  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
+  else if (gate?.verdict === 'Inconclusive') setPause(w, d, gate.because.reason);
+  else if (station === 2 && because.reason === 'AwaitingPromotion') setPause(w, d, 'AwaitingPromotion');
+  else if (station === 2 && because.reason === 'AutoPromotionDelay') setPause(w, d, 'AutoPromotionDelay', waitEnd(t));
+  else delete d.status.pause;
 }

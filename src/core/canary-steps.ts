@@ -1,5 +1,5 @@
-import type { CanaryScale, CanaryStep } from '../api/rollout-steps.ts';
 import { durationMs } from '../api/duration.ts';
+import type { CanaryScale, CanaryStep } from '../api/rollout-steps.ts';
 
 /** Weight in force at a step: the nearest setWeight at or before it; none: 0; past the end: everything. */
 export function weightAt(steps: readonly CanaryStep[], index: number, max: number): number {

@@ -1,23 +1,24 @@
-import type { CanaryStrategy } from '../api/rollout-strategy.ts';
+import type { RolloutReason } from '../api/reasons.ts';
 import type { CanaryStep } from '../api/rollout-steps.ts';
-import { fromTime } from '../api/time.ts';
+import type { CanaryStrategy } from '../api/rollout-strategy.ts';
+import { earliest, fromTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
 import { pauseEnd, scaleAt, weightAt } from './canary-steps.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, hasMeasured, readGate } from './gate.ts';
+import { type GateReading, gateWake, hasMeasured, readGate } from './gate.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
+import { drainOlder } from './older-drain.ts';
 import { isForPerson } from './pause.ts';
+import { sumPods } from './pod-count.ts';
 import { podTrouble } from './pod-trouble.ts';
+import { missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { routedReplicas } from './routed-replicas.ts';
 import { currentRunName, findRun, stepRunName } from './run-names.ts';
-import { missingPrerequisite } from './prerequisites.ts';
 import { shareStep, targetSplit } from './share-of-replicas.ts';
-import { drainOlder } from './older-drain.ts';
-import { sumPods } from './pod-count.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { World } from './world.ts';
@@ -35,8 +36,13 @@ interface Trial {
   readonly actual: number;
 }
 
-/** Holds during which not even pods are added: what they would serve through is not there. */
-const NOTHING_MOVES = ['ServiceMissing', 'RouteMissing', 'RouteMalformed', 'StableLost'];
+/** What the progress deadline is about. */
+const WAITS: readonly RolloutReason[] = [
+  'WaitingForPods',
+  'WaitingForEndpoints',
+  'ShiftingTraffic',
+  'RouteNotAccepted',
+];
 
 /** Plans a canary's next moves: which step it is in, which weight and how many pods that means, and what it waits for. */
 export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
@@ -63,14 +69,13 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const wantedPods = podsWanted(t, index, desired);
   const step = steps[index];
   const stepRun: WantedRun | undefined =
-    !full && step?.analysis && hold?.reason !== 'TemplateMissing'
-      ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis }
-      : undefined;
+    !full && step?.analysis ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis } : undefined;
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
   const unmeasured = background !== undefined && awaitsMeasurement(w, background);
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, stepGate, unmeasured);
   notePause(t, index, because, gate, stepGate, effect);
-  trackProgress(w, d);
+  const waitsForPods = WAITS.includes(because.reason);
+  trackProgress(w, d, waitsForPods);
 
   const runs = [background, stepRun].filter(run => run !== undefined);
   const complete = !hold && index >= steps.length && isVerified(t) && (!gate || gate.verdict !== 'Inconclusive');
@@ -81,16 +86,18 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       because,
       scale: hold && NOTHING_MOVES.includes(hold.reason) ? new Map() : wantedPods.scale,
       select: selections(t, index),
-      canaryWeight: w.router ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut) : undefined,
+      canaryWeight: w.router
+        ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut)
+        : undefined,
       capacityForWeight: wantedPods.canary,
       explicitScale: scaleAt(steps, index) !== undefined,
       runs,
       endRuns: obsoleteRuns(w, runs),
-      wakeAt: pauseWake(d),
+      wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate), gateWake(stepGate)),
     },
     gates: [gate, stepGate].filter(reading => reading !== undefined),
     complete,
-    waitsForPods: ['WaitingForPods', 'WaitingForEndpoints', 'ShiftingTraffic', 'RouteNotAccepted'].includes(because.reason),
+    waitsForPods,
   };
 }
 
@@ -123,10 +130,11 @@ function awaitsMeasurement(w: World, run: WantedRun): boolean {
 /** What stops all progress, pods apart; undefined when nothing does. */
 function holdOf(t: Trial, gate: GateReading | undefined): Because | undefined {
   const { w, d } = t;
-  if (w.spec.paused) return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
+  if (w.spec.paused)
+    return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
   if (d.status.pausedByCommand)
     return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
-  const missing = missingPrerequisite(w);
+  const missing = missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
   if (missing) return missing;
   if (gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold') return gate.because;
   return undefined;
@@ -276,7 +284,14 @@ function isVerified(t: Trial): boolean {
   return service.selects === w.hash && service.readyOf(w.newSet.name) >= enoughToCarryAll(w.replicas);
 }
 
-function waitReason(t: Trial, index: number, desired: number, pods: number, stepGate: GateReading | undefined, unmeasured: boolean): Because {
+function waitReason(
+  t: Trial,
+  index: number,
+  desired: number,
+  pods: number,
+  stepGate: GateReading | undefined,
+  unmeasured: boolean,
+): Because {
   const { w, d, steps, actual } = t;
   const available = w.newSet?.available ?? 0;
   const promoting = index >= steps.length;
@@ -288,37 +303,53 @@ function waitReason(t: Trial, index: number, desired: number, pods: number, step
     const service = w.service(t.canary.canaryService);
     const ready = service?.readyOf(w.newSet.name) ?? 0;
     if (desired > actual && ready < pods)
-      return { reason: 'WaitingForEndpoints', message: `${ready} of ${pods} canary pods are ready behind Service ${t.canary.canaryService}` };
-    if (actual !== desired) return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
+      return {
+        reason: 'WaitingForEndpoints',
+        message: `${ready} of ${pods} canary pods are ready behind Service ${t.canary.canaryService}`,
+      };
     const { state } = w.router;
-    if (state.kind === 'weights' && !state.accepted) return { reason: state.rejected ? 'RouteNotAccepted' : 'ShiftingTraffic', message: state.why ?? 'the gateway has not accepted the route' };
+    const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
+    if (why !== undefined && state.kind === 'weights' && state.rejected)
+      return { reason: 'RouteNotAccepted', message: why };
+    if (actual !== desired)
+      return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
+    if (why !== undefined) return { reason: 'ShiftingTraffic', message: why };
   }
-  if (promoting) return { reason: 'Promoting', message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one` };
+  if (promoting)
+    return {
+      reason: 'Promoting',
+      message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one`,
+    };
   const step = steps[index];
   if (step?.pause)
     return step.pause.duration === undefined
       ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
       : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
-  if (step?.analysis) return stepGate && stepGate.verdict !== 'Passed' ? stepGate.because : { reason: 'GateRunning', message: 'the analysis of this step begins' };
-  if (unmeasured) return { reason: 'GateRunning', message: 'waits for the first measurement of the background analysis' };
+  if (step?.analysis)
+    return stepGate && stepGate.verdict !== 'Passed'
+      ? stepGate.because
+      : { reason: 'GateRunning', message: 'the analysis of this step begins' };
+  if (unmeasured)
+    return { reason: 'GateRunning', message: 'waits for the first measurement of the background analysis' };
   return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
 }
 
-function notePause(t: Trial, index: number, because: Because, gate: GateReading | undefined, stepGate: GateReading | undefined, effect: CommandEffect): void {
+function notePause(
+  t: Trial,
+  index: number,
+  because: Because,
+  gate: GateReading | undefined,
+  stepGate: GateReading | undefined,
+  effect: CommandEffect,
+): void {
   const { w, d, steps } = t;
   const inconclusive = [gate, stepGate].find(g => g?.verdict === 'Inconclusive');
   const step = steps[index];
-  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') return setPause(w, d, because.reason);
-  if (inconclusive && !effect.promote) return setPause(w, d, inconclusive.because.reason);
-  if (because.reason === 'PauseStep' && step?.pause) {
-    const end = pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now);
-    return setPause(w, d, 'PauseStep', end);
-  }
-  delete d.status.pause;
-}
-
-function pauseWake(d: Draft): number | undefined {
-  return fromTime(d.status.pause?.until);
+  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
+  else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
+  else if (because.reason === 'PauseStep' && step?.pause)
+    setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));
+  else delete d.status.pause;
 }
 
 function obsoleteRuns(w: World, wanted: readonly WantedRun[]): string[] {

@@ -1,30 +1,32 @@
-import {
-  API_VERSION,
-  HASH_LABEL,
-  REVISION_ANNOTATION,
-  ROLLOUT_LABEL,
-} from '../api/names.ts';
+import { API_VERSION, HASH_LABEL, REVISION_ANNOTATION, ROLLOUT_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { serviceNames } from './prerequisites.ts';
-import { desiredRevision } from './revisions.ts';
+import { canBeRebuilt, serviceNames } from './prerequisites.ts';
+import { desiredRevision, revisionName } from './revisions.ts';
 import type { World } from './world.ts';
 
 /** Metadata that GitOps tools put on what they apply; on a generated child it would make them prune or "correct" it. */
-const FOREIGN_METADATA = /(^|\.)toolkit\.fluxcd\.io\/|^argocd\.argoproj\.io\/|^kubectl\.kubernetes\.io\/last-applied-configuration$/;
+const FOREIGN_METADATA =
+  /(^|\.)toolkit\.fluxcd\.io\/|^argocd\.argoproj\.io\/|^kubectl\.kubernetes\.io\/last-applied-configuration$/;
 
 /** Objects of this Rollout that do not exist yet: Services, route, the revision and its ReplicaSet. */
 export function missingChildren(w: World, d: Draft): Action[] {
   const actions: Action[] = [...missingServices(w), ...missingRoute(w)];
-  if (w.stable && !w.stableSet) {
+  if (w.stable && !w.stableSet && canBeRebuilt(w, w.stable)) {
     const { podTemplateHash } = w.stable;
     const name = w.stable.replicaSet ?? replicaSetName(w, podTemplateHash, 0);
-    actions.push({ type: 'RestoreReplicaSet', name, revisionName: revisionName(w, podTemplateHash), replicas: w.replicas });
+    actions.push({
+      type: 'RestoreReplicaSet',
+      name,
+      revisionName: revisionName(w, podTemplateHash),
+      replicas: w.replicas,
+    });
     if (podTemplateHash === w.hash) return actions;
   }
   const paused = w.spec.paused || d.status.pausedByCommand;
-  if (d.status.abort || (paused && w.stable)) return actions;
+  const lost = w.stable && !w.stableSet && w.stable.podTemplateHash === w.hash;
+  if (d.status.abort || (paused && w.stable && !lost)) return actions;
   const quarantined = (d.status.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
   if (w.newSet || quarantined) return w.newSet ? [...actions, ...renumber(w)] : actions;
   const revision = desiredRevision(w);
@@ -38,15 +40,13 @@ export function missingChildren(w: World, d: Draft): Action[] {
 function renumber(w: World): Action[] {
   const { revision } = desiredRevision(w);
   if (!w.newSet || w.newSet.revision === revision) return [];
-  return [{ type: 'AnnotateReplicaSet', target: w.newSet.target, annotations: { [REVISION_ANNOTATION]: String(revision) } }];
+  return [
+    { type: 'AnnotateReplicaSet', target: w.newSet.target, annotations: { [REVISION_ANNOTATION]: String(revision) } },
+  ];
 }
 
 export function replicaSetName(w: World, hash: string, collisions: number): string {
   return `${w.name}-${hash}${collisions > 0 ? `-${collisions}` : ''}`;
-}
-
-export function revisionName(w: World, hash: string): string {
-  return `${w.name}-${hash}`;
 }
 
 /** Created with no pods; the next action scales it, so that a crash in between leaves nothing half-made. */
@@ -76,8 +76,15 @@ function controllerRevision(w: World, revision: number): ApiObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
-    metadata: { ...childMetadata(w, revisionName(w, w.hash)), labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash } },
-    data: { template: w.spec.template ?? {}, selector: w.spec.selector ?? {}, minReadySeconds: w.spec.minReadySeconds ?? 0 },
+    metadata: {
+      ...childMetadata(w, revisionName(w, w.hash)),
+      labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash },
+    },
+    data: {
+      template: w.spec.template ?? {},
+      selector: w.spec.selector ?? {},
+      minReadySeconds: w.spec.minReadySeconds ?? 0,
+    },
     revision,
   };
 }
@@ -86,8 +93,15 @@ function controllerRevision(w: World, revision: number): ApiObject {
  * A ReplicaSet as it was, from its ControllerRevision; undefined when the revision does not hold a template. The owner
  * reference is taken from the revision, so that it belongs to the same Rollout.
  */
-export function restoredReplicaSet(revision: ApiObject, name: string, replicas: number, rolloutLabel: string): ApiObject | undefined {
-  const data = revision['data'] as { template?: Record<string, unknown>; selector?: Record<string, unknown>; minReadySeconds?: number } | undefined;
+export function restoredReplicaSet(
+  revision: ApiObject,
+  name: string,
+  replicas: number,
+  rolloutLabel: string,
+): ApiObject | undefined {
+  const data = revision['data'] as
+    | { template?: Record<string, unknown>; selector?: Record<string, unknown>; minReadySeconds?: number }
+    | undefined;
   const hash = revision.metadata.labels?.[HASH_LABEL];
   if (!data?.template || !data.selector || hash === undefined) return undefined;
   const template = data.template as { metadata?: { labels?: Record<string, string> } };
@@ -99,14 +113,24 @@ export function restoredReplicaSet(revision: ApiObject, name: string, replicas: 
       name,
       ...(namespace === undefined ? {} : { namespace }),
       ownerReferences: revision.metadata['ownerReferences'],
-      labels: { ...template.metadata?.labels, [HASH_LABEL]: hash, [rolloutLabel]: revision.metadata.labels?.[rolloutLabel] ?? '' },
+      labels: {
+        ...template.metadata?.labels,
+        [HASH_LABEL]: hash,
+        [rolloutLabel]: revision.metadata.labels?.[rolloutLabel] ?? '',
+      },
       annotations: { [REVISION_ANNOTATION]: String(revision['revision'] ?? 1) },
     },
     spec: {
       replicas,
       ...(data.minReadySeconds ? { minReadySeconds: data.minReadySeconds } : {}),
-      selector: { ...data.selector, matchLabels: { ...(data.selector['matchLabels'] as object | undefined), [HASH_LABEL]: hash } },
-      template: { ...data.template, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [HASH_LABEL]: hash } } },
+      selector: {
+        ...data.selector,
+        matchLabels: { ...(data.selector['matchLabels'] as object | undefined), [HASH_LABEL]: hash },
+      },
+      template: {
+        ...data.template,
+        metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [HASH_LABEL]: hash } },
+      },
     },
   };
 }
@@ -142,13 +166,22 @@ function childMetadata(w: World, name: string) {
     name,
     ...(namespace === undefined ? {} : { namespace }),
     ownerReferences: [
-      { apiVersion: API_VERSION, kind: 'Rollout', name: w.name, uid: uid ?? '', controller: true, blockOwnerDeletion: true },
+      {
+        apiVersion: API_VERSION,
+        kind: 'Rollout',
+        name: w.name,
+        uid: uid ?? '',
+        controller: true,
+        blockOwnerDeletion: true,
+      },
     ],
   };
 }
 
 function ownLabels(w: World): Record<string, string> {
   const labels = w.snapshot.rollout.metadata.labels ?? {};
-  const kept = Object.entries(labels).filter(([key]) => !FOREIGN_METADATA.test(key) && key !== 'app.kubernetes.io/instance');
+  const kept = Object.entries(labels).filter(
+    ([key]) => !FOREIGN_METADATA.test(key) && key !== 'app.kubernetes.io/instance',
+  );
   return { ...Object.fromEntries(kept), [ROLLOUT_LABEL]: w.name };
 }

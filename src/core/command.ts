@@ -42,9 +42,11 @@ type Verb = (w: World, status: RolloutStatus, mode: Mode, by: string | undefined
 const onTrial = (mode: Mode) => mode === 'Trial' || mode === 'FastTrack';
 
 const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
-  promote: (_w, status, mode) => {
+  promote: (w, status, mode) => {
     if (mode === 'Aborted') return { outcome: 'refused: the revision was aborted; send retry to try it again' };
     if (!onTrial(mode)) return { outcome: 'nothing to promote: no revision is on trial' };
+    if (w.spec.paused) return { outcome: 'refused: spec.paused is declared in Git; change it there' };
+    if (status.pausedByCommand) return { outcome: 'refused: the rollout is paused by command; send resume' };
     if (!status.pause) return { outcome: 'nothing to promote: the rollout is not waiting for a person' };
     return { outcome: 'promoted', promote: true };
   },

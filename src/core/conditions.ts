@@ -38,7 +38,11 @@ export function claims(w: World, status: RolloutStatus, mode: Mode, because: Bec
 }
 
 /** Ready, Reconciling and Stalled for each phase. */
-export function readiness(status: Pick<RolloutStatus, 'phase'>, reason: RolloutReason, message: string): ConditionClaim[] {
+export function readiness(
+  status: Pick<RolloutStatus, 'phase'>,
+  reason: RolloutReason,
+  message: string,
+): ConditionClaim[] {
   switch (status.phase) {
     case 'Healthy':
       return [{ type: 'Ready', status: 'True', reason, message }];

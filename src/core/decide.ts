@@ -4,11 +4,11 @@ import { type AbortCall, findAbort, isOnTrial, recordAbort } from './abort.ts';
 import { actualWeight } from './actual-weight.ts';
 import { planBlueGreenTrial } from './blue-green-trial.ts';
 import { planCanaryTrial } from './canary-trial.ts';
-import { collectGarbage } from './garbage.ts';
 import { applyCommand, type CommandEffect } from './command.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, newDraft } from './draft.ts';
 import { factsBetween } from './facts.ts';
+import { collectGarbage } from './garbage.ts';
 import { inspectPods } from './inspection.ts';
 import type { Intent } from './intent.ts';
 import { NOTHING } from './intent.ts';
@@ -45,7 +45,13 @@ import { interpret, type World } from './world.ts';
  */
 export function decide(snapshot: Snapshot, now: number): Decision {
   if (snapshot.rollout.metadata.deletionTimestamp !== undefined)
-    return { actions: [], status: undefined, facts: [], wakeAt: undefined, because: { reason: 'Healthy', message: 'being deleted' } };
+    return {
+      actions: [],
+      status: undefined,
+      facts: [],
+      wakeAt: undefined,
+      because: { reason: 'Healthy', message: 'being deleted' },
+    };
   const reading = readSpec(snapshot.rollout);
   if (!reading.ok) return invalidDecision(snapshot, reading.issues, now);
 
@@ -53,11 +59,16 @@ export function decide(snapshot: Snapshot, now: number): Decision {
   const d = newDraft(w);
   const effect = applyCommand(w, d);
   const { mode, intent } = plan(w, d, effect);
-  d.actions.push(...orderActions(w, d, intent), ...driveRuns(w, d, intent), ...inspectPods(w, d, mode), ...collectGarbage(w, d, intent));
+  d.actions.push(
+    ...orderActions(w, d, intent),
+    ...driveRuns(w, d, intent),
+    ...inspectPods(w, d, mode),
+    ...collectGarbage(w, d, intent),
+  );
   const shown = noteProblems(w, d, intent);
   reportStatus(w, d, mode, shown);
-  const facts = factsBetween(w.stored, d.status, d.actions);
-  updateNotices(w, d, facts);
+  const facts = factsBetween(w.stored, d.status, d.actions, snapshot.routeConflicts);
+  updateNotices({ snapshot, now, pods: `${w.stableSet?.ready ?? 0}/${w.replicas} pods ready` }, d.status, facts);
   return {
     actions: d.actions,
     status: prune(d.status),
@@ -88,11 +99,15 @@ function planTrial(w: World, d: Draft, effect: CommandEffect, mode: Mode): Plann
   const trial = planOf(w, d, effect, mode === 'FastTrack');
   const call = isOnTrial(mode) ? findAbort(w, d, trial, effect) : undefined;
   if (call) return abort(w, d, call);
-  if (trial.complete) return { mode, intent: promote(w, d, mode === 'FastTrack' || d.status.promoteFull ? 'FastPromoted' : 'Promoted') };
+  if (trial.complete)
+    return { mode, intent: promote(w, d, mode === 'FastTrack' || d.status.promoteFull ? 'FastPromoted' : 'Promoted') };
   return { mode, intent: withDeadline(w, d, trial) };
 }
 
 function abort(w: World, d: Draft, call: AbortCall): Planned {
+  // A step that would have been passed in this very pass was not: the verdict belongs to the step that served.
+  const { step, canary } = w.stored ?? {};
+  if (step && canary?.podTemplateHash === w.hash && step.stepsHash === d.status.step?.stepsHash) d.status.step = step;
   recordAbort(w, d, call, actualWeight(w));
   return { mode: 'Aborted', intent: planAborted(w, d) };
 }
@@ -103,18 +118,26 @@ function withDeadline(w: World, d: Draft, trial: TrialPlan): Intent {
   if (!trial.waitsForPods) return intent;
   const at = deadlineAt(w, d.status);
   if (w.now < at) return { ...intent, wakeAt: earliest(intent.wakeAt, at) };
-  return { ...intent, phase: 'Degraded', because: { reason: 'ProgressDeadlineExceeded', message: intent.because.message } };
+  return {
+    ...intent,
+    phase: 'Degraded',
+    because: { reason: 'ProgressDeadlineExceeded', message: intent.because.message },
+  };
 }
 
 /** The template becomes the stable one. The status says so first; weights and Services come to rest in later passes. */
 function promote(w: World, d: Draft, outcome: 'FirstDeploy' | 'Promoted' | 'FastPromoted'): Intent {
   const ref = desiredRevision(w);
   const by = d.status.promoteFull?.by;
-  endDelivery(w, d, ref, outcome, { ...(by ? { promotedBy: by } : {}), weightReached: outcome === 'FirstDeploy' ? 0 : (w.router?.max ?? 100) });
+  endDelivery(w, d, ref, outcome, {
+    ...(by ? { promotedBy: by } : {}),
+    weightReached: outcome === 'FirstDeploy' ? 0 : (w.router?.max ?? 100),
+  });
   clearTrial(d.status);
   delete d.status.attempt;
   d.status.stable = { ...ref, verifiedAt: toTime(w.now) };
-  const message = outcome === 'FirstDeploy' ? 'the first revision is available' : `revision ${ref.revision} passed and takes over`;
+  const message =
+    outcome === 'FirstDeploy' ? 'the first revision is available' : `revision ${ref.revision} passed and takes over`;
   return { ...NOTHING, phase: 'Progressing', because: { reason: 'Promoting', message } };
 }
 

@@ -17,7 +17,12 @@ export type Action =
   | { readonly type: 'CreateRevision'; readonly object: ApiObject }
   | { readonly type: 'CreateReplicaSet'; readonly object: ApiObject }
   /** Rebuild a lost ReplicaSet from its ControllerRevision. */
-  | { readonly type: 'RestoreReplicaSet'; readonly name: string; readonly revisionName: string; readonly replicas: number }
+  | {
+      readonly type: 'RestoreReplicaSet';
+      readonly name: string;
+      readonly revisionName: string;
+      readonly replicas: number;
+    }
   | { readonly type: 'ScaleReplicaSet'; readonly target: Target; readonly from: number; readonly to: number }
   | {
       readonly type: 'AnnotateReplicaSet';
@@ -36,11 +41,20 @@ export type Action =
       /** Somebody else had changed our weights. */
       readonly reassert: boolean;
     }
-  | { readonly type: 'CreateAnalysisRun'; readonly object: ApiObject; readonly kind: RunKind; readonly spec: AnalysisRunSpec }
+  | {
+      readonly type: 'CreateAnalysisRun';
+      readonly object: ApiObject;
+      readonly kind: RunKind;
+      readonly spec: AnalysisRunSpec;
+    }
   | { readonly type: 'TerminateAnalysisRun'; readonly target: Target; readonly message: string }
   | { readonly type: 'TakeSample'; readonly run: Target; readonly metric: string }
   | { readonly type: 'InspectPods'; readonly podTemplateHash: string }
-  | { readonly type: 'Delete'; readonly kind: 'ReplicaSet' | 'ControllerRevision' | 'AnalysisRun'; readonly target: Target };
+  | {
+      readonly type: 'Delete';
+      readonly kind: 'ReplicaSet' | 'ControllerRevision' | 'AnalysisRun';
+      readonly target: Target;
+    };
 
 /** Something that happened and is worth telling. One transition gives one fact. */
 export interface Fact {

@@ -15,7 +15,9 @@ export function collectGarbage(w: World, d: Draft, intent: Intent): Action[] {
   const idle = w.olderSets.filter(set => set.spec === 0 && set.running === 0).sort((a, b) => b.revision - a.revision);
   for (const set of idle.slice(limit)) {
     actions.push({ type: 'Delete', kind: 'ReplicaSet', target: set.target });
-    const revision = w.snapshot.revisions.find(object => object.metadata.labels?.['sluice.dev/pod-template-hash'] === set.hash);
+    const revision = w.snapshot.revisions.find(
+      object => object.metadata.labels?.['sluice.dev/pod-template-hash'] === set.hash,
+    );
     if (revision)
       actions.push({
         type: 'Delete',
@@ -33,6 +35,7 @@ export function collectGarbage(w: World, d: Draft, intent: Intent): Action[] {
     .flatMap(object => viewRun(object) ?? [])
     .filter(run => isFinished(run) && !needed.has(run.target.name))
     .sort((a, b) => (fromTime(b.status.completedAt) ?? 0) - (fromTime(a.status.completedAt) ?? 0));
-  for (const run of finished.slice(KEPT_RUNS)) actions.push({ type: 'Delete', kind: 'AnalysisRun', target: run.target });
+  for (const run of finished.slice(KEPT_RUNS))
+    actions.push({ type: 'Delete', kind: 'AnalysisRun', target: run.target });
   return actions;
 }

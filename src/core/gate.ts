@@ -1,5 +1,11 @@
 import { nextSampleAt } from '../analysis/schedule.ts';
-import { type AnalysisRunSpec, type AnalysisRunStatus, analysisRunSpecSchema, analysisRunStatusSchema, type MetricResult } from '../api/analysis-run.ts';
+import {
+  type AnalysisRunSpec,
+  type AnalysisRunStatus,
+  analysisRunSpecSchema,
+  analysisRunStatusSchema,
+  type MetricResult,
+} from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import type { ApiObject } from '../api/object-meta.ts';
@@ -12,11 +18,16 @@ const DEFAULT_NO_DATA_DEADLINE_MS = 600_000;
 /** What one AnalysisRun says about the revision on trial. */
 export type GateReading =
   | { readonly verdict: 'Passed' }
-  | { readonly verdict: 'Running'; readonly because: Because; readonly wakeAt: number | undefined }
-  /** No data or no provider: neither a failed check nor a pass. `until` ends the holding. */
-  | { readonly verdict: 'Hold'; readonly because: Because; readonly wakeAt: number | undefined }
+  | { readonly verdict: 'Running'; readonly because: Because }
+  /** No data or no provider: neither a failed check nor a pass. `wakeAt` ends the holding. */
+  | { readonly verdict: 'Hold'; readonly because: Because; readonly wakeAt: number }
   | { readonly verdict: 'Inconclusive'; readonly because: Because; readonly evidence: Evidence }
-  | { readonly verdict: 'Abort'; readonly cause: 'AnalysisFailed' | 'AnalysisError' | 'NoDataDeadline'; readonly because: Because; readonly evidence: Evidence };
+  | {
+      readonly verdict: 'Abort';
+      readonly cause: 'AnalysisFailed' | 'AnalysisError' | 'NoDataDeadline';
+      readonly because: Because;
+      readonly evidence: Evidence;
+    };
 
 /** A run as decisions read it. */
 export interface RunView {
@@ -70,7 +81,12 @@ export function readGate(run: RunView, now: number): GateReading {
     return { verdict: 'Abort', cause: 'AnalysisError', because: { reason: 'AnalysisError', message }, evidence };
   if (phase === 'Inconclusive')
     return { verdict: 'Inconclusive', because: { reason: 'InconclusiveAnalysis', message }, evidence };
-  return readNoData(run, now) ?? { verdict: 'Running', because: { reason: 'GateRunning', message }, wakeAt: undefined };
+  return readNoData(run, now) ?? { verdict: 'Running', because: { reason: 'GateRunning', message } };
+}
+
+/** When time alone may change a reading: the deadline of a hold. */
+export function gateWake(reading: GateReading | undefined): number | undefined {
+  return reading?.verdict === 'Hold' ? reading.wakeAt : undefined;
 }
 
 function readNoData(run: RunView, now: number): GateReading | undefined {
@@ -94,7 +110,10 @@ function readNoData(run: RunView, now: number): GateReading | undefined {
 }
 
 /** Metrics of a run whose next measurement is due, and when the next one will be. */
-export function dueSamples(run: RunView, now: number): { readonly due: readonly Metric[]; readonly nextAt: number | undefined } {
+export function dueSamples(
+  run: RunView,
+  now: number,
+): { readonly due: readonly Metric[]; readonly nextAt: number | undefined } {
   if (isFinished(run)) return { due: [], nextAt: undefined };
   const due: Metric[] = [];
   let nextAt: number | undefined;
@@ -112,7 +131,7 @@ const SEVERITY = ['Failed', 'Error', 'Inconclusive', 'Running', 'Pending', 'Succ
 
 function decisiveMetric(run: RunView): MetricResult | undefined {
   const results = (run.status.metricResults ?? []).filter(result => !result.dryRun);
-  return [...results].sort((a, b) => SEVERITY.indexOf(a.phase) - SEVERITY.indexOf(b.phase) || b.failed - a.failed)[0];
+  return results.sort((a, b) => SEVERITY.indexOf(a.phase) - SEVERITY.indexOf(b.phase) || b.failed - a.failed)[0];
 }
 
 function evidenceOf(run: RunView, result: MetricResult | undefined): Evidence {

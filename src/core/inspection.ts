@@ -1,10 +1,20 @@
+import type { RolloutStatus } from '../api/rollout-status.ts';
+import { fromTime } from '../api/time.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Mode } from './mode.ts';
+import type { InspectedPod } from './snapshot.ts';
 import type { World } from './world.ts';
 
 /** How long a look at the pods stays good, in milliseconds. */
 const FRESH_MS = 5_000;
+
+/** What was seen of the pods of the revision on trial; a look from before this attempt is no evidence against it. */
+export function seenPods(w: World, status: Pick<RolloutStatus, 'trialStartedAt'>): readonly InspectedPod[] {
+  const seen = w.snapshot.inspection;
+  const since = fromTime(status.trialStartedAt) ?? 0;
+  return seen?.podTemplateHash === w.hash && seen.at >= since ? seen.pods : [];
+}
 
 /**
  * Pods are not cached: they are looked at live, and only while the revision on trial (or the first one) has pods that

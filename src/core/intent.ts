@@ -1,5 +1,5 @@
-import type { AnalysisUse } from '../api/analysis-template.ts';
 import type { RunKind } from '../api/analysis-run.ts';
+import type { AnalysisUse } from '../api/analysis-template.ts';
 import type { RolloutPhase } from '../api/reasons.ts';
 import type { Because } from './decision.ts';
 

@@ -1,7 +1,8 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { readiness } from './conditions.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, Fact } from './decision.ts';
+import { updateNotices } from './notices.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readStatus } from './spec-reader.ts';
 
@@ -11,7 +12,9 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
   const message = issues.join('; ').slice(0, 2000);
   const because = { reason: 'InvalidSpec', message } as const;
   const { generation } = snapshot.rollout.metadata;
-  const kept = (stored?.conditions ?? []).filter(c => !['Ready', 'Reconciling', 'Stalled', 'Progressing'].includes(c.type));
+  const kept = (stored?.conditions ?? []).filter(
+    c => !['Ready', 'Reconciling', 'Stalled', 'Progressing'].includes(c.type),
+  );
   const conditions = readiness({ phase: 'Invalid' }, 'InvalidSpec', message).map(claim => {
     const old = stored?.conditions?.find(c => c.type === claim.type);
     const same = old?.status === claim.status && fromTime(old.lastTransitionTime) !== undefined;
@@ -30,10 +33,14 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
     display: { ...stored?.display, reason: 'InvalidSpec' },
   };
   const isNew = stored?.display?.reason !== 'InvalidSpec' || stored.message !== message;
+  const facts: Fact[] = isNew
+    ? [{ reason: 'SpecInvalid', warning: true, note: message.slice(0, 1000), notice: 'Invalid' }]
+    : [];
+  updateNotices({ snapshot, now }, status, facts);
   return {
     actions: [],
     status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
-    facts: isNew ? [{ reason: 'SpecInvalid', warning: true, note: message.slice(0, 1000), notice: 'Invalid' }] : [],
+    facts,
     wakeAt: undefined,
     because,
   };

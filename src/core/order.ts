@@ -7,6 +7,7 @@ import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import { serviceNames } from './prerequisites.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
+import { isWriteLoop, lookAgainAt } from './route-conflict.ts';
 import { podsForWeight } from './routed-replicas.ts';
 import type { World } from './world.ts';
 
@@ -23,10 +24,10 @@ import type { World } from './world.ts';
 /** Actions that may be taken now towards the intent, in their order. */
 export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
   const home = w.stable ? w.stableSet : w.newSet;
-  const weight = weightActions(w, intent, home);
+  const weight = weightActions(w, d, intent, home);
   const select = selectActions(w, intent, home);
   const scale = scaleActions(w, d, intent);
-  return [
+  return oneWritePerSet([
     ...select.filter(action => action.urgent).map(({ action }) => action),
     ...(weight?.lowers ? weight.actions : []),
     ...missingChildren(w, d),
@@ -35,7 +36,19 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
     ...(weight && !weight.lowers ? weight.actions : []),
     ...scale.annotate,
     ...scale.down,
-  ];
+  ]);
+}
+
+/** A second write of a ReplicaSet would be refused, because the first changes its version: annotations wait a pass. */
+function oneWritePerSet(actions: readonly Action[]): Action[] {
+  const scaled = new Set(actions.flatMap(action => (action.type === 'ScaleReplicaSet' ? [action.target.name] : [])));
+  const annotated = new Set<string>();
+  return actions.filter(action => {
+    if (action.type !== 'AnnotateReplicaSet') return true;
+    if (scaled.has(action.target.name) || annotated.has(action.target.name)) return false;
+    annotated.add(action.target.name);
+    return true;
+  });
 }
 
 interface WeightActions {
@@ -43,7 +56,12 @@ interface WeightActions {
   readonly actions: Action[];
 }
 
-function weightActions(w: World, intent: Intent, home: ReplicaSetView | undefined): WeightActions | undefined {
+function weightActions(
+  w: World,
+  d: Draft,
+  intent: Intent,
+  home: ReplicaSetView | undefined,
+): WeightActions | undefined {
   const { router } = w;
   if (!router || intent.canaryWeight === undefined || router.state.kind !== 'weights') return undefined;
   const { canary: actual, uniform, accepted } = router.state;
@@ -52,21 +70,28 @@ function weightActions(w: World, intent: Intent, home: ReplicaSetView | undefine
   if (want < actual) {
     const stable = w.service(canary?.stableService);
     const homeHash = w.stable?.podTemplateHash ?? w.hash;
-    const ready = stable && (stable.selects === homeHash || stable.selects === undefined) ? stable.readyOf(home?.name) : 0;
+    const ready =
+      stable && (stable.selects === homeHash || stable.selects === undefined) ? stable.readyOf(home?.name) : 0;
     want = Math.min(actual, Math.max(want, ready > 0 ? notCarried(ready, stablePods(w), router.max) : actual));
   } else if (want > actual) {
     const service = w.service(canary?.canaryService);
     const ready = service?.selects === w.hash ? service.readyOf(w.newSet?.name) : 0;
-    const enough = ready > 0 && ready >= intent.capacityForWeight && (w.newSet?.available ?? 0) >= intent.capacityForWeight;
+    const enough =
+      ready > 0 && ready >= intent.capacityForWeight && (w.newSet?.available ?? 0) >= intent.capacityForWeight;
     if (!enough || !accepted) want = actual;
   }
   if (want === actual && uniform) return undefined;
   const patch = router.write({ canary: want, max: router.max });
-  if (patch.length === 0) return undefined;
   // We had seen our weight there, we want the same still, and it is gone: somebody else wrote it.
   const { stored } = w;
-  const reassert = stored?.weights?.actualCanary === want && stored.weights.canary === want && want !== actual;
-  return { lowers: want <= actual, actions: [{ type: 'PatchRoute', ref: router.ref, patch, canaryWeight: want, reassert }] };
+  const asked = stored?.weights?.canary === want && want !== actual;
+  const reassert = asked && stored.weights?.actualCanary === want;
+  const lowers = want <= actual;
+  if (asked && isWriteLoop(w, lowers)) {
+    d.wakes.push(lookAgainAt(w));
+    return undefined;
+  }
+  return { lowers, actions: [{ type: 'PatchRoute', ref: router.ref, patch, canaryWeight: want, reassert }] };
 }
 
 interface SelectAction {
@@ -81,14 +106,22 @@ function selectActions(w: World, intent: Intent, home: ReplicaSetView | undefine
   const actions: SelectAction[] = [];
   for (const [name, hash] of intent.select) {
     const service = w.service(name);
-    if (!service?.exists || (service.selects === hash && !service.selectorEmpty)) continue;
-    const target = w.sets.find(set => set.hash === hash && set.ready > 0);
+    if (!service?.exists || service.selects === hash) continue;
+    // With no replicas wanted nobody is to be served, and the Service follows its revision all the same.
+    const target = w.sets.find(set => set.hash === hash && (set.ready > 0 || w.replicas === 0));
     if (!target) continue;
     const isHome = name === homeService;
     const returning = isHome && hash === (w.stable?.podTemplateHash ?? '') && target === home;
     if (isHome && !returning && w.stable && target.available < Math.min(w.replicas, target.spec)) continue;
     // The canary Service may change revision only while no traffic reaches it through the route.
-    if (!isHome && w.router?.state.kind === 'weights' && w.router.state.canary > 0 && service.selects !== undefined && service.selects !== hash) continue;
+    if (
+      !isHome &&
+      w.router?.state.kind === 'weights' &&
+      w.router.state.canary > 0 &&
+      service.selects !== undefined &&
+      service.selects !== hash
+    )
+      continue;
     actions.push({ action: { type: 'SelectRevision', service: name, podTemplateHash: hash }, urgent: returning });
   }
   return actions;
@@ -147,4 +180,3 @@ function podsFor(w: World, service: string): number {
   const share = service === canary?.canaryService ? actual : w.router.max - actual;
   return podsForWeight(w.replicas, share, w.router.max);
 }
-

@@ -1,4 +1,7 @@
+import type { RolloutReason } from '../api/reasons.ts';
+import type { RevisionRef } from '../api/rollout-status.ts';
 import type { Because } from './decision.ts';
+import { revisionName } from './revisions.ts';
 import type { World } from './world.ts';
 
 /** Names of the Services that the strategy uses. */
@@ -10,13 +13,42 @@ export function serviceNames(w: Pick<World, 'spec'>): string[] {
   return names.filter(name => name !== undefined);
 }
 
-/** What must exist before anything moves, and does not; undefined when all is there. */
-export function missingPrerequisite(w: World): Because | undefined {
-  if (w.stable && !w.stableSet)
+/** Holds during which not even pods are added: what they would serve through is not there. */
+export const NOTHING_MOVES: readonly RolloutReason[] = [
+  'ServiceMissing',
+  'RouteMissing',
+  'RouteMalformed',
+  'StableLost',
+];
+
+/** Whether a lost ReplicaSet can be made again from its ControllerRevision. */
+export function canBeRebuilt(w: World, ref: RevisionRef): boolean {
+  return w.snapshot.revisions.some(object => object.metadata.name === revisionName(w, ref.podTemplateHash));
+}
+
+/** Nothing is left of the stable revision: no ReplicaSet, no ControllerRevision, and Git declares another template. */
+export function isLostForGood(w: World): boolean {
+  return w.stable !== undefined && !w.stableSet && !canBeRebuilt(w, w.stable) && w.stable.podTemplateHash !== w.hash;
+}
+
+function lostStable(w: World): Because | undefined {
+  if (!w.stable || w.stableSet) return undefined;
+  const what = `ReplicaSet of the stable revision ${w.stable.revision} is gone`;
+  if (isLostForGood(w))
     return {
       reason: 'StableLost',
-      message: `ReplicaSet of the stable revision ${w.stable.revision} is gone; it is rebuilt from its ControllerRevision and the canary waits`,
+      message: `${what} and so is its ControllerRevision; declare its template in Git again, or send promote-full to go on without it`,
     };
+  return { reason: 'StableLost', message: `${what}; it is rebuilt as it was declared, and the canary waits` };
+}
+
+/**
+ * What must exist before anything moves, and does not; undefined when all is there. A stable revision that is lost for
+ * good stops everything until a person decides to go on without it (`promoteFull`).
+ */
+export function missingPrerequisite(w: World, promoteFull = false): Because | undefined {
+  const lost = lostStable(w);
+  if (lost && !(promoteFull && isLostForGood(w))) return lost;
   for (const name of serviceNames(w))
     if (!w.service(name)?.exists)
       return {
@@ -24,7 +56,8 @@ export function missingPrerequisite(w: World): Because | undefined {
         message: `Service ${name} does not exist; create it, or give strategy serviceTemplate so that it is created`,
       };
   const state = w.router?.state;
-  if (state?.kind === 'missing') return { reason: 'RouteMissing', message: `${state.why}; create it, or give routeTemplate` };
+  if (state?.kind === 'missing')
+    return { reason: 'RouteMissing', message: `${state.why}; create it, or give routeTemplate` };
   if (state?.kind === 'malformed') return { reason: 'RouteMalformed', message: state.why };
   return undefined;
 }

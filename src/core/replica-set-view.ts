@@ -1,8 +1,8 @@
 import { HASH_LABEL, REVISION_ANNOTATION, SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
+import { fromTime } from '../api/time.ts';
 import type { Target } from './decision.ts';
 import type { PodCount } from './pod-count.ts';
-import { fromTime } from '../api/time.ts';
 
 /** What decisions read of a ReplicaSet. */
 export interface ReplicaSetView extends PodCount {

@@ -7,7 +7,8 @@ const DEFAULT_ROLLBACK_WINDOW = 3;
 export function desiredRevision(w: World): RevisionRef {
   const known = [w.stored?.desired, w.stable, w.stored?.canary].find(ref => ref?.podTemplateHash === w.hash);
   const stillDesired = w.stored?.desired?.podTemplateHash === w.hash;
-  const revision = stillDesired && known ? known.revision : isStable(w) && w.stable ? w.stable.revision : nextRevision(w);
+  const revision =
+    stillDesired && known ? known.revision : isStable(w) && w.stable ? w.stable.revision : nextRevision(w);
   const source = sourceOf(w, stillDesired);
   return {
     revision,
@@ -29,6 +30,11 @@ function nextRevision(w: World): number {
   const seen = w.sets.map(set => set.revision);
   for (const ref of [w.stored?.desired, w.stored?.stable, w.stored?.canary]) if (ref) seen.push(ref.revision);
   return Math.max(0, ...seen) + 1;
+}
+
+/** Name of the ControllerRevision that keeps a template. */
+export function revisionName(w: Pick<World, 'name'>, hash: string): string {
+  return `${w.name}-${hash}`;
 }
 
 export function isStable(w: World): boolean {

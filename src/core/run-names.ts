@@ -12,7 +12,11 @@ export function stepRunName(w: World, status: RolloutStatus, index: number): str
   return `${runBase(w, status)}-${index}`;
 }
 
-const SUFFIX: Readonly<Record<Exclude<RunKind, 'step'>, string>> = { background: 'bg', prePromotion: 'pre', postPromotion: 'post' };
+const SUFFIX: Readonly<Record<Exclude<RunKind, 'step'>, string>> = {
+  background: 'bg',
+  prePromotion: 'pre',
+  postPromotion: 'post',
+};
 
 /**
  * The run of a kind: the one that status names, else the first that is free or still running. Earlier ones were
@@ -30,7 +34,7 @@ export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<Ru
 }
 
 /** A run of this Rollout by name. */
-export function findRun(w: World, name: string | undefined): RunView | undefined {
-  const object = name === undefined ? undefined : w.snapshot.analysisRuns.find(run => run.metadata.name === name);
+export function findRun(w: World, name: string): RunView | undefined {
+  const object = w.snapshot.analysisRuns.find(run => run.metadata.name === name);
   return object ? viewRun(object) : undefined;
 }

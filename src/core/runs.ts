@@ -61,7 +61,14 @@ function createRun(w: World, wanted: WantedRun): Action[] {
       ...(namespace === undefined ? {} : { namespace }),
       labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash, [RUN_KIND_LABEL]: wanted.kind },
       ownerReferences: [
-        { apiVersion: API_VERSION, kind: 'Rollout', name: w.name, uid: uid ?? '', controller: true, blockOwnerDeletion: true },
+        {
+          apiVersion: API_VERSION,
+          kind: 'Rollout',
+          name: w.name,
+          uid: uid ?? '',
+          controller: true,
+          blockOwnerDeletion: true,
+        },
       ],
     },
     spec: resolved.spec,

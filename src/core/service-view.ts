@@ -6,24 +6,24 @@ import type { Snapshot } from './snapshot.ts';
 export interface ServiceView {
   readonly name: string;
   readonly exists: boolean;
-  /** Revision that its selector asks for; undefined when it selects all revisions or none. */
+  /** Revision that its selector asks for; undefined when it selects all revisions, or when it is empty. */
   readonly selects: string | undefined;
-  /** Its selector is empty: it has no pods, whoever wrote it so. */
-  readonly selectorEmpty: boolean;
   /** Ready endpoints of a ReplicaSet behind it. */
   readyOf(replicaSet: string | undefined): number;
 }
 
 export function viewService(name: string, snapshot: Snapshot): ServiceView {
   const object = snapshot.services[name] ?? null;
-  const selector = ((object?.['spec'] as { selector?: unknown } | undefined)?.selector ?? {}) as Record<string, unknown>;
+  const selector = ((object?.['spec'] as { selector?: unknown } | undefined)?.selector ?? {}) as Record<
+    string,
+    unknown
+  >;
   const selects = selector[HASH_LABEL];
   const slices = snapshot.endpointSlices[name] ?? [];
   return {
     name,
     exists: object !== null,
     selects: typeof selects === 'string' ? selects : undefined,
-    selectorEmpty: object !== null && Object.keys(selector).length === 0,
     readyOf: replicaSet => (replicaSet === undefined ? 0 : readyEndpoints(slices, `${replicaSet}-`)),
   };
 }

@@ -4,7 +4,7 @@ import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { type Intent, NOTHING } from './intent.ts';
 import { drainOlder } from './older-drain.ts';
-import { sumPods } from './pod-count.ts';
+import { NO_PODS, sumPods } from './pod-count.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
@@ -19,8 +19,10 @@ const ALREADY_ENDED = ['Aborted', 'Superseded'];
 /** Nothing is on trial: the declared revision is stable, or has just become so again. */
 export function planSteady(w: World, d: Draft): Intent {
   leaveTrial(w, d);
-  trackProgress(w, d);
   const because = steadyReason(w);
+  // At rest no deadline runs; it starts anew with the next disturbance.
+  if (because.reason === 'Healthy') delete d.status.progress;
+  else trackProgress(w, d, true);
   const overdue = because.reason !== 'Healthy' && w.now >= deadlineAt(w, d.status);
   const { canary, blueGreen } = w.spec.strategy;
   const select = new Map<string, string>();
@@ -44,8 +46,8 @@ export function planSteady(w: World, d: Draft): Intent {
 
 /** No revision has ever been available: bring this one up, without steps. */
 export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; readonly complete: boolean } {
-  d.status.trialStartedAt ??= d.status.progress?.at ?? toTime(w.now);
-  trackProgress(w, d);
+  d.status.trialStartedAt ??= toTime(w.now);
+  trackProgress(w, d, true);
   const available = w.newSet?.available ?? 0;
   const missing = missingPrerequisite(w);
   const overdue = w.now >= deadlineAt(w, d.status);
@@ -55,7 +57,12 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
   };
   const select = new Map<string, string>();
   const { canary, blueGreen } = w.spec.strategy;
-  for (const name of [canary?.stableService, canary?.canaryService, blueGreen?.activeService, blueGreen?.previewService])
+  for (const name of [
+    canary?.stableService,
+    canary?.canaryService,
+    blueGreen?.activeService,
+    blueGreen?.previewService,
+  ])
     if (name !== undefined) select.set(name, w.hash);
   return {
     complete: !missing && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
@@ -63,7 +70,10 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
       ...NOTHING,
       phase: overdue ? 'Degraded' : 'Progressing',
       because: overdue
-        ? { reason: 'ProgressDeadlineExceeded', message: `${waiting.message}; there is no stable revision to return to` }
+        ? {
+            reason: 'ProgressDeadlineExceeded',
+            message: `${waiting.message}; there is no stable revision to return to`,
+          }
         : waiting,
       scale: shareScale(w),
       select,
@@ -75,10 +85,17 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
 
 /** Stable serves; what was aborted keeps its pods for a while, untouched, and then leaves. */
 export function planAborted(w: World, d: Draft): Intent {
-  const { abort } = d.status;
+  const { canary: open, abort } = d.status;
+  if (open && !abort && open.podTemplateHash !== w.hash) {
+    endDelivery(w, d, open, 'Superseded');
+    clearTrial(d.status);
+  }
   const because: Because = abort
     ? { reason: abort.reason, message: abort.message }
-    : { reason: 'Quarantined', message: 'this pod template failed before; it is not tried again until Git changes it or retry is sent' };
+    : {
+        reason: 'Quarantined',
+        message: 'this pod template failed before; it is not tried again until Git changes it or retry is sent',
+      };
   const { canary, blueGreen } = w.spec.strategy;
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   const select = new Map<string, string>();
@@ -101,6 +118,11 @@ export function planAborted(w: World, d: Draft): Intent {
   };
 }
 
+/** Where users are at home. A lost stable set is rebuilt; nothing else is grown in its place. */
+function homeSet(w: World): ReplicaSetView | undefined {
+  return w.stable ? w.stableSet : w.newSet;
+}
+
 function withoutRouter(w: World): boolean {
   return w.spec.strategy.canary !== undefined && w.spec.strategy.canary.trafficRouting === undefined;
 }
@@ -118,7 +140,8 @@ function isAtRest(w: World): boolean {
 /** Git went back to stable while something else was on trial: the story ends here. */
 function leaveTrial(w: World, d: Draft): void {
   const { canary, abort, history } = d.status;
-  const ended = history?.[0]?.podTemplateHash === canary?.podTemplateHash && ALREADY_ENDED.includes(history?.[0]?.outcome ?? '');
+  const ended =
+    history?.[0]?.podTemplateHash === canary?.podTemplateHash && ALREADY_ENDED.includes(history?.[0]?.outcome ?? '');
   if (canary && !abort && !ended)
     endDelivery(w, d, canary, 'ReturnedToStable', { message: 'Git declared the stable revision again' });
   if (canary || abort) clearTrial(d.status);
@@ -133,17 +156,29 @@ function steadyReason(w: World): Because {
     return { reason: 'ScalingStable', message: `${available} of ${w.replicas} stable pods are available` };
   const state = w.router?.state;
   if (state?.kind === 'weights') {
-    if (state.canary > 0 || !state.uniform) return { reason: 'ShiftingTraffic', message: `moving the route back to rest from weight ${state.canary}` };
-    if (!state.accepted) return { reason: state.rejected ? 'RouteNotAccepted' : 'ShiftingTraffic', message: state.why ?? 'the gateway has not accepted the route' };
+    if (state.canary > 0 || !state.uniform)
+      return { reason: 'ShiftingTraffic', message: `moving the route back to rest from weight ${state.canary}` };
+    if (!state.accepted)
+      return {
+        reason: state.rejected ? 'RouteNotAccepted' : 'ShiftingTraffic',
+        message: state.why ?? 'the gateway has not accepted the route',
+      };
   }
   const home = w.spec.strategy.canary?.stableService ?? w.spec.strategy.blueGreen?.activeService;
   const service = w.service(home);
-  if (service && service.selects !== w.hash) return { reason: 'ShiftingTraffic', message: `Service ${service.name} moves to revision ${w.stable?.revision ?? '?'}` };
+  if (service && service.selects !== w.hash)
+    return {
+      reason: 'ShiftingTraffic',
+      message: `Service ${service.name} moves to revision ${w.stable?.revision ?? '?'}`,
+    };
   if (service && service.readyOf(w.stableSet?.name) < Math.min(w.replicas, enoughToCarryAll(w.replicas)))
     return { reason: 'WaitingForEndpoints', message: `waiting for the endpoints of Service ${service.name}` };
   if (withoutRouter(w) && w.olderSets.some(set => set.spec > 0))
     return { reason: 'ReturningToStable', message: 'pods of earlier revisions are leaving' };
-  return { reason: 'Healthy', message: `revision ${w.stable?.revision ?? '?'} serves, ${available}/${w.replicas} pods available` };
+  return {
+    reason: 'Healthy',
+    message: `revision ${w.stable?.revision ?? '?'} serves, ${available}/${w.replicas} pods available`,
+  };
 }
 
 /** Without a router: one pass of the rolling update that leads to stable alone. */
@@ -152,14 +187,15 @@ function shareScale(w: World): Map<string, number> {
   const budget = replicaBudget(w.replicas, canary?.maxSurge, canary?.maxUnavailable) ?? { surge: 0, unavailable: 1 };
   const scale = new Map<string, number>();
   const trial = w.stableSet && w.newSet !== w.stableSet ? w.newSet : undefined;
-  const home = w.stableSet ?? w.newSet;
+  const home = homeSet(w);
+  if (w.stable && !home) return scale;
   const older = w.olderSets.filter(set => set.spec > 0);
   const split = shareStep({
     replicas: w.replicas,
     weight: 0,
     maxWeight: 100,
     budget,
-    canary: trial ?? (w.stableSet ? { spec: 0, available: 0 } : (home ?? { spec: 0, available: 0 })),
+    canary: trial ?? (w.stableSet ? NO_PODS : (home ?? NO_PODS)),
     stable: w.stableSet,
     older: sumPods(older),
   });
@@ -173,7 +209,7 @@ function shareScale(w: World): Map<string, number> {
 
 function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string, number> {
   const scale = new Map<string, number>();
-  const home = w.stableSet ?? w.newSet;
+  const home = homeSet(w);
   if (home) scale.set(home.name, w.replicas);
   for (const set of leaving) if (set.scaleDownAt !== undefined && set.scaleDownAt <= w.now) scale.set(set.name, 0);
   return scale;

@@ -66,7 +66,17 @@ export function shareStep(step: ShareStep): Split {
   const grown = grow(step, target, stable, ceiling);
   // Older sets drain elsewhere first; shrinking here as well would spend the same budget twice.
   if (older.spec > 0) return grown;
-  return shrink(step, target, grown, { stable, canary }, ceiling);
+  return dropIdle(shrink(step, target, grown, { stable, canary }, ceiling), canary, ceiling);
+}
+
+/**
+ * Fewer replicas can leave more pods than the ceiling allows while none may go for availability's sake: canary pods that
+ * are not available carry nothing, so they go. Example: 8 to 4 replicas, surge 2, stable 4/4, broken canary 6/0: 2 stay.
+ */
+function dropIdle(split: Split, canary: PodCount, ceiling: number): Split {
+  const excess = split.stable + split.canary - ceiling;
+  const idle = split.canary - Math.min(split.canary, canary.available);
+  return excess > 0 ? { stable: split.stable, canary: split.canary - Math.min(excess, idle) } : split;
 }
 
 function grow(step: ShareStep, target: Split, stable: PodCount, ceiling: number): Split {

@@ -2,7 +2,9 @@ import type { ApiObject } from '../api/object-meta.ts';
 import { type RolloutSpec, rolloutSpecSchema } from '../api/rollout.ts';
 import { type RolloutStatus, rolloutStatusSchema } from '../api/rollout-status.ts';
 
-export type SpecReading = { readonly ok: true; readonly spec: RolloutSpec } | { readonly ok: false; readonly issues: readonly string[] };
+export type SpecReading =
+  | { readonly ok: true; readonly spec: RolloutSpec }
+  | { readonly ok: false; readonly issues: readonly string[] };
 
 const readings = new WeakMap<object, SpecReading>();
 
@@ -20,10 +22,19 @@ export function readSpec(rollout: ApiObject): SpecReading {
   return reading;
 }
 
-/** Status as stored; undefined when there is none or when it is not ours to understand. */
+/**
+ * Status as stored; undefined when there is none. A field that cannot be read, such as a reason of a later version, is
+ * left out alone: to forget which revision is stable would be to deploy the declared one without any gate.
+ */
 export function readStatus(rollout: ApiObject): RolloutStatus | undefined {
-  const parsed = rolloutStatusSchema.safeParse(rollout['status']);
-  return parsed.success ? parsed.data : undefined;
+  const raw = rollout['status'];
+  const parsed = rolloutStatusSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  if (typeof raw !== 'object' || raw === null || Object.keys(raw).length === 0) return undefined;
+  const unreadable = new Set(parsed.error.issues.map(issue => issue.path[0]));
+  const rest = Object.entries(raw).filter(([key]) => !unreadable.has(key));
+  const salvaged = rolloutStatusSchema.safeParse({ phase: 'Progressing', ...Object.fromEntries(rest) });
+  return salvaged.success ? salvaged.data : undefined;
 }
 
 function describe(path: readonly PropertyKey[], message: string): string {

@@ -23,7 +23,8 @@ export function reportStatus(w: World, d: Draft, mode: Mode, intent: Intent): vo
   delete status.desired.replicaSet;
   if (status.stable && w.stableSet) status.stable.replicaSet = w.stableSet.name;
   reportWeights(w, status, mode);
-  status.message = messageOf(status, mode, intent.because).slice(0, 4096);
+  const ignored = w.malformedCommand === undefined ? '' : `; the command is ignored: ${w.malformedCommand}`;
+  status.message = `${messageOf(status, mode, intent.because).slice(0, 3500)}${ignored}`;
   status.replicas = w.sets.reduce((sum, set) => sum + set.running, 0);
   status.updatedReplicas = w.newSet?.running ?? 0;
   status.readyReplicas = w.sets.reduce((sum, set) => sum + set.ready, 0);
@@ -46,7 +47,8 @@ function reportWeights(w: World, status: RolloutStatus, mode: Mode): void {
 }
 
 function messageOf(status: RolloutStatus, mode: Mode, because: Because): string {
-  if (mode === 'Aborted') return `revision ${status.desired?.revision ?? '?'} was aborted: ${because.message}; revision ${status.stable?.revision ?? '?'} serves`;
+  if (mode === 'Aborted')
+    return `revision ${status.desired?.revision ?? '?'} was aborted: ${because.message}; revision ${status.stable?.revision ?? '?'} serves`;
   const { step, weights } = status;
   if ((mode === 'Trial' || mode === 'FastTrack') && step && step.total > 0) {
     const at = weights ? ` at ${weights.actualCanary}%` : '';

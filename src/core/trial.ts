@@ -42,7 +42,13 @@ export function clearTrial(status: RolloutStatus): void {
 }
 
 /** Moves to a step and starts its clock. Index `total` is the promotion. */
-export function setStep(w: World, status: RolloutStatus, index: number, steps: readonly unknown[], hash?: string): void {
+export function setStep(
+  w: World,
+  status: RolloutStatus,
+  index: number,
+  steps: readonly unknown[],
+  hash?: string,
+): void {
   status.step = {
     index,
     total: steps.length,
@@ -58,7 +64,9 @@ export function describeStep(step: unknown): string {
   const [[kind, value] = ['promote', undefined]] = Object.entries(step);
   if (kind === 'pause') {
     const duration = (value as { duration?: unknown } | undefined)?.duration;
-    return duration === undefined ? 'pause until promoted' : `pause ${typeof duration === 'number' ? `${duration}s` : duration}`;
+    return duration === undefined
+      ? 'pause until promoted'
+      : `pause ${typeof duration === 'number' ? `${duration}s` : duration}`;
   }
   if (kind === 'analysis') {
     const names = (value as { templates: { templateName: string }[] }).templates.map(t => t.templateName);
@@ -66,7 +74,9 @@ export function describeStep(step: unknown): string {
   }
   if (kind === 'setCanaryScale') {
     const scale = value as Record<string, unknown>;
-    return `setCanaryScale ${Object.entries(scale).map(([k, v]) => `${k} ${v}`).join(' ')}`;
+    return `setCanaryScale ${Object.entries(scale)
+      .map(([k, v]) => `${k} ${v}`)
+      .join(' ')}`;
   }
   return `${kind} ${String(value)}`;
 }
@@ -106,16 +116,28 @@ export function setPause(w: World, d: Draft, reason: RolloutReason, until?: numb
   };
 }
 
+/** A wait that begins after this long without one is a new wait, not flapping. */
+const CALM_MS = 60_000;
+
 /**
- * The clock of the progress deadline: restarts when the revision, the step or the end of a pause does, and when more pods
- * are available than ever before. Flapping readiness does not refresh it.
+ * The clock of the progress deadline: restarts when the revision, the step or the end of a pause does, when more pods
+ * are available than ever before, and when a wait begins after a minute of calm. Flapping readiness does not refresh it.
+ *
+ * @param waiting whether the rollout waits for pods or traffic now
  */
-export function trackProgress(w: World, d: Draft): void {
+export function trackProgress(w: World, d: Draft, waiting: boolean): void {
   const available = w.newSet?.available ?? 0;
-  const before = d.status.progress;
+  const before = d.status.progress?.podTemplateHash === w.hash ? d.status.progress : undefined;
+  const calmSince = fromTime(before?.calmSince);
   const resumed = w.stored?.pause !== undefined && d.status.pause === undefined;
-  if (!before || before.podTemplateHash !== w.hash || available > before.available || resumed)
-    d.status.progress = { at: toTime(w.now), podTemplateHash: w.hash, available: Math.max(available, resumed ? (before?.available ?? 0) : 0) };
+  const calmed = waiting && calmSince !== undefined && w.now - calmSince >= CALM_MS;
+  const restarts = !before || available > before.available || resumed || calmed;
+  d.status.progress = {
+    at: restarts ? toTime(w.now) : before.at,
+    podTemplateHash: w.hash,
+    available: Math.max(available, before?.available ?? 0),
+    ...(waiting ? {} : { calmSince: before?.calmSince ?? toTime(w.now) }),
+  };
 }
 
 /** When the progress deadline ends, epoch milliseconds. */

@@ -82,5 +82,7 @@ function newestOf(sets: readonly ReplicaSetView[], hash: string): ReplicaSetView
 export function imagesOf(template: unknown): string[] {
   const containers = (template as { spec?: { containers?: unknown } } | undefined)?.spec?.containers;
   if (!Array.isArray(containers)) return [];
-  return containers.flatMap(c => (typeof (c as { image?: unknown } | null)?.image === 'string' ? [(c as { image: string }).image] : []));
+  return containers.flatMap(c =>
+    typeof (c as { image?: unknown } | null)?.image === 'string' ? [(c as { image: string }).image] : [],
+  );
 }

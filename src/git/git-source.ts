@@ -82,6 +82,7 @@ export class GitSource {
     if (!this.#prepared) {
       await mkdir(this.#gitdir, { recursive: true });
       await git.init({ fs, gitdir: this.#gitdir, bare: true });
+      await git.addRemote({ fs, gitdir: this.#gitdir, remote: 'origin', url, force: true });
       this.#prepared = true;
     }
     const { username, password, bearerToken } = credentials;
@@ -149,5 +150,5 @@ function asSourceError(error: unknown, at: GitLocation): GitSourceError {
   if (error instanceof Errors.NotFoundError) return new GitSourceError('NoSuchBranch', `branch ${at.branch} does not exist in ${at.repository}`, error);
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === 'string' && /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/.test(code)) return new GitSourceError('Unreachable', `${at.repository} cannot be reached (${code})`, error);
-  return new GitSourceError('Broken', `${at.repository}: ${error instanceof Error ? error.message.slice(0, 300) : 'unknown error'}`, error);
+  return new GitSourceError('Broken', `${at.repository}: ${error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 300) : 'unknown error'}`, error);
 }

@@ -1,4 +1,5 @@
 import type { NoticeEvent } from '../api/notifier.ts';
+import { fromTime, toTime } from '../api/time.ts';
 import type { Notice, Notifier } from './notifier.ts';
 import { postJson } from './post-json.ts';
 import { wordNotice } from './wording.ts';
@@ -69,7 +70,7 @@ function alert(notice: Notice, event: NoticeEvent, { labels, generatorUrl }: Ale
     },
     annotations: annotations(notice),
     startsAt: at,
-    endsAt: new Date(Date.parse(at) + LASTS_MS).toISOString(),
+    endsAt: toTime((fromTime(at) ?? 0) + LASTS_MS),
     ...(generatorUrl === undefined ? {} : { generatorURL: generatorUrl }),
   };
 }

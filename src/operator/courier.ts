@@ -65,11 +65,11 @@ export class Courier {
     const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) return this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
-    const { kind, delivery } = await deliverNotice(spec.data, notice, ref => secrets.read(namespace, ref), this.#stop.signal);
+    const { kind, delivery } = await deliverNotice(spec.data, notice, ref => secrets.read(namespace, ref), () => clock.now(), this.#stop.signal);
     if (this.#stop.signal.aborted) return;
-    metrics.notification(kind, delivery.kind);
-    if (delivery.kind !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
-    if (delivery.kind === 'failed') {
+    metrics.notification(kind, delivery.result);
+    if (delivery.result !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
+    if (delivery.result === 'failed') {
       this.#waiting.set(id, clock.setTimeout(() => {
         this.#waiting.delete(id);
         enqueue(key);

@@ -131,14 +131,18 @@ interface ParentStatus {
 function notAccepted(route: ApiObject): { why: string; rejected: boolean } | undefined {
   const parents = (route['status'] as { parents?: unknown } | undefined)?.parents;
   const name = `HTTPRoute ${route.metadata.name}`;
-  if (!Array.isArray(parents) || parents.length === 0) return { why: `no gateway has reported on ${name} yet`, rejected: false };
+  if (!Array.isArray(parents) || parents.length === 0)
+    return { why: `no gateway has reported on ${name} yet`, rejected: false };
   for (const parent of parents as ParentStatus[]) {
     for (const type of ['Accepted', 'ResolvedRefs']) {
       const condition = parent.conditions?.find(c => c.type === type);
       if (!condition) return { why: `the gateway has not reported ${type} on ${name}`, rejected: false };
       if (condition.status !== 'True')
         return {
-          why: `the gateway reports ${type}=${String(condition.status)} on ${name}: ${String(condition.message ?? '')}`.slice(0, 1000),
+          why: `the gateway reports ${type}=${String(condition.status)} on ${name}: ${String(condition.message ?? '')}`.slice(
+            0,
+            1000,
+          ),
           rejected: condition.status === 'False',
         };
       const observed = condition.observedGeneration;

@@ -52,5 +52,8 @@ export interface TrafficRouter<S> {
   /** Operations that bring `seen` to `want`; empty when it is there already. */
   write(spec: S, seen: ApiObject, backends: Backends, want: Weights): Patch;
   /** The object to create when Sluice owns it and it does not exist. */
-  create(spec: S, backends: Backends): Pick<ApiObject, 'apiVersion' | 'kind'> & { metadata: object; spec: unknown } | undefined;
+  create(
+    spec: S,
+    backends: Backends,
+  ): (Pick<ApiObject, 'apiVersion' | 'kind'> & { metadata: object; spec: unknown }) | undefined;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { recordMeasurement } from '../../src/analysis/record.ts';
+import { emptyResult, recordMeasurement } from '../../src/analysis/record.ts';
+import { runPhase } from '../../src/analysis/run-verdict.ts';
 import { terminateRun } from '../../src/analysis/terminate.ts';
 import { analysisRunStatusSchema, type RunPhase } from '../../src/api/analysis-run.ts';
 import type { Metric } from '../../src/api/analysis-template.ts';
@@ -122,7 +123,23 @@ test('the first metric that fails ends the run, and the others with it', () => {
   });
 });
 
-test('Failed is worse than Error, Error worse than Inconclusive: the worst metric names the run', () => {
+test.each<[RunPhase, RunPhase, RunPhase]>([
+  ['Successful', 'Running', 'Running'],
+  ['Running', 'Inconclusive', 'Inconclusive'],
+  ['Inconclusive', 'Error', 'Error'],
+  ['Error', 'Failed', 'Failed'],
+  ['Failed', 'Inconclusive', 'Failed'],
+  ['Successful', 'Successful', 'Successful'],
+])('metrics that are %s and %s make a run %s', (a, b, phase) => {
+  const spec = aRun(two);
+  const results = [
+    { ...emptyResult(spec, 'a'), phase: a },
+    { ...emptyResult(spec, 'b'), phase: b },
+  ];
+  expect(runPhase(spec, results)).toBe(phase);
+});
+
+test('an inconclusive metric ends the run, and what comes later changes nothing', () => {
   const spec = aRun(two);
   const inconclusive = measured(spec, 'I', 'a');
   expect(inconclusive.phase).toBe('Inconclusive');

@@ -15,8 +15,9 @@ interface Row {
   replicas: number;
   setWeight: number;
   maxWeight: number;
-  maxSurge: number | string;
-  maxUnavailable: number | string;
+  /** null is 0: the defaults are applied before. */
+  maxSurge: number | string | null;
+  maxUnavailable: number | string | null;
   abort: boolean;
   promoteFull: boolean;
   stableIsCanary?: boolean;
@@ -39,10 +40,11 @@ interface Row {
 const rows = (
   JSON.parse(readFileSync(new URL('../oracles/replica-cases.json', import.meta.url), 'utf8')) as { cases: Row[] }
 ).cases;
-const ofKind = (kind: string) => rows.filter(row => row.kind === kind).map(row => [`${row.id}: ${row.note}`, row] as const);
+const ofKind = (kind: string) =>
+  rows.filter(row => row.kind === kind).map(row => [`${row.id}: ${row.note}`, row] as const);
 
 const budgetOf = (row: Row) => {
-  const budget = replicaBudget(row.replicas, row.maxSurge, row.maxUnavailable);
+  const budget = replicaBudget(row.replicas, row.maxSurge ?? 0, row.maxUnavailable ?? 0);
   if (!budget) throw new Error('no budget');
   return budget;
 };
@@ -76,7 +78,9 @@ describe('replica arithmetic equals the oracle', () => {
 
   // Rows that abort with dynamicStableScale walk back through the steps; an abort here leaves the canary as fast as
   // stable's ready capacity allows instead, so stable is asked for all its replicas at once.
-  const routed = ofKind('trafficRouted').filter(([, row]) => !(row.abort && row.dynamicStableScale && row.stepWeights && row.stepWeights.length > 1));
+  const routed = ofKind('trafficRouted').filter(
+    ([, row]) => !(row.abort && row.dynamicStableScale && row.stepWeights && row.stepWeights.length > 1),
+  );
   it.each(routed)('%s', (_, row) => {
     const split = routedReplicas({
       replicas: row.replicas,
@@ -99,7 +103,7 @@ describe('replica arithmetic equals the oracle', () => {
   });
 
   it.each(ofKind('budgets'))('%s', (_, row) => {
-    const budget = replicaBudget(row.replicas, row.maxSurge, row.maxUnavailable);
+    const budget = replicaBudget(row.replicas, row.maxSurge ?? 0, row.maxUnavailable ?? 0);
     if (row.expected['error']) return expect(budget).toBeUndefined();
     if (!budget) throw new Error('no budget');
     const capped = row.id.startsWith('unavail') ? effectiveUnavailable(row.replicas, budget) : budget.unavailable;
@@ -120,7 +124,10 @@ describe('replica arithmetic equals the oracle', () => {
     let stable: PodCount = { spec: row.start?.stable ?? 0, available: row.start?.stable ?? 0 };
     let canary: PodCount = { spec: row.start?.canary ?? 0, available: 0 };
     for (const stage of row.stages ?? []) {
-      const budget = replicaBudget(stage.replicas, row.maxSurge, row.maxUnavailable) ?? { surge: 0, unavailable: 1 };
+      const budget = replicaBudget(stage.replicas, row.maxSurge ?? 0, row.maxUnavailable ?? 0) ?? {
+        surge: 0,
+        unavailable: 1,
+      };
       for (let pass = 0; pass < 30; pass++) {
         const { replicas, setWeight: weight } = stage;
         const next = shareStep({ replicas, weight, maxWeight: 100, budget, canary, stable, older: NO_PODS });
@@ -129,5 +136,16 @@ describe('replica arithmetic equals the oracle', () => {
       }
       expect({ canary: canary.spec, stable: stable.spec }).toEqual(stage.expected);
     }
+  });
+});
+
+describe('limits that are none', () => {
+  it.each([
+    [-1, 0],
+    ['25', 0],
+    ['x%', 0],
+    [0, Number.NaN],
+  ])('surge %s, unavailable %s', (surge, unavailable) => {
+    expect(replicaBudget(10, surge, unavailable)).toBeUndefined();
   });
 });

@@ -28,7 +28,9 @@ export function canarySpec(options: SpecOptions = {}): Record<string, unknown> {
     ...base(options),
     strategy: {
       canary: {
-        ...(routed ? { stableService: 'stable', canaryService: 'canary', trafficRouting: { gatewayAPI: { httpRoute: 'shop' } } } : {}),
+        ...(routed
+          ? { stableService: 'stable', canaryService: 'canary', trafficRouting: { gatewayAPI: { httpRoute: 'shop' } } }
+          : {}),
         steps: options.steps ?? [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: { duration: '30s' } }],
         ...(options.analysis ? { analysis: options.analysis } : {}),
         ...options.canary,
@@ -38,6 +40,12 @@ export function canarySpec(options: SpecOptions = {}): Record<string, unknown> {
 }
 
 /** spec of a blue-green Rollout. */
-export function blueGreenSpec(blueGreen: Record<string, unknown> = {}, options: SpecOptions = {}): Record<string, unknown> {
-  return { ...base(options), strategy: { blueGreen: { activeService: 'active', previewService: 'preview', ...blueGreen } } };
+export function blueGreenSpec(
+  blueGreen: Record<string, unknown> = {},
+  options: SpecOptions = {},
+): Record<string, unknown> {
+  return {
+    ...base(options),
+    strategy: { blueGreen: { activeService: 'active', previewService: 'preview', ...blueGreen } },
+  };
 }

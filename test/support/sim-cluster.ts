@@ -1,13 +1,21 @@
+import type { AnalysisRunStatus, MeasurementPhase } from '../../src/api/analysis-run.ts';
 import { HASH_LABEL } from '../../src/api/names.ts';
 import type { ApiObject } from '../../src/api/object-meta.ts';
+import type { Source } from '../../src/api/rollout-status.ts';
+import { toTime } from '../../src/api/time.ts';
 import { decide } from '../../src/core/decide.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
 import type { ActionProblem, PodInspection, Snapshot } from '../../src/core/snapshot.ts';
-import { routeKey, templateKey } from '../../src/core/snapshot.ts';
-import { toTime } from '../../src/api/time.ts';
+import { templateKey } from '../../src/core/snapshot.ts';
 import { applyJsonPatch } from './json-patch.ts';
+import { withMeasurement } from './sim-measurement.ts';
+import { endpointsOf, podsOf, reportOn } from './sim-reactions.ts';
+import { snapshotOf } from './sim-snapshot.ts';
 
 type Mutable = { -readonly [K in keyof ApiObject]: ApiObject[K] } & Record<string, any>; // biome-ignore lint/suspicious/noExplicitAny: a model of free-form objects
+
+/** A write that the API server would refuse: the object changed, or is not what the plan thought. */
+export class SimConflict extends Error {}
 
 /** How the pods of a revision behave in the model. */
 export interface PodBehaviour {
@@ -34,6 +42,8 @@ export class SimCluster {
   readonly delivered: string[] = [];
   problems: ActionProblem[] = [];
   inspection: PodInspection | undefined;
+  source: Source | undefined;
+  routeConflicts = 0;
   samplesTaken: { run: string; metric: string }[] = [];
   statusWrites = 0;
   log: Action[] = [];
@@ -47,15 +57,23 @@ export class SimCluster {
     };
   }
 
-  edit(change: (spec: Record<string, any>) => void): void { // biome-ignore lint/suspicious/noExplicitAny: free-form spec
+  edit(change: (spec: Record<string, any>) => void): void {
+    // biome-ignore lint/suspicious/noExplicitAny: free-form spec
     const spec = structuredClone(this.rollout['spec']) as Record<string, unknown>;
     change(spec);
-    this.rollout = { ...this.rollout, spec, metadata: { ...this.rollout.metadata, generation: (this.rollout.metadata.generation ?? 0) + 1 } };
+    this.replaceRollout({
+      spec,
+      metadata: { ...this.rollout.metadata, generation: (this.rollout.metadata.generation ?? 0) + 1 },
+    });
   }
 
   command(text: string, by?: string): void {
-    const annotations = { ...this.rollout.metadata.annotations, 'sluice.dev/command': text, ...(by ? { 'sluice.dev/command-by': by } : {}) };
-    this.rollout = { ...this.rollout, metadata: { ...this.rollout.metadata, annotations } };
+    const annotations = {
+      ...this.rollout.metadata.annotations,
+      'sluice.dev/command': text,
+      ...(by ? { 'sluice.dev/command-by': by } : {}),
+    };
+    this.replaceRollout({ metadata: { ...this.rollout.metadata, annotations } });
   }
 
   addService(name: string, selector: Record<string, string> = { app: 'shop' }): void {
@@ -67,41 +85,46 @@ export class SimCluster {
       apiVersion: 'gateway.networking.k8s.io/v1',
       kind: 'HTTPRoute',
       metadata: { ...this.meta(name), generation: 1 },
-      spec: { rules: [{ backendRefs: [{ name: stable, port: 80, weight: 100 }, { name: canary, port: 80, weight: 0 }] }] },
+      spec: {
+        rules: [
+          {
+            backendRefs: [
+              { name: stable, port: 80, weight: 100 },
+              { name: canary, port: 80, weight: 0 },
+            ],
+          },
+        ],
+      },
       status: {},
     });
   }
 
   addTemplate(name: string, spec: Record<string, unknown>): void {
-    this.templates.set(templateKey(name, false), { apiVersion: 'sluice.dev/v1alpha1', kind: 'AnalysisTemplate', metadata: this.meta(name), spec });
+    this.templates.set(templateKey(name, false), {
+      apiVersion: 'sluice.dev/v1alpha1',
+      kind: 'AnalysisTemplate',
+      metadata: this.meta(name),
+      spec,
+    });
   }
 
   private meta(name: string) {
-    return { name, namespace: 'demo', uid: `uid-${name}-${++this.version}`, resourceVersion: String(this.version), creationTimestamp: toTime(this.now) };
+    return {
+      name,
+      namespace: 'demo',
+      uid: `uid-${name}-${++this.version}`,
+      resourceVersion: String(this.version),
+      creationTimestamp: toTime(this.now),
+    };
   }
 
-  private touch(object: Mutable): void {
+  /** Gives an object a new version, as any write of it does. */
+  touch(object: Mutable): void {
     object.metadata = { ...object.metadata, resourceVersion: String(++this.version) };
   }
 
   snapshot(): Snapshot {
-    const endpointSlices: Record<string, ApiObject[]> = {};
-    for (const [name, service] of this.services) endpointSlices[name] = [{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name }, endpoints: service['endpoints'] ?? [] }];
-    return structuredClone({
-      rollout: this.rollout,
-      replicaSets: [...this.replicaSets.values()],
-      revisions: [...this.revisions.values()],
-      services: Object.fromEntries(this.services),
-      endpointSlices,
-      routes: Object.fromEntries([...this.routes.values()].map(r => [routeKey({ apiVersion: r.apiVersion, kind: r.kind, name: r.metadata.name }), r])),
-      analysisRuns: [...this.runs.values()],
-      templates: Object.fromEntries(this.templates),
-      notifiers: this.notifiers,
-      ...(this.inspection ? { inspection: this.inspection } : {}),
-      problems: this.problems,
-      delivered: [...this.delivered],
-      routeConflicts: 0,
-    });
+    return snapshotOf(this);
   }
 
   decide(): Decision {
@@ -111,19 +134,51 @@ export class SimCluster {
   /** One pass: decide, act, store the status. `stopAfter` crashes after that many writes. Returns the decision. */
   pass(stopAfter = Number.POSITIVE_INFINITY): Decision {
     const decision = this.decide();
-    let writes = 0;
-    for (const action of decision.actions) {
-      if (writes >= stopAfter) return decision;
-      this.act(action);
-      writes++;
-    }
-    if (writes < stopAfter) this.storeStatus(decision);
+    this.carryOut(decision, stopAfter);
     return decision;
+  }
+
+  /**
+   * Carries a decision out as the operator does: in order, and nothing after the first write that is refused. False
+   * when one was, or when the status was decided on an older Rollout; then the status is not written either.
+   */
+  carryOut(decision: Decision, stopAfter = Number.POSITIVE_INFINITY, decidedOn = this.rolloutVersion()): boolean {
+    let writes = 0;
+    try {
+      for (const action of decision.actions) {
+        if (writes++ >= stopAfter) return false;
+        this.act(action);
+      }
+    } catch (error) {
+      if (error instanceof SimConflict) return false;
+      throw error;
+    }
+    if (writes >= stopAfter || decidedOn !== this.rolloutVersion()) return false;
+    this.storeStatus(decision);
+    return true;
+  }
+
+  /** Changes with every write of the Rollout, its status included. */
+  rolloutVersion(): string {
+    return this.rollout.metadata.resourceVersion ?? '';
+  }
+
+  private replaceRollout(change: Partial<Mutable>): void {
+    const metadata = { ...this.rollout.metadata, ...change.metadata, resourceVersion: String(++this.version) };
+    this.rollout = { ...this.rollout, ...change, metadata };
+  }
+
+  /** The set a plan was made for; another uid or version is a conflict, as the operator's preconditions make it. */
+  private expectSet(target: { name: string; uid: string; resourceVersion: string }): Mutable {
+    const set = this.replicaSets.get(target.name);
+    if (!set || set.metadata.uid !== target.uid || set.metadata.resourceVersion !== target.resourceVersion)
+      throw new SimConflict(`ReplicaSet ${target.name} has changed`);
+    return set;
   }
 
   storeStatus(decision: Decision): boolean {
     if (!decision.status || JSON.stringify(decision.status) === JSON.stringify(this.rollout['status'])) return false;
-    this.rollout = { ...this.rollout, status: decision.status };
+    this.replaceRollout({ status: decision.status });
     this.statusWrites++;
     return true;
   }
@@ -132,39 +187,50 @@ export class SimCluster {
     this.log.push(action);
     switch (action.type) {
       case 'CreateRevision':
-        this.revisions.set(action.object.metadata.name, { ...structuredClone(action.object), metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) } });
+        this.revisions.set(action.object.metadata.name, {
+          ...structuredClone(action.object),
+          metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) },
+        });
         return;
       case 'CreateReplicaSet': {
         const { metadata } = action.object;
-        if (!this.replicaSets.has(metadata.name)) this.replicaSets.set(metadata.name, { ...structuredClone(action.object), metadata: { ...metadata, ...this.meta(metadata.name) }, status: {} });
+        if (!this.replicaSets.has(metadata.name))
+          this.replicaSets.set(metadata.name, {
+            ...structuredClone(action.object),
+            metadata: { ...metadata, ...this.meta(metadata.name) },
+            status: {},
+          });
         return;
       }
       case 'RestoreReplicaSet': {
         const revision = this.revisions.get(action.revisionName);
         if (!revision) {
-          this.problems = [{ kind: 'RevisionLost', name: action.name, message: `ControllerRevision ${action.revisionName} is gone` }];
+          this.problems = [
+            { kind: 'RevisionLost', name: action.name, message: `ControllerRevision ${action.revisionName} is gone` },
+          ];
           return;
         }
         this.replicaSets.set(action.name, {
           apiVersion: 'apps/v1',
           kind: 'ReplicaSet',
-          metadata: { ...this.meta(action.name), labels: { ...revision.metadata.labels }, annotations: { 'sluice.dev/revision': String(revision['revision']) } },
+          metadata: {
+            ...this.meta(action.name),
+            labels: { ...revision.metadata.labels },
+            annotations: { 'sluice.dev/revision': String(revision['revision']) },
+          },
           spec: { replicas: action.replicas },
           status: {},
         });
         return;
       }
       case 'ScaleReplicaSet': {
-        const set = this.replicaSets.get(action.target.name);
-        if (set) {
-          set['spec'] = { ...set['spec'], replicas: action.to };
-          this.touch(set);
-        }
+        const set = this.expectSet(action.target);
+        set['spec'] = { ...set['spec'], replicas: action.to };
+        this.touch(set);
         return;
       }
       case 'AnnotateReplicaSet': {
-        const set = this.replicaSets.get(action.target.name);
-        if (!set) return;
+        const set = this.expectSet(action.target);
         const annotations: Record<string, string> = { ...set.metadata.annotations };
         for (const [key, value] of Object.entries(action.annotations)) {
           if (value === null) delete annotations[key];
@@ -175,30 +241,53 @@ export class SimCluster {
         return;
       }
       case 'CreateService':
-        this.services.set(action.object.metadata.name, { ...structuredClone(action.object), metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) } });
+        this.services.set(action.object.metadata.name, {
+          ...structuredClone(action.object),
+          metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) },
+        });
         return;
       case 'SelectRevision': {
         const service = this.services.get(action.service);
-        if (service) service['spec'] = { ...service['spec'], selector: { ...service['spec'].selector, [HASH_LABEL]: action.podTemplateHash } };
+        if (service)
+          service['spec'] = {
+            ...service['spec'],
+            selector: { ...service['spec'].selector, [HASH_LABEL]: action.podTemplateHash },
+          };
         return;
       }
       case 'CreateRoute':
-        this.routes.set(action.ref.name, { ...structuredClone(action.object), metadata: { ...action.object.metadata, ...this.meta(action.ref.name), generation: 1 }, status: {} });
+        this.routes.set(action.ref.name, {
+          ...structuredClone(action.object),
+          metadata: { ...action.object.metadata, ...this.meta(action.ref.name), generation: 1 },
+          status: {},
+        });
         return;
       case 'PatchRoute': {
         const route = this.routes.get(action.ref.name);
         if (!route) return;
-        applyJsonPatch(route, action.patch);
+        try {
+          applyJsonPatch(route, action.patch);
+        } catch (error) {
+          throw new SimConflict(String(error));
+        }
         route.metadata = { ...route.metadata, generation: (route.metadata.generation ?? 0) + 1 };
         this.touch(route);
         return;
       }
       case 'CreateAnalysisRun':
-        this.runs.set(action.object.metadata.name, { ...structuredClone(action.object), metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) } });
+        this.runs.set(action.object.metadata.name, {
+          ...structuredClone(action.object),
+          metadata: { ...action.object.metadata, ...this.meta(action.object.metadata.name) },
+        });
         return;
       case 'TerminateAnalysisRun': {
         const run = this.runs.get(action.target.name);
-        if (run) run['status'] = { ...run['status'], phase: run['status']?.metricResults?.length ? 'Successful' : 'Inconclusive', completedAt: toTime(this.now) };
+        if (run)
+          run['status'] = {
+            ...run['status'],
+            phase: run['status']?.metricResults?.length ? 'Successful' : 'Inconclusive',
+            completedAt: toTime(this.now),
+          };
         return;
       }
       case 'TakeSample':
@@ -208,7 +297,9 @@ export class SimCluster {
         this.inspection = { podTemplateHash: action.podTemplateHash, at: this.now, pods: [] };
         return;
       case 'Delete': {
-        const map = { ReplicaSet: this.replicaSets, ControllerRevision: this.revisions, AnalysisRun: this.runs }[action.kind];
+        const map = { ReplicaSet: this.replicaSets, ControllerRevision: this.revisions, AnalysisRun: this.runs }[
+          action.kind
+        ];
         map.delete(action.target.name);
         return;
       }
@@ -217,28 +308,28 @@ export class SimCluster {
 
   /** The rest of the cluster reacts: pods, endpoints, gateway. */
   react(): void {
+    this.reactPods();
+    this.reactEndpoints();
+    this.reactGateway();
+  }
+
+  reactPods(): void {
     for (const set of this.replicaSets.values()) {
-      const wanted = (set['spec'].replicas as number | undefined) ?? 1;
-      const limit = this.behaviour.get(set.metadata.labels?.[HASH_LABEL] ?? '')?.available ?? Number.POSITIVE_INFINITY;
-      const available = Math.min(wanted, limit);
-      set['status'] = { replicas: wanted, readyReplicas: available, availableReplicas: available };
-    }
-    for (const service of this.services.values()) service['endpoints'] = this.endpointsOf(service['spec'].selector ?? {});
-    for (const route of this.routes.values()) {
-      const conditions = ['Accepted', 'ResolvedRefs'].map(type => ({ type, status: 'True', observedGeneration: route.metadata.generation }));
-      route['status'] = { parents: [{ conditions }] };
+      const limit = this.behaviour.get(set.metadata.labels?.[HASH_LABEL] ?? '')?.available;
+      const status = podsOf(set, limit ?? Number.POSITIVE_INFINITY);
+      if (JSON.stringify(status) === JSON.stringify(set['status'])) continue;
+      set['status'] = status;
+      this.touch(set);
     }
   }
 
-  private endpointsOf(selector: Record<string, string>) {
-    if (Object.keys(selector).length === 0) return [];
-    const hash = selector[HASH_LABEL];
-    return [...this.replicaSets.values()]
-      .filter(set => hash === undefined || set.metadata.labels?.[HASH_LABEL] === hash)
-      .flatMap(set => Array.from({ length: set['status']?.readyReplicas ?? 0 }, (_, i) => ({
-        conditions: { ready: true },
-        targetRef: { kind: 'Pod', name: `${set.metadata.name}-p${i}` },
-      })));
+  reactEndpoints(): void {
+    for (const service of this.services.values())
+      service['endpoints'] = endpointsOf(service['spec'].selector ?? {}, [...this.replicaSets.values()]);
+  }
+
+  reactGateway(answer: 'True' | 'False' = 'True'): void {
+    for (const route of this.routes.values()) route['status'] = reportOn(route, answer);
   }
 
   /** Passes and reactions until a pass changes nothing; throws when that never happens. */
@@ -250,7 +341,9 @@ export class SimCluster {
       this.react();
       if (this.fingerprint() === before) return decision;
     }
-    throw new Error(`the world does not come to rest: ${JSON.stringify(this.status, null, 1)} ${JSON.stringify(this.log.slice(-6))}`);
+    throw new Error(
+      `the world does not come to rest: ${JSON.stringify(this.status, null, 1)} ${JSON.stringify(this.log.slice(-6))}`,
+    );
   }
 
   advance(ms: number): void {
@@ -258,35 +351,21 @@ export class SimCluster {
   }
 
   /** Stores one measurement as the sampler would, with a phase given by the test. */
-  measure(runName: string, metric: string, phase: 'Successful' | 'Failed' | 'NoData', over = false): void {
+  measure(runName: string, metric: string, phase: MeasurementPhase, over = false): void {
     const run = this.runs.get(runName);
     if (!run) throw new Error(`no run ${runName}`);
-    const at = toTime(this.now);
-    const status = run['status'] ?? { phase: 'Running', startedAt: at, metricResults: [] };
-    const old = status.metricResults.find((r: { name: string }) => r.name === metric) ?? {
-      name: metric, phase: 'Running', count: 0, successful: 0, failed: 0, inconclusive: 0, error: 0, noData: 0, consecutiveError: 0, consecutiveSuccess: 0, consecutiveFailure: 0, measurements: [],
-    };
-    const value = phase === 'Failed' ? '0.5' : '0.999';
-    const next = {
-      ...old,
-      count: old.count + (phase === 'NoData' ? 0 : 1),
-      successful: old.successful + (phase === 'Successful' ? 1 : 0),
-      failed: old.failed + (phase === 'Failed' ? 1 : 0),
-      noData: old.noData + (phase === 'NoData' ? 1 : 0),
-      phase: phase === 'Failed' ? 'Failed' : over ? 'Successful' : 'Running',
-      measurements: [...old.measurements, { phase, ...(phase === 'NoData' ? { message: 'query returned no series' } : { value }), threshold: '>= 0.95', query: 'up', startedAt: at, finishedAt: at }].slice(-10),
-      ...(phase === 'NoData' ? { noDataSince: old.noDataSince ?? at, noDataReason: 'NoSeries' } : {}),
-    };
-    if (phase !== 'NoData') {
-      delete next.noDataSince;
-      delete next.noDataReason;
-    }
-    const results = [...status.metricResults.filter((r: { name: string }) => r.name !== metric), next];
-    run['status'] = { ...status, phase: next.phase, metricResults: results, worst: { metric, value, threshold: '>= 0.95', failed: `${next.failed}/0` } };
+    run['status'] = withMeasurement(
+      run['status'] as AnalysisRunStatus | undefined,
+      metric,
+      phase,
+      over,
+      toTime(this.now),
+    );
     this.touch(run);
   }
 
-  get status(): Record<string, any> { // biome-ignore lint/suspicious/noExplicitAny: read by tests
+  get status(): Record<string, any> {
+    // biome-ignore lint/suspicious/noExplicitAny: read by tests
     return (this.rollout['status'] ?? {}) as Record<string, any>; // biome-ignore lint/suspicious/noExplicitAny: read by tests
   }
 
@@ -296,11 +375,19 @@ export class SimCluster {
 
   pods(hash: string): number {
     let sum = 0;
-    for (const set of this.replicaSets.values()) if (set.metadata.labels?.[HASH_LABEL] === hash) sum += set['spec'].replicas;
+    for (const set of this.replicaSets.values())
+      if (set.metadata.labels?.[HASH_LABEL] === hash) sum += set['spec'].replicas;
     return sum;
   }
 
   fingerprint(): string {
-    return JSON.stringify([this.rollout['status'], [...this.replicaSets], [...this.services], [...this.routes], [...this.runs], [...this.revisions.keys()]]);
+    return JSON.stringify([
+      this.rollout['status'],
+      [...this.replicaSets],
+      [...this.services],
+      [...this.routes],
+      [...this.runs],
+      [...this.revisions.keys()],
+    ]);
   }
 }

@@ -4,6 +4,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import type { ResourceType } from '../../kube/resource-path.ts';
+import { adoptOurs, mayHoldOurs } from './adopt-ours.ts';
 import type { Manifest } from './manifests.ts';
 import type { TypeResolver } from './type-resolver.ts';
 
@@ -85,7 +86,10 @@ export class Applier {
   }
 
   async #applyOne(request: ApplyRequest, manifest: Manifest, type: ResourceType, revision: string): Promise<KubeObject> {
-    const { object } = manifest;
+    const { name } = manifest.object.metadata;
+    const at = { name, ...(type.namespaced ? { namespace: request.namespace } : {}) };
+    const live = mayHoldOurs(manifest.object) ? await this.#client.find(type, at) : undefined;
+    const object = adoptOurs(manifest.object, live);
     const { namespace: _given, ...metadata } = object.metadata;
     const isRollout = object.kind === 'Rollout' && (object.apiVersion ?? '').startsWith(`${GROUP}/`);
     const provenance = isRollout
@@ -105,7 +109,6 @@ export class Applier {
       },
     };
     delete (body as Record<string, unknown>)['status'];
-    const at = { name: metadata.name, ...(type.namespaced ? { namespace: request.namespace } : {}) };
     return this.#client.patch(type, at, { kind: 'apply', body, force: true }, { fieldManager: GIT_SYNC_MANAGER });
   }
 

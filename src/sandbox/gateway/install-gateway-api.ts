@@ -14,10 +14,10 @@ const CRDS: ResourceType = {
 };
 
 /** Name of the GatewayClass that {@link installGatewayApi} makes. */
-export const GATEWAY_CLASS = 'sandbox';
+const GATEWAY_CLASS = 'sandbox';
 
 /** The reduced Gateway API CRDs of the sandbox. */
-export async function gatewayCrds(): Promise<KubeObject[]> {
+async function gatewayCrds(): Promise<KubeObject[]> {
   const folder = new URL('./crds/', import.meta.url);
   const files = (await readdir(folder)).filter(file => file.endsWith('.yaml')).sort();
   return Promise.all(files.map(async file => load(await readFile(new URL(file, folder), 'utf8')) as KubeObject));

@@ -85,10 +85,7 @@ export class SandboxGateway {
     await installGatewayApi(this.#client);
     await this.#caches.start();
     this.#reporter.start();
-    this.#server = await listenOnLoopback(
-      (request, response) => void this.#serve(request, response),
-      this.#options.port,
-    );
+    this.#server = await listenOnLoopback((request, response) => this.#serve(request, response), this.#options.port);
   }
 
   /** Ends all connections. */

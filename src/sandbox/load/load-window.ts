@@ -8,7 +8,7 @@ export interface LoadSample {
 }
 
 /** What happened to the requests of one image. */
-export interface LoadShare {
+interface LoadShare {
   readonly total: number;
   readonly failed: number;
 }

@@ -6,6 +6,7 @@ import { Reflector } from '../../kube/reflector.ts';
 import { Transport } from '../../kube/transport.ts';
 import type { PodNetwork } from '../workloads/pod-network.ts';
 import { PODS } from '../workloads/workload-types.ts';
+import { startClusterStateMetrics } from './cluster-state-metrics.ts';
 import { startEmbeddedMetrics } from './embedded-metrics.ts';
 import { findPrometheus, startRealPrometheus } from './real-prometheus.ts';
 import type { ScrapeTarget } from './scrape-target.ts';
@@ -47,12 +48,15 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsBack
   const transport = new Transport({ config, clock, userAgent: 'sluice-sandbox-metrics' });
   const client = new KubeClient({ transport, fieldManager: 'sandbox-metrics' });
   const pods = new Reflector({ client, type: PODS, clock, random, minWatchSpacingMs: 100 });
+  const state = await startClusterStateMetrics(pods.store);
   const targets = (): ScrapeTarget[] => [
     ...podTargets(pods.store, network),
+    { address: new URL(state.url).host, path: '/metrics', labels: { job: 'kube-state-metrics', instance: 'sandbox' } },
     ...(gatewayUrl === undefined ? [] : [gatewayTarget(gatewayUrl)]),
   ];
   const end = async () => {
     await pods.stop();
+    await state.close();
     transport.close();
   };
   pods.start();

@@ -27,7 +27,7 @@ const LARGEST_FORM = 1 << 20;
  * status/buildinfo, /-/ready and /-/healthy; GET, or POST with a form. Errors have Prometheus' envelope and status codes.
  */
 export function startPrometheusApi(options: PrometheusApiOptions): Promise<LoopbackServer> {
-  return listenOnLoopback((request, response) => void serve(options, request, response), options.port);
+  return listenOnLoopback((request, response) => serve(options, request, response), options.port);
 }
 
 async function serve(options: PrometheusApiOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -48,7 +48,11 @@ function route(options: PrometheusApiOptions, method: string, path: string, para
   if (method !== 'GET' && method !== 'POST')
     return { status: 405, body: { status: 'error', errorType: 'bad_data', error: 'method not allowed' } };
   const label = /^\/api\/v1\/label\/([^/]+)\/values$/.exec(path)?.[1];
-  if (label !== undefined) return success(options.store.labelValues(decodeURIComponent(label)));
+  if (label !== undefined) {
+    // Label names are plain ASCII; anything that is encoded is no label name.
+    if (!/^[a-zA-Z_]\w*$/.test(label)) return failure('bad_data', `invalid label name: ${JSON.stringify(label)}`);
+    return success(options.store.labelValues(label));
+  }
   switch (path) {
     case '/api/v1/query':
       return instantQuery(options, parameters);

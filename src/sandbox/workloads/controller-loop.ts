@@ -5,7 +5,7 @@ import type { WorkOutcome } from '../../kube/work-queue.ts';
 import { WorkQueue } from '../../kube/work-queue.ts';
 
 /** One run of a controller for one key: nothing more to do, or look again in so many milliseconds. */
-export type Reconcile = (key: string) => Promise<{ readonly wakeAfterMs: number } | undefined>;
+type Reconcile = (key: string) => Promise<{ readonly wakeAfterMs: number } | undefined>;
 
 /** Input of {@link ControllerLoop}. */
 export interface ControllerLoopOptions {

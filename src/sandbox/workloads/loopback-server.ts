@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -11,9 +11,14 @@ export interface LoopbackServer {
   close(graceMs?: number): Promise<void>;
 }
 
+/** Answers one request. What it throws becomes a 500 with the reason, so that one odd request never ends the process. */
+type LoopbackListener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
 /** Listens on 127.0.0.1, never on an outside interface. Port 0 takes a free one. @throws Error when the port is taken */
-export async function listenOnLoopback(listener: RequestListener, port = 0): Promise<LoopbackServer> {
-  const server: Server = createServer({ keepAliveTimeout: 65_000 }, listener);
+export async function listenOnLoopback(listener: LoopbackListener, port = 0): Promise<LoopbackServer> {
+  const server: Server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    void answer(listener, request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => {
@@ -36,4 +41,17 @@ export async function listenOnLoopback(listener: RequestListener, port = 0): Pro
         if (graceMs === 0) server.closeAllConnections();
       }),
   };
+}
+
+async function answer(listener: LoopbackListener, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    await listener(request, response);
+  } catch (error) {
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+    response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }

@@ -1,5 +1,5 @@
 /** Upper bounds of `http_request_duration_seconds`, in seconds: the defaults of Prometheus' client libraries. */
-export const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 /** What a pod counts of its requests, in the Prometheus text format. */
 export class PodMetrics {

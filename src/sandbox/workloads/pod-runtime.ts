@@ -130,7 +130,12 @@ export class PodRuntime {
       this.#crash(behaviour, startedAt);
       return;
     }
-    const server = await startPodServer(identity, behaviour, clock);
+    const server = await startPodServer(identity, behaviour, clock).catch(() => undefined);
+    if (!server) {
+      // No socket to be had: to the cluster that is a container that cannot start.
+      if (this.#phase === 'alive') this.#crash(behaviour, startedAt);
+      return;
+    }
     if (this.#phase !== 'alive') {
       await server.close();
       return;

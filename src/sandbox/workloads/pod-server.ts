@@ -48,6 +48,7 @@ export function startPodServer(identity: PodIdentity, behaviour: PodBehaviour, c
       response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
       response.end(metrics.text());
     } else if (request.url === '/healthz') response.end('ok\n');
-    else void answer(request, response);
+    else return answer(request, response);
+    return undefined;
   });
 }

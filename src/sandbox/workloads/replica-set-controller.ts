@@ -84,6 +84,7 @@ export class ReplicaSetController {
     }
     const readiness = this.#expectations.ready(key);
     if (readiness.state === 'behind') return { wakeAfterMs: readiness.retryAfterMs };
+    if (readiness.state === 'timedOut') await this.#readLive(namespace);
     const owned = this.#options.pods.byIndex(PODS_BY_OWNER, replicaSet.metadata.uid ?? '') as Pod[];
     const candidates = this.#options.pods.byIndex(PODS_BY_NAMESPACE, namespace) as Pod[];
     if (await this.#claims.claim(replicaSet, owned, candidates)) return { wakeAfterMs: 20 };
@@ -91,6 +92,12 @@ export class ReplicaSetController {
     const failure =
       replicaSet.metadata.deletionTimestamp === undefined ? await this.#manage(key, replicaSet, active) : undefined;
     return this.#report(replicaSet, failure);
+  }
+
+  /** The watch is too far behind: learn what exists from the server itself, or pods would be made twice. */
+  async #readLive(namespace: string): Promise<void> {
+    const { client, pods } = this.#options;
+    for (const pod of (await client.list(PODS, { namespace })).items) pods.noteWritten(pod);
   }
 
   /** Creates what is missing or deletes what is too much; says why when the server refuses. */

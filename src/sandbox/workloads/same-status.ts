@@ -4,7 +4,7 @@ export function sameStatus(actual: Record<string, unknown> | undefined, wanted: 
 }
 
 /** Deep equality of JSON values, whatever the order of their fields; a field that is undefined counts as absent. */
-export function sameJson(a: unknown, b: unknown): boolean {
+function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;

@@ -148,6 +148,44 @@ describe('the gateway of the sandbox', () => {
     expect([...codes]).toEqual([200]);
   });
 
+  test('headers are changed, requests mirrored, and slow answers cut off as a rule says', async () => {
+    await startTwoVersions();
+    await cluster.createReplicaSet('slow', 'shop:3-slow2s', 1);
+    await cluster.createService('slow', { app: 'slow' });
+    const backendRefs = [{ name: 'stable', port: 80 }];
+    const responseHeaderModifier = { set: [{ name: 'X-Via', value: 'sandbox' }], remove: ['x-sluice-pod'] };
+    const requestMirror = { backendRef: { name: 'canary', port: 80 } };
+    await createRoute([
+      {
+        filters: [
+          { type: 'ResponseHeaderModifier', responseHeaderModifier },
+          { type: 'RequestMirror', requestMirror },
+        ],
+        backendRefs,
+      },
+      {
+        matches: [{ path: { value: '/slow' } }],
+        timeouts: { request: '100ms' },
+        backendRefs: [{ name: 'slow', port: 80 }],
+      },
+    ]);
+    await eventually('the route serves', async () => (await get()).status === 200);
+    const response = await get();
+    expect(response.headers.get('x-via')).toBe('sandbox');
+    expect(response.headers.get('x-sluice-pod')).toBeNull();
+    expect(response.headers.get('x-sluice-image')).toBe('shop:1');
+    const place = cluster.network.resolve((await cluster.pods('canary'))[0]?.status?.podIP ?? '');
+    await eventually('the canary saw the mirrored requests', async () => {
+      const metrics = await (await fetch(`http://${place?.host}:${place?.port}/metrics`)).text();
+      return /http_requests_total\{code="200",method="GET"\} [1-9]/.test(metrics);
+    });
+    await eventually(
+      'the slow one is ready',
+      async () => (await cluster.replicaSet('slow')).status?.readyReplicas === 1,
+    );
+    await eventually('it is cut off', async () => (await get('/slow')).status === 504);
+  });
+
   test('a route of another Gateway is left alone, an unknown filter is not accepted', async () => {
     await startTwoVersions();
     await createRoute(split(100, 0), [{ name: 'elsewhere' }]);

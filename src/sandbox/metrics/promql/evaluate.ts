@@ -12,7 +12,7 @@ import { overRange } from './range-functions.ts';
 import type { Element, RangeSeries, Value } from './value.ts';
 
 /** How old a sample may be and still count as the present value, as in Prometheus. */
-export const LOOKBACK_MS = 5 * 60_000;
+const LOOKBACK_MS = 5 * 60_000;
 
 /** Evaluates a checked expression over a store at one time, milliseconds since the epoch. @throws PromqlFailure `execution` */
 export function evaluate(expression: Expression, store: TimeSeriesStore, atMs: number): Value {

@@ -7,7 +7,7 @@ export interface VectorSelector {
 }
 
 /** A selector of samples over a time. */
-export interface MatrixSelector {
+interface MatrixSelector {
   readonly kind: 'matrix';
   readonly selector: VectorSelector;
   readonly rangeMs: number;

@@ -28,7 +28,7 @@ export function histogramQuantile(quantile: number, elements: readonly Element[]
  * answer; without observations or without a `+Inf` bucket it is NaN.
  * Example: le 1 has 5, le 2 has 10, le +Inf has 10: the 0.75 quantile is rank 7.5, half way into the second bucket: 1.5.
  */
-export function bucketQuantile(quantile: number, unsorted: readonly Bucket[]): number {
+function bucketQuantile(quantile: number, unsorted: readonly Bucket[]): number {
   if (Number.isNaN(quantile)) return Number.NaN;
   if (quantile < 0) return Number.NEGATIVE_INFINITY;
   if (quantile > 1) return Number.POSITIVE_INFINITY;

@@ -22,11 +22,7 @@ export function parsePromql(query: string): Expression {
   tree.iterate({
     enter: node => {
       if (!node.type.isError) return;
-      const before = query.slice(0, node.from);
-      const line = before.split('\n').length;
-      const column = node.from - before.lastIndexOf('\n');
-      const found = JSON.stringify(query.slice(node.from, node.to) || 'end of input');
-      throw new PromqlFailure('bad_data', `${line}:${column}: parse error: unexpected ${found}`);
+      throw new PromqlFailure('bad_data', syntaxError(query, node.from, node.to));
     },
   });
   const top = tree.topNode.firstChild;
@@ -187,6 +183,16 @@ class Reader {
   #last(node: SyntaxNode): SyntaxNode {
     return node.lastChild ?? node;
   }
+}
+
+/** Says where the parser stopped, as Prometheus does; a function that PromQL does not have is named. */
+function syntaxError(query: string, from: number, to: number): string {
+  const before = query.slice(0, from);
+  const place = `${before.split('\n').length}:${from - before.lastIndexOf('\n')}: parse error`;
+  const called = /([A-Za-z_]\w*)\s*$/.exec(before)?.[1];
+  if (query[from] === '(' && called !== undefined) return `${place}: unknown function with name "${called}"`;
+  const found = query.slice(from, to).trim();
+  return found === '' ? `${place}: unexpected end of input` : `${place}: unexpected ${JSON.stringify(found)}`;
 }
 
 /** Children of a node, comments left out. */

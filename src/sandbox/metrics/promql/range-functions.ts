@@ -38,7 +38,8 @@ export function overRange(name: string, series: readonly RangeSeries[], window: 
 
 /**
  * The growth of a series over the whole window, as Prometheus extrapolates it (promql/functions.go, extrapolatedRate): towards an edge
- * of the window only when a sample was to be expected there, else by half an interval; a counter never below zero.
+ * of the window only when a sample was to be expected there, else by half an interval; then, as Prometheus 3 has it, a counter never
+ * below zero (Prometheus 2 looked at zero first, which differs when zero lies between half an interval and a whole one).
  * Example: 10, 20, 30 at 10 s, 20 s, 30 s of a window of 40 s that ends at 40 s: both edges are one interval away, so the growth of
  * 20 in 20 s becomes 40 in 40 s.
  */

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { blueGreenSpec, canarySpec } from '../support/rollout-builder.ts';
+import { canaryNow, emptyCluster, hashOf, push, send, stateOf, wait } from '../support/sim-stories.ts';
+
+const first = (canary: Record<string, unknown> = {}) => emptyCluster(canarySpec({ canary }));
+
+describe('the first deploy', () => {
+  it('creates the ReplicaSet with no pods and scales it in the next pass', () => {
+    const cluster = first();
+    cluster.pass();
+    expect(cluster.pods(hashOf('1'))).toBe(0);
+    cluster.pass();
+    expect(cluster.pods(hashOf('1'))).toBe(4);
+  });
+
+  it('skips steps and is stable only once all pods are available', () => {
+    const cluster = first();
+    cluster.behaviour.set(hashOf('1'), { available: 3 });
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Progressing FirstDeploy');
+    expect(cluster.status['stable']).toBeUndefined();
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+    expect(cluster.status['stable']).toMatchObject({ revision: 1, podTemplateHash: hashOf('1'), images: ['shop:1'] });
+    expect(cluster.status['history']).toMatchObject([{ outcome: 'FirstDeploy', weightReached: 0 }]);
+  });
+
+  it('that never becomes available is Degraded and says that there is nothing to return to', () => {
+    const cluster = first();
+    cluster.behaviour.set(hashOf('1'), { available: 0 });
+    cluster.settle();
+    wait(cluster, 601);
+    expect(stateOf(cluster)).toBe('Degraded ProgressDeadlineExceeded');
+    expect(cluster.status['message']).toContain('0 of 4 pods are available; there is no stable revision to return to');
+    expect(send(cluster, 'abort')).toBe('refused: there is no stable revision to return to');
+    expect(cluster.pods(hashOf('1'))).toBe(4);
+  });
+
+  it('that failed is replaced by a second template without steps, and the first one leaves', () => {
+    const cluster = first();
+    cluster.behaviour.set(hashOf('1'), { available: 0 });
+    cluster.settle();
+    push(cluster, '2');
+    cluster.settle();
+    wait(cluster, 31);
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+    expect([cluster.pods(hashOf('1')), cluster.pods(hashOf('2'))]).toEqual([0, 4]);
+    expect(cluster.status['stable'].revision).toBe(2);
+  });
+
+  it('with no replicas declared runs one pod, and with 0 replicas is Healthy at once', () => {
+    const one = emptyCluster(canarySpec());
+    one.edit(spec => delete spec['replicas']);
+    one.settle();
+    expect(canaryNow(one, '1')).toBe('1 pods, 0 %');
+    const none = emptyCluster(canarySpec({ replicas: 0 }));
+    none.settle();
+    expect(stateOf(none)).toBe('Healthy Healthy');
+  });
+
+  it('points both Services of a blue-green at the new pods', () => {
+    const cluster = emptyCluster(blueGreenSpec());
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+    for (const name of ['active', 'preview'])
+      expect(cluster.services.get(name)?.['spec'].selector['sluice.dev/pod-template-hash']).toBe(hashOf('1'));
+  });
+
+  it('has nothing to promote, and a pause command is kept for the next revision', () => {
+    const cluster = emptyCluster(canarySpec());
+    cluster.behaviour.set(hashOf('1'), { available: 1 });
+    expect(send(cluster, 'promote')).toBe('nothing to promote: no revision is on trial');
+    expect(send(cluster, 'promote-full')).toBe('nothing to promote: no revision is on trial');
+    expect(send(cluster, 'pause')).toBe('paused');
+    cluster.behaviour.clear();
+    cluster.settle();
+    push(cluster, '2');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused PausedByCommand');
+    expect(canaryNow(cluster)).toBe('0 pods, 0 %');
+  });
+});
