@@ -17,7 +17,9 @@ const result = await build({
   legalComments: 'none',
   metafile: true,
   // CommonJS dependencies call require(); an ES module has none of its own.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
 });
 const bytes = Object.values(result.metafile.outputs).find(output => output.entryPoint)?.bytes ?? 0;
 console.log(`dist/sluice.mjs: ${(bytes / 1024).toFixed(0)} KiB`);

@@ -27,9 +27,17 @@ interface Finished {
   readonly output: string;
 }
 
-function execute(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+function execute(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
   return new Promise(resolve => {
-    const child = spawn(command, args, { cwd: root, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     const keep = (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-200_000);
@@ -55,24 +63,60 @@ function tool(name: string, what: string, command: string, args: readonly string
 
 /** Test files below some folders. */
 function tests(name: string, what: string, folders: readonly string[], extra: readonly string[] = []): Tier {
+  return { name, what, run: () => runVitest(name, folders, extra) };
+}
+
+/** Whether tests can have a network of their own: Linux, root, and the two programs. */
+function canIsolate(): boolean {
+  const has = (name: string) => ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some(at => existsSync(join(at, name)));
+  return process.platform === 'linux' && process.getuid?.() === 0 && has('unshare') && has('ip');
+}
+
+/** Test files that use a real control plane: what they need is built first, then they run in a network namespace. */
+function clusterTests(name: string, what: string, folders: readonly string[]): Tier {
   return {
     name,
     what,
     run: async () => {
-      const report = join(root, 'tmp', `report-${name}.json`);
-      mkdirSync(join(root, 'tmp'), { recursive: true });
-      rmSync(report, { force: true });
-      const existing = folders.filter(folder => existsSync(join(root, folder)));
-      const args = ['run', ...existing, '--reporter=json', `--outputFile.json=${report}`, '--reporter=default', ...extra];
-      const { code, output } = await execute(bin('vitest'), args);
-      return { counts: countTests(report, code), output };
+      const prepared = await execute(process.execPath, ['test/support/prepare-rig.ts']);
+      if (prepared.code !== 0) return { counts: { passed: 0, failed: 1, skipped: 0 }, output: prepared.output };
+      const isolate = canIsolate();
+      if (!isolate && process.env['CI'] === 'true')
+        return {
+          counts: { passed: 0, failed: 1, skipped: 0 },
+          output: 'no network namespace: root, unshare and ip are needed',
+        };
+      const prefix = isolate ? ['unshare', '--net', process.execPath, 'test/support/in-namespace.ts'] : [];
+      return runVitest(name, folders, ['--no-file-parallelism'], prefix, { SLUICE_REAL_CLUSTER: '1' });
     },
   };
 }
 
+async function runVitest(
+  name: string,
+  folders: readonly string[],
+  extra: readonly string[],
+  prefix: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const report = join(root, 'tmp', `report-${name}.json`);
+  mkdirSync(join(root, 'tmp'), { recursive: true });
+  rmSync(report, { force: true });
+  const existing = folders.filter(folder => existsSync(join(root, folder)));
+  const args = ['run', ...existing, '--reporter=json', `--outputFile.json=${report}`, '--reporter=default', ...extra];
+  const [command = bin('vitest'), ...rest] = [...prefix, bin('vitest'), ...args];
+  const { code, output } = await execute(command, rest, env);
+  return { counts: countTests(report, code), output };
+}
+
 function countTests(report: string, code: number): Counts {
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
-  const json = JSON.parse(readFileSync(report, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number };
+  const json = JSON.parse(readFileSync(report, 'utf8')) as {
+    numPassedTests: number;
+    numFailedTests: number;
+    numPendingTests: number;
+    numTodoTests: number;
+  };
   // A file that cannot be loaded has no tests and still fails the run; so does a run that found no test at all.
   const failed = Math.max(json.numFailedTests, code === 0 ? 0 : 1, json.numPassedTests === 0 ? 1 : 0);
   return { passed: json.numPassedTests, failed, skipped: json.numPendingTests + json.numTodoTests };
@@ -84,11 +128,24 @@ const TIERS: readonly Tier[] = [
   tool('lint', 'Biome: format, lint, import boundaries', bin('biome'), ['check', '--error-on-warnings', '.']),
   tool('unused', 'knip: unused files, exports, dependencies', bin('knip'), ['--no-progress']),
   tool('size', 'files and rooms keep their size', process.execPath, ['tools/check-size.ts']),
-  tests('unit', 'pure rooms and their tables, with coverage', ['test/core', 'test/traffic', 'test/analysis', 'test/api'], ['--coverage']),
+  tests(
+    'unit',
+    'pure rooms and their tables, with coverage',
+    ['test/core', 'test/traffic', 'test/analysis', 'test/api'],
+    ['--coverage'],
+  ),
   tests('property', 'properties and model-based sequences', ['test/property']),
-  tests('component', 'rooms with I/O against local servers', ['test/kube', 'test/providers', 'test/notifiers', 'test/operator', 'test/sandbox', 'test/git', 'test/tools']),
-  tests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
-  tests('e2e', 'the operator on a real control plane', ['test/e2e'], ['--no-file-parallelism']),
+  tests('component', 'rooms with I/O against local servers', [
+    'test/kube',
+    'test/providers',
+    'test/notifiers',
+    'test/operator',
+    'test/sandbox',
+    'test/git',
+    'test/tools',
+  ]),
+  clusterTests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
+  clusterTests('e2e', 'the operator on a real control plane', ['test/e2e']),
 ];
 
 const wanted = process.argv.slice(2);
@@ -107,9 +164,13 @@ for (const tier of TIERS) {
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
   const verdict = counts.failed > 0 ? 'FAILED' : 'ok';
   const skips = counts.skipped > 0 ? `, ${counts.skipped} SKIPPED` : '';
-  console.log(`${verdict.padEnd(6)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`);
+  console.log(
+    `${verdict.padEnd(6)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`,
+  );
   if (counts.failed > 0) console.log(output.split('\n').slice(-400).join('\n'));
-  else for (const line of output.split('\n').filter(text => /^(SKIPPED|WARNING):/.test(text.trim()))) console.log(`       ${line.trim()}`);
+  else
+    for (const line of output.split('\n').filter(text => /^(SKIPPED|WARNING):/.test(text.trim())))
+      console.log(`       ${line.trim()}`);
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;

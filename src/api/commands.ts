@@ -22,7 +22,10 @@ export interface Command {
 }
 
 /** Reads the value of the command annotation. `undefined` when absent; an explanation when it is malformed. */
-export function parseCommand(value: string | undefined, by?: string): Command | { readonly malformed: string } | undefined {
+export function parseCommand(
+  value: string | undefined,
+  by?: string,
+): Command | { readonly malformed: string } | undefined {
   if (value === undefined || value.trim() === '') return undefined;
   const [verb = '', id = '', ...rest] = value.trim().split(/\s+/, 4);
   if (!(COMMAND_VERBS as readonly string[]).includes(verb))

@@ -52,7 +52,10 @@ export const gitSyncStatusSchema = z.object({
     )
     .max(2000)
     .optional(),
-  failures: z.array(z.object({ id: z.string(), message: z.string().max(1024) })).max(50).optional(),
+  failures: z
+    .array(z.object({ id: z.string(), message: z.string().max(1024) }))
+    .max(50)
+    .optional(),
   conditions: conditionsSchema.optional(),
 });
 

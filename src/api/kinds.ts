@@ -25,11 +25,20 @@ export interface KindDefinition {
   readonly description: string;
   readonly spec: z.ZodType;
   readonly status?: z.ZodType;
-  readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string };
+  readonly scale?: {
+    readonly specReplicasPath: string;
+    readonly statusReplicasPath: string;
+    readonly labelSelectorPath: string;
+  };
   readonly columns: readonly Column[];
 }
 
-const column = (name: string, jsonPath: string, extra: Partial<Column> = {}): Column => ({ name, type: 'string', jsonPath, ...extra });
+const column = (name: string, jsonPath: string, extra: Partial<Column> = {}): Column => ({
+  name,
+  type: 'string',
+  jsonPath,
+  ...extra,
+});
 const AGE = column('Age', '.metadata.creationTimestamp', { type: 'date' });
 const READY = column('Ready', '.status.conditions[?(@.type=="Ready")].status');
 
@@ -42,7 +51,11 @@ export const KINDS: readonly KindDefinition[] = [
     description: 'A workload and how its revisions are delivered: canary or blue-green, with gates.',
     spec: rolloutSpecSchema,
     status: rolloutStatusSchema,
-    scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+    scale: {
+      specReplicasPath: '.spec.replicas',
+      statusReplicasPath: '.status.replicas',
+      labelSelectorPath: '.status.selector',
+    },
     columns: [
       column('Phase', '.status.phase'),
       column('Step', '.status.display.step'),

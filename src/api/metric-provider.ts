@@ -8,7 +8,10 @@ export const DEFAULT_PROVIDER = 'default';
 /** A key of a Secret in the operator's namespace. */
 export const secretKeySchema = z.object({ name: objectNameSchema, key: z.string().min(1).max(253) });
 
-const httpUrl = z.string().max(2048).regex(/^https?:\/\/[^\s@]+$/);
+const httpUrl = z
+  .string()
+  .max(2048)
+  .regex(/^https?:\/\/[^\s@]+$/);
 
 export const metricProviderSpecSchema = withRules(
   z.object({

@@ -3,13 +3,24 @@ import { secretKeySchema } from './metric-provider.ts';
 import { exactlyOneOf, objectNameSchema, stringMapSchema, withRules } from './schema-rules.ts';
 
 /** What a team can be told about. */
-export const NOTICE_EVENTS = ['Aborted', 'Promoted', 'Paused', 'Recovered', 'Started', 'Invalid', 'StableLost'] as const;
+export const NOTICE_EVENTS = [
+  'Aborted',
+  'Promoted',
+  'Paused',
+  'Recovered',
+  'Started',
+  'Invalid',
+  'StableLost',
+] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 
 /** Sent when a Notifier names no events. */
 export const DEFAULT_NOTICE_EVENTS: readonly NoticeEvent[] = ['Aborted', 'Paused', 'Recovered', 'StableLost'];
 
-const httpUrl = z.string().max(2048).regex(/^https?:\/\/[^\s@]+$/);
+const httpUrl = z
+  .string()
+  .max(2048)
+  .regex(/^https?:\/\/[^\s@]+$/);
 
 /** An address that may hold a secret, so it may come from a Secret of the Notifier's namespace. */
 const target = {

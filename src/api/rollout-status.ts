@@ -39,7 +39,14 @@ export const evidenceSchema = z.object({
   limit: z.int().optional(),
 });
 
-export const OUTCOMES = ['Promoted', 'FastPromoted', 'Aborted', 'Superseded', 'ReturnedToStable', 'FirstDeploy'] as const;
+export const OUTCOMES = [
+  'Promoted',
+  'FastPromoted',
+  'Aborted',
+  'Superseded',
+  'ReturnedToStable',
+  'FirstDeploy',
+] as const;
 
 export const deliverySchema = z.object({
   revision,
@@ -83,9 +90,7 @@ export const rolloutStatusSchema = z.object({
     })
     .optional(),
   weights: z.object({ canary: z.int(), stable: z.int(), actualCanary: z.int() }).optional(),
-  pause: z
-    .object({ reason: z.enum(ROLLOUT_REASONS), startedAt: timeSchema, until: timeSchema.optional() })
-    .optional(),
+  pause: z.object({ reason: z.enum(ROLLOUT_REASONS), startedAt: timeSchema, until: timeSchema.optional() }).optional(),
   /** Set by the pause command, cleared by resume. */
   pausedByCommand: z.boolean().optional(),
   /** promote-full was asked for the revision on trial. */
@@ -118,7 +123,13 @@ export const rolloutStatusSchema = z.object({
   trialStartedAt: timeSchema.optional(),
   quarantine: z
     .array(
-      z.object({ podTemplateHash: hash, revision, reason: z.string().max(64), at: timeSchema, source: sourceSchema.optional() }),
+      z.object({
+        podTemplateHash: hash,
+        revision,
+        reason: z.string().max(64),
+        at: timeSchema,
+        source: sourceSchema.optional(),
+      }),
     )
     .max(20)
     .optional(),
@@ -133,7 +144,9 @@ export const rolloutStatusSchema = z.object({
     })
     .optional(),
   /** The progress deadline's clock: when most pods of the revision were first available, and since when nothing is waited for. */
-  progress: z.object({ at: timeSchema, podTemplateHash: hash, available: z.int(), calmSince: timeSchema.optional() }).optional(),
+  progress: z
+    .object({ at: timeSchema, podTemplateHash: hash, available: z.int(), calmSince: timeSchema.optional() })
+    .optional(),
   notices: z.array(noticeSchema).max(20).optional(),
   collisionCount: z.int().min(0).optional(),
   replicas: z.int().optional(),

@@ -122,12 +122,12 @@ export const canaryStrategySchema = withRules(
       fieldPath: '.steps',
     },
     {
-      rule: "!has(self.trafficRouting) || (!has(self.maxSurge) && !has(self.maxUnavailable))",
+      rule: '!has(self.trafficRouting) || (!has(self.maxSurge) && !has(self.maxUnavailable))',
       message: 'maxSurge and maxUnavailable are for canaries without trafficRouting; with a router use setCanaryScale',
       holds: c => c.trafficRouting === undefined || (c.maxSurge === undefined && c.maxUnavailable === undefined),
     },
     {
-      rule: "!has(self.steps) || self.steps.all(s, !has(s.setWeight) || s.setWeight <= (has(self.trafficRouting) && has(self.trafficRouting.maxTrafficWeight) ? self.trafficRouting.maxTrafficWeight : 100))",
+      rule: '!has(self.steps) || self.steps.all(s, !has(s.setWeight) || s.setWeight <= (has(self.trafficRouting) && has(self.trafficRouting.maxTrafficWeight) ? self.trafficRouting.maxTrafficWeight : 100))',
       message: 'setWeight must not exceed maxTrafficWeight (100 unless set)',
       holds: c => (c.steps ?? []).every(s => (s.setWeight ?? 0) <= (c.trafficRouting?.maxTrafficWeight ?? 100)),
       fieldPath: '.steps',

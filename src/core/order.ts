@@ -175,7 +175,7 @@ function lowestAllowed(w: World, intent: Intent, set: ReplicaSetView, wanted: nu
 function podsFor(w: World, service: string): number {
   const { canary, blueGreen } = w.spec.strategy;
   if (blueGreen) return service === blueGreen.activeService ? w.replicas : 1;
-  if (!w.router || w.router.state.kind !== 'weights') return 1;
+  if (w.router?.state.kind !== 'weights') return 1;
   const { canary: actual } = w.router.state;
   const share = service === canary?.canaryService ? actual : w.router.max - actual;
   return podsForWeight(w.replicas, share, w.router.max);

@@ -1,5 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
 import * as fs from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import git, { Errors } from 'isomorphic-git';
@@ -64,7 +64,9 @@ export class GitSource {
     const { repository, branch } = this.#location;
     try {
       const gitdir = repository.startsWith('file://') ? await localGitdir(repository) : this.#gitdir;
-      const commit = repository.startsWith('file://') ? await git.resolveRef({ fs, gitdir, ref: branch }) : await this.#fetch(credentials);
+      const commit = repository.startsWith('file://')
+        ? await git.resolveRef({ fs, gitdir, ref: branch })
+        : await this.#fetch(credentials);
       return { commit, revision: `${branch}@sha1:${commit}`, files: await this.#files(gitdir, commit) };
     } catch (error) {
       throw asSourceError(error, this.#location);
@@ -109,7 +111,8 @@ export class GitSource {
     for (const part of root) {
       const { tree } = await git.readTree({ fs, gitdir, oid });
       const entry = tree.find(item => item.path === part && item.type === 'tree');
-      if (!entry) throw new GitSourceError('NoSuchPath', `folder ${root.join('/')} does not exist at ${commit.slice(0, 12)}`);
+      if (!entry)
+        throw new GitSourceError('NoSuchPath', `folder ${root.join('/')} does not exist at ${commit.slice(0, 12)}`);
       oid = entry.oid;
     }
     const files: { path: string; text: string }[] = [];
@@ -124,9 +127,14 @@ export class GitSource {
       if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#collect(gitdir, entry.oid, path, files);
       // Symbolic links (mode 120000) are text to Git and an escape to us: never followed, never read.
       if (entry.type !== 'blob' || entry.mode === '120000' || !MANIFEST.test(entry.path)) continue;
-      if (files.length >= MAX_FILES) throw new GitSourceError('TooLarge', `more than ${MAX_FILES} manifests under ${at || 'the root'}; narrow spec.path`);
+      if (files.length >= MAX_FILES)
+        throw new GitSourceError(
+          'TooLarge',
+          `more than ${MAX_FILES} manifests under ${at || 'the root'}; narrow spec.path`,
+        );
       const { blob } = await git.readBlob({ fs, gitdir, oid: entry.oid });
-      if (blob.length > MAX_FILE_BYTES) throw new GitSourceError('TooLarge', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
+      if (blob.length > MAX_FILE_BYTES)
+        throw new GitSourceError('TooLarge', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
       files.push({ path, text: new TextDecoder().decode(blob) });
     }
   }
@@ -143,12 +151,24 @@ function asSourceError(error: unknown, at: GitLocation): GitSourceError {
   if (error instanceof GitSourceError) return error;
   if (error instanceof Errors.HttpError) {
     const { statusCode } = error.data;
-    if (statusCode === 401 || statusCode === 403) return new GitSourceError('Unauthorized', `${at.repository} refuses the credentials (${statusCode}); check secretRef`, error);
+    if (statusCode === 401 || statusCode === 403)
+      return new GitSourceError(
+        'Unauthorized',
+        `${at.repository} refuses the credentials (${statusCode}); check secretRef`,
+        error,
+      );
     return new GitSourceError('Unreachable', `${at.repository} answers ${statusCode}`, error);
   }
-  if (error instanceof Errors.UserCanceledError) return new GitSourceError('Unauthorized', `${at.repository} asks for credentials; set secretRef`, error);
-  if (error instanceof Errors.NotFoundError) return new GitSourceError('NoSuchBranch', `branch ${at.branch} does not exist in ${at.repository}`, error);
+  if (error instanceof Errors.UserCanceledError)
+    return new GitSourceError('Unauthorized', `${at.repository} asks for credentials; set secretRef`, error);
+  if (error instanceof Errors.NotFoundError)
+    return new GitSourceError('NoSuchBranch', `branch ${at.branch} does not exist in ${at.repository}`, error);
   const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string' && /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/.test(code)) return new GitSourceError('Unreachable', `${at.repository} cannot be reached (${code})`, error);
-  return new GitSourceError('Broken', `${at.repository}: ${error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 300) : 'unknown error'}`, error);
+  if (typeof code === 'string' && /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/.test(code))
+    return new GitSourceError('Unreachable', `${at.repository} cannot be reached (${code})`, error);
+  return new GitSourceError(
+    'Broken',
+    `${at.repository}: ${error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 300) : 'unknown error'}`,
+    error,
+  );
 }

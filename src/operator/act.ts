@@ -87,14 +87,30 @@ export class Actor {
         this.#background.inspectPods(rollout, action.podTemplateHash);
         return;
       case 'Delete':
-        await client.delete(DELETABLE[action.kind], { namespace, name: action.target.name }, { uid: action.target.uid, propagation: 'Background' });
+        await client.delete(
+          DELETABLE[action.kind],
+          { namespace, name: action.target.name },
+          { uid: action.target.uid, propagation: 'Background' },
+        );
         return;
     }
   }
 
-  async #patchSet(namespace: string, target: { name: string; uid: string; resourceVersion: string }, change: Record<string, unknown>) {
-    const metadata = { ...(change['metadata'] as object | undefined), uid: target.uid, resourceVersion: target.resourceVersion };
-    await this.#client.patch(RESOURCES.replicaSets, { namespace, name: target.name }, { kind: 'merge', body: { ...change, metadata } });
+  async #patchSet(
+    namespace: string,
+    target: { name: string; uid: string; resourceVersion: string },
+    change: Record<string, unknown>,
+  ) {
+    const metadata = {
+      ...(change['metadata'] as object | undefined),
+      uid: target.uid,
+      resourceVersion: target.resourceVersion,
+    };
+    await this.#client.patch(
+      RESOURCES.replicaSets,
+      { namespace, name: target.name },
+      { kind: 'merge', body: { ...change, metadata } },
+    );
   }
 
   /** Creates a child. One that exists and is ours is the same wish fulfilled; one of somebody else is a name taken. */
@@ -114,11 +130,17 @@ export class Actor {
   }
 
   /** The revision's template is read live: the cache keeps only its metadata. */
-  async #restore(rollout: KubeObject, action: Extract<Action, { type: 'RestoreReplicaSet' }>): Promise<Outcome | undefined> {
+  async #restore(
+    rollout: KubeObject,
+    action: Extract<Action, { type: 'RestoreReplicaSet' }>,
+  ): Promise<Outcome | undefined> {
     const namespace = rollout.metadata.namespace ?? '';
     const revision = await this.#client.find(RESOURCES.controllerRevisions, { namespace, name: action.revisionName });
     const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === rollout.metadata.uid);
-    const object = revision && owned ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas, ROLLOUT_LABEL) : undefined;
+    const object =
+      revision && owned
+        ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas, ROLLOUT_LABEL)
+        : undefined;
     if (!object) {
       const message = `ReplicaSet ${action.name} and its ControllerRevision ${action.revisionName} are both gone`;
       return { kind: 'problem', problem: { kind: 'RevisionLost', name: action.name, message } };
@@ -140,7 +162,11 @@ function outcomeOf(error: unknown, action: Action): Outcome {
   if (action.type === 'PatchRoute' && error.code === 'invalid') return { kind: 'conflict', error };
   const name = nameOf(action);
   if (action.type === 'CreateReplicaSet' && error.code === 'invalid')
-    return { kind: 'problem', problem: { kind: 'TemplateRejected', name, message: error.message.slice(0, 1000) }, error };
+    return {
+      kind: 'problem',
+      problem: { kind: 'TemplateRejected', name, message: error.message.slice(0, 1000) },
+      error,
+    };
   if (error.code === 'forbidden' || error.code === 'invalid')
     return { kind: 'problem', problem: { kind: 'WriteRefused', name, message: error.message.slice(0, 1000) }, error };
   return { kind: 'failed', error };

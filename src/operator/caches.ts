@@ -28,7 +28,9 @@ function dependencies(kind: 'services' | 'routes' | 'templates') {
     const namespace = object.metadata.namespace ?? '';
     if (kind === 'services') return needs.services.map(name => `${namespace}/${name}`);
     if (kind === 'routes') return needs.routes.map(ref => `${namespace}/${routeKey(ref)}`);
-    return needs.templates.map(({ name, clusterScope }) => (clusterScope ? templateKey(name, true) : `${namespace}/${name}`));
+    return needs.templates.map(({ name, clusterScope }) =>
+      clusterScope ? templateKey(name, true) : `${namespace}/${name}`,
+    );
   };
 }
 

@@ -51,7 +51,6 @@ export class Courier {
       }
   }
 
-
   async stop(): Promise<void> {
     this.#stop.abort();
     for (const timer of this.#waiting.values()) this.#parts.clock.clearTimeout(timer);
@@ -65,15 +64,24 @@ export class Courier {
     const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) return this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
-    const { kind, delivery } = await deliverNotice(spec.data, notice, ref => secrets.read(namespace, ref), () => clock.now(), this.#stop.signal);
+    const { kind, delivery } = await deliverNotice(
+      spec.data,
+      notice,
+      ref => secrets.read(namespace, ref),
+      () => clock.now(),
+      this.#stop.signal,
+    );
     if (this.#stop.signal.aborted) return;
     metrics.notification(kind, delivery.result);
     if (delivery.result !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
     if (delivery.result === 'failed') {
-      this.#waiting.set(id, clock.setTimeout(() => {
-        this.#waiting.delete(id);
-        enqueue(key);
-      }, NEXT_ROUND_MS));
+      this.#waiting.set(
+        id,
+        clock.setTimeout(() => {
+          this.#waiting.delete(id);
+          enqueue(key);
+        }, NEXT_ROUND_MS),
+      );
       return;
     }
     // Refused for good counts as done: asking again would be refused again.
@@ -85,6 +93,11 @@ export class Courier {
     const { recorder, log } = this.#parts;
     const { name, namespace, uid = '' } = rollout.metadata;
     log.warn('an alert was not delivered', { rollout: `${namespace}/${name}`, notifier: to, kind, why });
-    recorder.record({ regarding: { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid }, type: 'Warning', reason: 'NotifyFailed', note: `Notifier ${to} (${kind}): ${why}`.slice(0, 1000) });
+    recorder.record({
+      regarding: { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid },
+      type: 'Warning',
+      reason: 'NotifyFailed',
+      note: `Notifier ${to} (${kind}): ${why}`.slice(0, 1000),
+    });
   }
 }

@@ -15,6 +15,10 @@ export async function deliverNotice(
 ): Promise<{ readonly kind: string; readonly delivery: Delivery }> {
   const kind = spec.slack ? 'slack' : spec.webhook ? 'webhook' : 'alertmanager';
   const content = notice.content as unknown as NoticeContent;
-  const delivery = await notify(spec, { id: notice.id, event: notice.event, at: notice.at, content }, { readSecret, now, signal });
+  const delivery = await notify(
+    spec,
+    { id: notice.id, event: notice.event, at: notice.at, content },
+    { readSecret, now, signal },
+  );
   return { kind, delivery };
 }

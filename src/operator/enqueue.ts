@@ -1,10 +1,10 @@
 import { COMMAND_ANNOTATION } from '../api/names.ts';
+import { routeKey, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { objectKey } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import { asApi, type Caches, sliceService } from './caches.ts';
-import { routeKey, templateKey } from '../core/snapshot.ts';
 
 type Enqueue = (key: string, lane: Lane) => void;
 
@@ -14,19 +14,33 @@ const BAD_RUN = ['Failed', 'Error'];
 export function wireEvents(caches: Caches, enqueue: Enqueue): void {
   caches.rollouts.store.addHandler((_type, object) => enqueue(objectKey(object.metadata), laneOf(object)));
   for (const cache of [caches.replicaSets, caches.controllerRevisions])
-    cache.store.addHandler((_type, object) => ownersOf(caches, object).forEach(key => enqueue(key, 'normal')));
+    cache.store.addHandler((_type, object) => {
+      for (const key of ownersOf(caches, object)) enqueue(key, 'normal');
+    });
   caches.analysisRuns.store.addHandler((_type, object) => {
     const phase = (object['status'] as { phase?: string } | undefined)?.phase ?? '';
     for (const key of ownersOf(caches, object)) enqueue(key, BAD_RUN.includes(phase) ? 'urgent' : 'normal');
   });
   byIndex(caches, caches.services, 'services', object => [objectKey(object.metadata)], enqueue);
   byIndex(caches, caches.endpointSlices, 'services', sliceService, enqueue);
-  byIndex(caches, caches.httpRoutes, 'routes', object => {
-    const { apiVersion, kind, metadata } = asApi(object);
-    return [`${metadata.namespace ?? ''}/${routeKey({ apiVersion, kind, name: metadata.name })}`];
-  }, enqueue);
+  byIndex(
+    caches,
+    caches.httpRoutes,
+    'routes',
+    object => {
+      const { apiVersion, kind, metadata } = asApi(object);
+      return [`${metadata.namespace ?? ''}/${routeKey({ apiVersion, kind, name: metadata.name })}`];
+    },
+    enqueue,
+  );
   byIndex(caches, caches.analysisTemplates, 'templates', object => [objectKey(object.metadata)], enqueue);
-  byIndex(caches, caches.clusterAnalysisTemplates, 'templates', object => [templateKey(object.metadata.name, true)], enqueue);
+  byIndex(
+    caches,
+    caches.clusterAnalysisTemplates,
+    'templates',
+    object => [templateKey(object.metadata.name, true)],
+    enqueue,
+  );
 }
 
 /** An abort command overtakes everything else. */
@@ -40,9 +54,23 @@ function ownersOf(caches: Caches, object: KubeObject): string[] {
   return caches.rollouts.store.byIndex('uid', owner.uid).map(rollout => objectKey(rollout.metadata));
 }
 
-function byIndex(caches: Caches, cache: Reflector, index: string, values: (object: KubeObject) => string[], enqueue: Enqueue): void {
+function byIndex(
+  caches: Caches,
+  cache: Reflector,
+  index: string,
+  values: (object: KubeObject) => string[],
+  enqueue: Enqueue,
+): void {
   cache.store.addHandler((_type, object) => {
     for (const value of values(object))
       for (const rollout of caches.rollouts.store.byIndex(index, value)) enqueue(objectKey(rollout.metadata), 'normal');
   });
+}
+
+/** Whether some Rollout steers traffic through a Service or route. */
+export function isSteered(caches: Caches, namespace: string, object: KubeObject): boolean {
+  const { apiVersion, kind, metadata } = asApi(object);
+  const { store } = caches.rollouts;
+  if (kind === 'Service') return store.byIndex('services', `${namespace}/${metadata.name}`).length > 0;
+  return store.byIndex('routes', `${namespace}/${routeKey({ apiVersion, kind, name: metadata.name })}`).length > 0;
 }

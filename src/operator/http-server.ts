@@ -49,7 +49,9 @@ async function answer(parts: HttpServerParts, request: IncomingMessage, response
   if (path === '/healthz' || path === '/livez') return text(response, 200, 'ok\n');
   if (path === '/readyz') {
     const checks = parts.readiness();
-    const lines = checks.map(check => `${check.ok ? '[+]' : '[-]'} ${check.name}${check.detail ? `: ${check.detail}` : ''}`);
+    const lines = checks.map(
+      check => `${check.ok ? '[+]' : '[-]'} ${check.name}${check.detail ? `: ${check.detail}` : ''}`,
+    );
     return text(response, checks.every(check => check.ok) ? 200 : 503, `${lines.join('\n')}\n`);
   }
   if (path === '/metrics') {

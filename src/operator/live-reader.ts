@@ -1,9 +1,9 @@
+import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { needsOf } from '../core/needs.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
-import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
 import type { Caches } from './caches.ts';
 
 /**
@@ -26,7 +26,8 @@ export class LiveReader {
     await this.#one(rollouts, { namespace, name });
     const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
     for (const cache of [replicaSets, analysisRuns])
-      for (const object of (await this.#client.list(cache.type, { namespace, labelSelector })).items) cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
+      for (const object of (await this.#client.list(cache.type, { namespace, labelSelector })).items)
+        cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
     const needs = needsOf(rollout as unknown as ApiObject);
     for (const service of needs.services) await this.#one(services, { namespace, name: service });
     for (const route of needs.routes) await this.#one(httpRoutes, { namespace, name: route.name });

@@ -13,20 +13,25 @@ export interface Log {
 
 const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 const SECRET_KEY = /pass(word)?|secret|token|authorization|credential|cookie|api.?key|signature|webhook/i;
-const SECRET_TEXT = /(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}|(https?:\/\/)[^/\s:@]+:[^/\s@]+@/gi;
+const SECRET_TEXT = /(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}|(https?:\/\/)[^/?#\s"]+@/gi;
 
 /** One JSON object per line. Fields whose name sounds like a secret, and credentials inside texts, are blanked out. */
 export function createLog(level: LogLevel, write: (line: string) => void = line => process.stdout.write(line)): Log {
-  const emit = (at: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (ORDER.indexOf(at) < ORDER.indexOf(level)) return;
-    write(`${JSON.stringify({ time: new Date().toISOString(), level: at, message: redactText(message), ...redact(fields, 0) })}\n`);
-  };
+  const emit =
+    (at: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (ORDER.indexOf(at) < ORDER.indexOf(level)) return;
+      write(
+        `${JSON.stringify({ time: new Date().toISOString(), level: at, message: redactText(message), ...redact(fields, 0) })}\n`,
+      );
+    };
   return { debug: emit('debug'), info: emit('info'), warn: emit('warn'), error: emit('error') };
 }
 
 function redact(fields: object, depth: number): Record<string, unknown> {
   const clean: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(fields)) clean[key] = SECRET_KEY.test(key) ? '[redacted]' : redactValue(value, depth);
+  for (const [key, value] of Object.entries(fields))
+    clean[key] = SECRET_KEY.test(key) ? '[redacted]' : redactValue(value, depth);
   return clean;
 }
 
@@ -39,5 +44,8 @@ function redactValue(value: unknown, depth: number): unknown {
 }
 
 function redactText(text: string): string {
-  return text.replace(SECRET_TEXT, (_all, scheme?: string, url?: string) => `${scheme ? `${scheme} ` : (url ?? '')}[redacted]${url ? '@' : ''}`);
+  return text.replace(
+    SECRET_TEXT,
+    (_all, scheme?: string, url?: string) => `${scheme ? `${scheme} ` : (url ?? '')}[redacted]${url ? '@' : ''}`,
+  );
 }

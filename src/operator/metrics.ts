@@ -10,20 +10,68 @@ import type { QueueObservation } from '../kube/work-queue.ts';
  */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #info = this.#gauge('sluice_rollout_info', 'Phase of each Rollout: 1 for the phase it is in.', ['namespace', 'name', 'phase']);
-  readonly #weight = this.#gauge('sluice_rollout_weight', 'Weight of the canary in parts of the maximum, asked and actual.', ['namespace', 'name', 'kind']);
-  readonly #gateValue = this.#gauge('sluice_gate_value', 'Last measured value of a metric of a running analysis.', ['namespace', 'name', 'metric']);
-  readonly #gateThreshold = this.#gauge('sluice_gate_threshold', 'Numeric threshold of a metric of a running analysis.', ['namespace', 'name', 'metric', 'bound']);
-  readonly #verdicts = this.#counter('sluice_gate_verdicts_total', 'Measurements by outcome.', ['namespace', 'name', 'metric', 'verdict']);
+  readonly #info = this.#gauge('sluice_rollout_info', 'Phase of each Rollout: 1 for the phase it is in.', [
+    'namespace',
+    'name',
+    'phase',
+  ]);
+  readonly #weight = this.#gauge(
+    'sluice_rollout_weight',
+    'Weight of the canary in parts of the maximum, asked and actual.',
+    ['namespace', 'name', 'kind'],
+  );
+  readonly #gateValue = this.#gauge('sluice_gate_value', 'Last measured value of a metric of a running analysis.', [
+    'namespace',
+    'name',
+    'metric',
+  ]);
+  readonly #gateThreshold = this.#gauge(
+    'sluice_gate_threshold',
+    'Numeric threshold of a metric of a running analysis.',
+    ['namespace', 'name', 'metric', 'bound'],
+  );
+  readonly #verdicts = this.#counter('sluice_gate_verdicts_total', 'Measurements by outcome.', [
+    'namespace',
+    'name',
+    'metric',
+    'verdict',
+  ]);
   readonly #aborts = this.#counter('sluice_aborts_total', 'Aborts by cause.', ['namespace', 'name', 'cause']);
-  readonly #revert = this.#histogram('sluice_revert_seconds', 'From the stored verdict to the route at 0 %.', [], [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]);
+  readonly #revert = this.#histogram(
+    'sluice_revert_seconds',
+    'From the stored verdict to the route at 0 %.',
+    [],
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  );
   readonly #notifications = this.#counter('sluice_notifications_total', 'Alerts by result.', ['kind', 'result']);
-  readonly #passes = this.#histogram('sluice_pass_seconds', 'Duration of one pass over a Rollout.', ['outcome'], [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]);
+  readonly #passes = this.#histogram(
+    'sluice_pass_seconds',
+    'Duration of one pass over a Rollout.',
+    ['outcome'],
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+  );
   readonly #queueDepth = this.#gauge('sluice_queue_depth', 'Rollouts waiting for a pass.', ['lane']);
-  readonly #queueWait = this.#histogram('sluice_queue_wait_seconds', 'Time a Rollout waited for its pass.', ['lane'], [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]);
-  readonly #requests = this.#counter('sluice_api_requests_total', 'Requests to the API server.', ['verb', 'resource', 'code']);
-  readonly #requestTime = this.#histogram('sluice_api_request_seconds', 'Duration of requests to the API server.', ['verb'], [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]);
-  readonly #watches = this.#counter('sluice_watch_events_total', 'What caches learnt, by type and source.', ['resource', 'what']);
+  readonly #queueWait = this.#histogram(
+    'sluice_queue_wait_seconds',
+    'Time a Rollout waited for its pass.',
+    ['lane'],
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+  );
+  readonly #requests = this.#counter('sluice_api_requests_total', 'Requests to the API server.', [
+    'verb',
+    'resource',
+    'code',
+  ]);
+  readonly #requestTime = this.#histogram(
+    'sluice_api_request_seconds',
+    'Duration of requests to the API server.',
+    ['verb'],
+    [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+  );
+  readonly #watches = this.#counter('sluice_watch_events_total', 'What caches learnt, by type and source.', [
+    'resource',
+    'what',
+  ]);
   readonly #events = this.#counter('sluice_events_total', 'Kubernetes events by result.', ['result']);
   readonly #leader = this.#gauge('sluice_leader', '1 while this process is the leader.', []);
 
@@ -41,11 +89,19 @@ export class Metrics {
 
   /** Forgets every series of a Rollout that is gone. */
   forget(namespace: string, name: string): void {
-    for (const metric of [this.#info, this.#weight, this.#gateValue, this.#gateThreshold]) dropSeries(metric, namespace, name);
+    for (const metric of [this.#info, this.#weight, this.#gateValue, this.#gateThreshold])
+      dropSeries(metric, namespace, name);
     for (const metric of [this.#verdicts, this.#aborts]) dropSeries(metric, namespace, name);
   }
 
-  measurement(namespace: string, name: string, metric: string, verdict: string, value: number | undefined, bounds: { min?: number | undefined; max?: number | undefined }): void {
+  measurement(
+    namespace: string,
+    name: string,
+    metric: string,
+    verdict: string,
+    value: number | undefined,
+    bounds: { min?: number | undefined; max?: number | undefined },
+  ): void {
     this.#verdicts.inc({ namespace, name, metric, verdict });
     if (value !== undefined && Number.isFinite(value)) this.#gateValue.set({ namespace, name, metric }, value);
     if (bounds.min !== undefined) this.#gateThreshold.set({ namespace, name, metric, bound: 'min' }, bounds.min);
@@ -69,7 +125,8 @@ export class Metrics {
   }
 
   queue(observation: QueueObservation): void {
-    if (observation.kind === 'started') this.#queueWait.observe({ lane: observation.lane }, observation.waitedMs / 1000);
+    if (observation.kind === 'started')
+      this.#queueWait.observe({ lane: observation.lane }, observation.waitedMs / 1000);
   }
 
   depth(lane: string, depth: number): void {
@@ -109,6 +166,7 @@ export class Metrics {
 
 function dropSeries(metric: Gauge<string> | Counter<string>, namespace: string, name: string): void {
   void metric.get().then(({ values }) => {
-    for (const { labels } of values) if (labels['namespace'] === namespace && labels['name'] === name) metric.remove(labels);
+    for (const { labels } of values)
+      if (labels['namespace'] === namespace && labels['name'] === name) metric.remove(labels);
   });
 }

@@ -9,7 +9,13 @@ import { provenanceOf } from './provenance.ts';
 const CONFLICT_WINDOW_MS = 60_000;
 
 /** Puts together, from caches alone, everything a decision about one Rollout may know. Interprets nothing. */
-export function observe(caches: Caches, memory: Memory, rollout: KubeObject, operatorNamespace: string, now: number): Snapshot {
+export function observe(
+  caches: Caches,
+  memory: Memory,
+  rollout: KubeObject,
+  operatorNamespace: string,
+  now: number,
+): Snapshot {
   const namespace = rollout.metadata.namespace ?? '';
   const uid = rollout.metadata.uid ?? '';
   const needs = needsOf(asApi(rollout));
@@ -22,11 +28,14 @@ export function observe(caches: Caches, memory: Memory, rollout: KubeObject, ope
     endpointSlices[name] = caches.endpointSlices.store.byIndex('service', `${namespace}/${name}`).map(asApi);
   }
   const routes: Record<string, ApiObject | null> = {};
-  for (const ref of needs.routes) routes[routeKey(ref)] = found(caches.httpRoutes.store.get({ namespace, name: ref.name }));
+  for (const ref of needs.routes)
+    routes[routeKey(ref)] = found(caches.httpRoutes.store.get({ namespace, name: ref.name }));
   const templates: Record<string, ApiObject | null> = {};
   for (const { name, clusterScope } of needs.templates)
     templates[templateKey(name, clusterScope)] = found(
-      clusterScope ? caches.clusterAnalysisTemplates.store.get({ name }) : caches.analysisTemplates.store.get({ namespace, name }),
+      clusterScope
+        ? caches.clusterAnalysisTemplates.store.get({ name })
+        : caches.analysisTemplates.store.get({ namespace, name }),
     );
   return {
     rollout: asApi(rollout),
@@ -53,6 +62,7 @@ function found(object: KubeObject | undefined): ApiObject | null {
 /** A team's own, and those of the platform for everybody. */
 function notifiersFor(caches: Caches, namespace: string, operatorNamespace: string): ApiObject[] {
   const own = caches.notifiers.store.byIndex('namespace', namespace);
-  const platform = namespace === operatorNamespace ? [] : caches.notifiers.store.byIndex('namespace', operatorNamespace);
+  const platform =
+    namespace === operatorNamespace ? [] : caches.notifiers.store.byIndex('namespace', operatorNamespace);
   return [...own, ...platform].map(asApi).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }

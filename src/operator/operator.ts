@@ -13,7 +13,7 @@ import { WorkQueue } from '../kube/work-queue.ts';
 import { Actor } from './act.ts';
 import { type Caches, cacheOf, createCaches } from './caches.ts';
 import { Courier } from './courier.ts';
-import { wireEvents } from './enqueue.ts';
+import { isSteered, wireEvents } from './enqueue.ts';
 import { GitSyncController } from './git-sync/git-sync-controller.ts';
 import { type Check, HttpServer } from './http-server.ts';
 import { LiveReader } from './live-reader.ts';
@@ -92,16 +92,42 @@ export class Operator {
       namespace: options.watchNamespace,
       observe: (cache, observation) => {
         metrics.watch(cache, observation.kind === 'change' ? observation.source : observation.kind);
-        if (observation.kind === 'malformed' || observation.kind === 'handlerError') log.warn('a cache refused an object', { cache, ...observation });
-        if (observation.kind === 'failing') log.warn('a watch is failing', { cache, code: observation.code, error: observation.message });
+        if (observation.kind === 'malformed' || observation.kind === 'handlerError')
+          log.warn('a cache refused an object', { cache, ...observation });
+        if (observation.kind === 'failing')
+          log.warn('a watch is failing', { cache, code: observation.code, error: observation.message });
       },
     });
     const memory = new Memory();
     const secrets = new SecretReader(client);
-    this.#recorder = new EventRecorder({ client, component: 'sluice', instance: hostname(), clock, observe: result => metrics.event(result) });
+    this.#recorder = new EventRecorder({
+      client,
+      component: 'sluice',
+      instance: hostname(),
+      clock,
+      observe: result => metrics.event(result),
+    });
     const enqueue = (key: string, lane: 'urgent' | 'normal' = 'normal') => this.#queue.add(key, lane);
-    this.#courier = new Courier({ caches: this.#caches, memory, secrets, recorder: this.#recorder, metrics, log, clock, enqueue });
-    this.#sampler = new Sampler({ client, caches: this.#caches, secrets, metrics, log, clock, operatorNamespace: namespace, enqueue });
+    this.#courier = new Courier({
+      caches: this.#caches,
+      memory,
+      secrets,
+      recorder: this.#recorder,
+      metrics,
+      log,
+      clock,
+      enqueue,
+    });
+    this.#sampler = new Sampler({
+      client,
+      caches: this.#caches,
+      secrets,
+      metrics,
+      log,
+      clock,
+      operatorNamespace: namespace,
+      enqueue,
+    });
     const inspector = new PodInspector({ client, memory, clock, log, enqueue });
     const actor = new Actor(client, {
       takeSample: (rollout, action) => this.#sampler.take(rollout, action),
@@ -128,12 +154,25 @@ export class Operator {
       clock,
       observe: observation => {
         metrics.queue(observation);
-        if (observation.kind === 'retry' && observation.failures > 3) log.warn('a Rollout is retried', { rollout: observation.key, failures: observation.failures, error: observation.cause });
+        if (observation.kind === 'retry' && observation.failures > 3)
+          log.warn('a Rollout is retried', {
+            rollout: observation.key,
+            failures: observation.failures,
+            error: observation.cause,
+          });
       },
     });
     wireEvents(this.#caches, enqueue);
     if (options.gitSync)
-      this.#gitSync = new GitSyncController({ client, gitSyncs: this.#caches.gitSyncs, secrets, clock, log, cacheDir: options.gitCacheDir });
+      this.#gitSync = new GitSyncController({
+        client,
+        gitSyncs: this.#caches.gitSyncs,
+        secrets,
+        clock,
+        log,
+        cacheDir: options.gitCacheDir,
+        isSteered: (at, object) => isSteered(this.#caches, at, object),
+      });
     if (options.leaderElection)
       this.#elector = new LeaderElector({
         client,
@@ -174,7 +213,11 @@ export class Operator {
   readiness(): Check[] {
     const checks = Object.entries(this.#caches).map(([name, cache]) => {
       const state = cache.state();
-      return { name: `cache ${name}`, ok: state.synced, ...(state.failure ? { detail: state.failure.message.slice(0, 300) } : {}) };
+      return {
+        name: `cache ${name}`,
+        ok: state.synced,
+        ...(state.failure ? { detail: state.failure.message.slice(0, 300) } : {}),
+      };
     });
     const leader = this.#active ? 'leading' : 'standby';
     return [...checks, { name: 'leadership', ok: true, detail: leader }];

@@ -73,8 +73,9 @@ export function parseOperatorFlags(args: readonly string[]): OperatorFlags {
 }
 
 function integer(flag: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < min || value > max) throw new Error(`${flag} ${text}: give a whole number from ${min} to ${max}`);
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new Error(`${flag} ${text}: give a whole number from ${min} to ${max}`);
   return value;
 }
 

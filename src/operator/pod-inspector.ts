@@ -36,7 +36,14 @@ export class PodInspector {
     try {
       const labelSelector = `${HASH_LABEL}=${podTemplateHash}`;
       const { items } = await client.list(RESOURCES.pods, { namespace: rollout.metadata.namespace, labelSelector });
-      const inspection: PodInspection = { podTemplateHash, at: clock.now(), pods: items.filter(pod => belongs(pod, rollout)).slice(0, 50).map(viewPod) };
+      const inspection: PodInspection = {
+        podTemplateHash,
+        at: clock.now(),
+        pods: items
+          .filter(pod => belongs(pod, rollout))
+          .slice(0, 50)
+          .map(viewPod),
+      };
       memory.of(key).inspection = inspection;
       if (inspection.pods.some(pod => pod.restarts > 0 || pod.waiting !== undefined)) enqueue(key);
     } catch (error) {
@@ -48,16 +55,28 @@ export class PodInspector {
 /** Equal templates of two Rollouts have equal hashes: the name of the owning set tells them apart. */
 function belongs(pod: KubeObject, rollout: KubeObject): boolean {
   const owner = pod.metadata.ownerReferences?.find(ref => ref.controller === true);
-  return owner?.name.startsWith(`${rollout.metadata.name}-`) ?? pod.metadata.labels?.[ROLLOUT_LABEL] === rollout.metadata.name;
+  return (
+    owner?.name.startsWith(`${rollout.metadata.name}-`) ??
+    pod.metadata.labels?.[ROLLOUT_LABEL] === rollout.metadata.name
+  );
 }
 
 /** Reads restarts, readiness and the reason why a container waits. */
 export function viewPod(pod: KubeObject): InspectedPod {
   const status = isRecord(pod.status) ? pod.status : {};
-  const containers = [status.containerStatuses, status.initContainerStatuses].flatMap(list => (Array.isArray(list) ? list.filter(isRecord) : []));
+  const containers = [status.containerStatuses, status.initContainerStatuses].flatMap(list =>
+    Array.isArray(list) ? list.filter(isRecord) : [],
+  );
   const restarts = Math.max(0, ...containers.map(c => (typeof c.restartCount === 'number' ? c.restartCount : 0)));
-  const waiting = containers.map(c => (isRecord(c.state) && isRecord(c.state.waiting) ? c.state.waiting.reason : undefined)).find(r => typeof r === 'string' && r !== 'ContainerCreating' && r !== 'PodInitializing');
+  const waiting = containers
+    .map(c => (isRecord(c.state) && isRecord(c.state.waiting) ? c.state.waiting.reason : undefined))
+    .find(r => typeof r === 'string' && r !== 'ContainerCreating' && r !== 'PodInitializing');
   const conditions = Array.isArray(status.conditions) ? status.conditions.filter(isRecord) : [];
   const ready = conditions.some(c => c.type === 'Ready' && c.status === 'True');
-  return { name: pod.metadata.name, ready, restarts, ...(typeof waiting === 'string' ? { waiting: waiting.slice(0, 64) } : {}) };
+  return {
+    name: pod.metadata.name,
+    ready,
+    restarts,
+    ...(typeof waiting === 'string' ? { waiting: waiting.slice(0, 64) } : {}),
+  };
 }

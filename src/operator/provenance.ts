@@ -1,4 +1,9 @@
-import { GIT_PATH_ANNOTATION, GIT_REPOSITORY_ANNOTATION, GIT_REVISION_ANNOTATION, GIT_SYNC_LABEL } from '../api/names.ts';
+import {
+  GIT_PATH_ANNOTATION,
+  GIT_REPOSITORY_ANNOTATION,
+  GIT_REVISION_ANNOTATION,
+  GIT_SYNC_LABEL,
+} from '../api/names.ts';
 import type { Source } from '../api/rollout-status.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 

@@ -1,5 +1,5 @@
-import { type MetricProviderSpec, metricProviderSpecSchema } from '../api/metric-provider.ts';
 import type { Sample } from '../analysis/sample.ts';
+import { type MetricProviderSpec, metricProviderSpecSchema } from '../api/metric-provider.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { MetricProvider } from '../providers/metric-provider.ts';
@@ -28,21 +28,44 @@ export class ProviderPool {
   }
 
   /** The provider of that name for a namespace, or the sample that stands for its absence. */
-  get(name: string, namespace: string): MetricProvider<RenderedPrometheusQuery> | Extract<Sample, { kind: 'ProviderError' | 'ConfigError' }> {
+  get(
+    name: string,
+    namespace: string,
+  ): MetricProvider<RenderedPrometheusQuery> | Extract<Sample, { kind: 'ProviderError' | 'ConfigError' }> {
     const object = this.#cache.store.get({ name });
-    if (!object) return { kind: 'ProviderError', retryable: true, message: `MetricProvider ${name} does not exist; create it or change providerRef` };
+    if (!object)
+      return {
+        kind: 'ProviderError',
+        retryable: true,
+        message: `MetricProvider ${name} does not exist; create it or change providerRef`,
+      };
     const version = `${object.metadata.uid ?? ''}/${object.metadata.generation ?? object.metadata.resourceVersion ?? ''}`;
     let entry = this.#entries.get(name);
     if (entry?.version !== version) {
       entry?.provider.close();
       const parsed = metricProviderSpecSchema.safeParse(object['spec']);
-      if (!parsed.success) return { kind: 'ConfigError', message: `MetricProvider ${name}: ${parsed.error.issues[0]?.message ?? 'invalid spec'}`.slice(0, 256) };
+      if (!parsed.success)
+        return {
+          kind: 'ConfigError',
+          message: `MetricProvider ${name}: ${parsed.error.issues[0]?.message ?? 'invalid spec'}`.slice(0, 256),
+        };
       const readSecret = (ref: { name: string; key: string }) => this.#secrets.read(this.#namespace, ref);
-      entry = { version, spec: parsed.data, provider: createPrometheusProvider({ spec: parsed.data, readSecret, now: () => this.#clock.now() }) };
+      entry = {
+        version,
+        spec: parsed.data,
+        provider: createPrometheusProvider({ spec: parsed.data, readSecret, now: () => this.#clock.now() }),
+      };
       this.#entries.set(name, entry);
     }
     if (entry.spec.namespaces && !entry.spec.namespaces.includes(namespace))
-      return { kind: 'ConfigError', message: `MetricProvider ${name} is not open to namespace ${namespace}; ask the platform team to add it to spec.namespaces`.slice(0, 256) };
+      return {
+        kind: 'ConfigError',
+        message:
+          `MetricProvider ${name} is not open to namespace ${namespace}; ask the platform team to add it to spec.namespaces`.slice(
+            0,
+            256,
+          ),
+      };
     return entry.provider;
   }
 

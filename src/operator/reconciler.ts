@@ -1,4 +1,3 @@
-import type { RolloutStatus } from '../api/rollout-status.ts';
 import { decide } from '../core/decide.ts';
 import type { Action, Decision } from '../core/decision.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -97,16 +96,26 @@ export class Reconciler {
   }
 
   /** Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. */
-  async #act(key: string, rollout: KubeObject, actions: readonly Action[]): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+  async #act(
+    key: string,
+    rollout: KubeObject,
+    actions: readonly Action[],
+  ): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
     const { actor, memory, log, clock } = this.#parts;
     const known = memory.of(key);
     for (const action of actions) {
       const outcome = await actor.perform(rollout, action);
       if (outcome.kind === 'done') {
-        if (action.type === 'PatchRoute' && action.reassert) known.conflicts = [...known.conflicts.slice(-9), clock.now()];
+        if (action.type === 'PatchRoute' && action.reassert)
+          known.conflicts = [...known.conflicts.slice(-9), clock.now()];
         continue;
       }
-      log.debug('action did not succeed', { rollout: key, action: action.type, outcome: outcome.kind, error: 'error' in outcome ? outcome.error : undefined });
+      log.debug('action did not succeed', {
+        rollout: key,
+        action: action.type,
+        outcome: outcome.kind,
+        error: 'error' in outcome ? outcome.error : undefined,
+      });
       if (outcome.kind === 'problem') known.problems = [outcome.problem];
       return outcome;
     }
@@ -136,9 +145,4 @@ function wakeOf(decision: Decision, now: number, trouble: Outcome | undefined): 
   if (decision.wakeAt === undefined) return { outcome: 'done' };
   const ms = Math.min(LONGEST_WAKE_MS, Math.max(1, decision.wakeAt - now + WAKE_MARGIN_MS));
   return { outcome: 'wakeAfter', ms };
-}
-
-/** Phase of a stored Rollout, for metrics. */
-export function phaseOf(rollout: KubeObject): RolloutStatus['phase'] | undefined {
-  return (rollout['status'] as { phase?: RolloutStatus['phase'] } | undefined)?.phase;
 }

@@ -3,7 +3,12 @@ import { recordMeasurement } from '../analysis/record.ts';
 import { renderQuery } from '../analysis/render-query.ts';
 import type { Sample } from '../analysis/sample.ts';
 import { terminateRun } from '../analysis/terminate.ts';
-import { type AnalysisRunSpec, type AnalysisRunStatus, analysisRunSpecSchema, analysisRunStatusSchema } from '../api/analysis-run.ts';
+import {
+  type AnalysisRunSpec,
+  type AnalysisRunStatus,
+  analysisRunSpecSchema,
+  analysisRunStatusSchema,
+} from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { DEFAULT_PROVIDER } from '../api/metric-provider.ts';
 import type { Action } from '../core/decision.ts';
@@ -45,7 +50,12 @@ export class Sampler {
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
-    this.#providers = new ProviderPool(parts.caches.metricProviders, parts.secrets, parts.operatorNamespace, parts.clock);
+    this.#providers = new ProviderPool(
+      parts.caches.metricProviders,
+      parts.secrets,
+      parts.operatorNamespace,
+      parts.clock,
+    );
   }
 
   /** Starts one measurement; one that is under way already is not started twice. */
@@ -53,7 +63,13 @@ export class Sampler {
     const id = `${action.run.uid}/${action.metric}`;
     if (this.#running.has(id) || this.#stop.signal.aborted) return;
     const work = this.#measure(rollout, action.run.name, action.metric)
-      .catch(error => this.#parts.log.warn('a measurement could not be stored', { run: action.run.name, metric: action.metric, error }))
+      .catch(error =>
+        this.#parts.log.warn('a measurement could not be stored', {
+          run: action.run.name,
+          metric: action.metric,
+          error,
+        }),
+      )
       .finally(() => this.#running.delete(id));
     this.#running.set(id, work);
   }
@@ -61,7 +77,9 @@ export class Sampler {
   /** Ends a run that nobody waits for any more. @throws ApiError */
   async terminate(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void> {
     const namespace = rollout.metadata.namespace ?? '';
-    await this.#store(namespace, action.target.name, (spec, status) => terminateRun(spec, status, this.#parts.clock.now(), action.message));
+    await this.#store(namespace, action.target.name, (spec, status) =>
+      terminateRun(spec, status, this.#parts.clock.now(), action.message),
+    );
   }
 
   async stop(): Promise<void> {
@@ -82,8 +100,17 @@ export class Sampler {
     if (this.#stop.signal.aborted) return;
     const judged = judge(metric, sample, query);
     const finishedAt = clock.now();
-    const stored = await this.#store(namespace, runName, (runSpec, status) => recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }));
-    metrics.measurement(namespace, name, metricName, judged.phase, judged.value === undefined ? undefined : Number(judged.value), metric.threshold ?? {});
+    const stored = await this.#store(namespace, runName, (runSpec, status) =>
+      recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
+    );
+    metrics.measurement(
+      namespace,
+      name,
+      metricName,
+      judged.phase,
+      judged.value === undefined ? undefined : Number(judged.value),
+      metric.threshold ?? {},
+    );
     const decisive = stored?.phase === 'Failed' || stored?.phase === 'Error';
     enqueue(objectKey(rollout.metadata), decisive ? 'urgent' : 'normal');
   }
@@ -98,13 +125,21 @@ export class Sampler {
         const value = arg.value ?? (ref ? await this.#parts.secrets.read(namespace, ref) : undefined);
         if (value !== undefined) args.set(arg.name, value);
       } catch (error) {
-        return { sample: { kind: 'ProviderError', retryable: true, message: error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read' } };
+        return {
+          sample: {
+            kind: 'ProviderError',
+            retryable: true,
+            message: error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read',
+          },
+        };
       }
     }
     const rendered = renderQuery(asked.query, args);
     if (!rendered.ok) return { sample: { kind: 'ConfigError', message: rendered.message }, query: asked.query };
     // What holds a secret must not be shown: the query is then quoted as it was written.
-    const usesSecret = (spec.args ?? []).some(arg => arg.valueFrom?.secretKeyRef !== undefined && asked.query.includes(`args.${arg.name}`));
+    const usesSecret = (spec.args ?? []).some(
+      arg => arg.valueFrom?.secretKeyRef !== undefined && asked.query.includes(`args.${arg.name}`),
+    );
     const query = usesSecret ? asked.query : rendered.query;
     const provider = this.#providers.get(asked.providerRef ?? DEFAULT_PROVIDER, namespace);
     if ('kind' in provider && 'message' in provider) return { sample: provider, query };
@@ -112,7 +147,11 @@ export class Sampler {
   }
 
   /** Changes a run's status from what is stored; a conflict reads again. @returns the status that is stored now */
-  async #store(namespace: string, name: string, change: (spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined) => AnalysisRunStatus): Promise<AnalysisRunStatus | undefined> {
+  async #store(
+    namespace: string,
+    name: string,
+    change: (spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined) => AnalysisRunStatus,
+  ): Promise<AnalysisRunStatus | undefined> {
     const { client, caches } = this.#parts;
     let run = caches.analysisRuns.store.get({ namespace, name });
     for (let attempt = 1; run; attempt++) {
@@ -124,7 +163,12 @@ export class Sampler {
       if (!diff) return next;
       try {
         const body = { metadata: { resourceVersion: run.metadata.resourceVersion }, status: diff };
-        await client.patch(RESOURCES.analysisRuns, { namespace, name }, { kind: 'merge', body }, { subresource: 'status' });
+        await client.patch(
+          RESOURCES.analysisRuns,
+          { namespace, name },
+          { kind: 'merge', body },
+          { subresource: 'status' },
+        );
         return next;
       } catch (error) {
         const again = error instanceof ApiError && (error.code === 'conflict' || error.code === 'transient');

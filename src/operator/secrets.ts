@@ -15,7 +15,9 @@ export class SecretReader {
     const secret = await this.#client.find(RESOURCES.secrets, { namespace, name });
     if (!secret) throw new Error(`Secret ${namespace}/${name} does not exist; create it or change the reference`);
     const data = isRecord(secret.data) ? secret.data : {};
-    const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')] as const);
+    const decoded = Object.entries(data).map(
+      ([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')] as const,
+    );
     return Object.fromEntries(decoded);
   }
 

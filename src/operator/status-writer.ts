@@ -8,7 +8,11 @@ import { RESOURCES } from './resources.ts';
  * The one writer of a Rollout's status: a merge patch of what differs, conditional on the version it was decided on.
  * Resolves to the stored object, or undefined when nothing differed and so nothing was written. @throws ApiError
  */
-export async function writeStatus(client: KubeClient, rollout: KubeObject, status: RolloutStatus): Promise<KubeObject | undefined> {
+export async function writeStatus(
+  client: KubeClient,
+  rollout: KubeObject,
+  status: RolloutStatus,
+): Promise<KubeObject | undefined> {
   const diff = mergeDiff(rollout['status'], status);
   if (!diff) return undefined;
   const { name, namespace, resourceVersion } = rollout.metadata;

@@ -71,7 +71,9 @@ export function trimRoute(object: KubeObject): KubeObject {
     kind: object.kind,
     metadata: slimMeta(object.metadata),
     spec: { rules: Array.isArray(rules) ? rules.map(rule => ({ backendRefs: part(rule).backendRefs })) : rules },
-    status: { parents: Array.isArray(parents) ? parents.map(parent => ({ conditions: part(parent).conditions })) : undefined },
+    status: {
+      parents: Array.isArray(parents) ? parents.map(parent => ({ conditions: part(parent).conditions })) : undefined,
+    },
   };
 }
 

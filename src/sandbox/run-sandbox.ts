@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SandboxCluster } from './sandbox-cluster.ts';
 import { AlertReceiver } from './tour/alert-receiver.ts';
-import { openShopRepository, type ShopRepository } from './tour/shop-repository.ts';
 import { drawScreen } from './tour/screen.ts';
 import { SHOP_PATH } from './tour/shop-manifests.ts';
+import { openShopRepository, type ShopRepository } from './tour/shop-repository.ts';
 import { type Finding, playTour } from './tour/story.ts';
 import { openTerminal, type Terminal } from './tour/terminal.ts';
 import { RolloutWatcher } from './tour/watcher.ts';
@@ -40,7 +40,9 @@ export async function runSandbox(args: readonly string[]): Promise<number> {
   });
   try {
     const session = await startSession(flags.port, terminal, stops);
-    const tour = flags.tour ? playTour(session.parts).then(findings => report(findings, session.tell)) : Promise.resolve(0);
+    const tour = flags.tour
+      ? playTour(session.parts).then(findings => report(findings, session.tell))
+      : Promise.resolve(0);
     const ended = await Promise.race([tour, interrupted]);
     if (ended === 'interrupted') return 130;
     if (flags.exit) return ended;
@@ -65,7 +67,8 @@ function readFlags(args: readonly string[]) {
     },
   });
   const port = values.port === undefined ? undefined : Number(values.port);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new Error(`--port ${values.port}: give a port number`);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
+    throw new Error(`--port ${values.port}: give a port number`);
   return { exit: values.exit, tour: !values['no-tour'], plain: values.plain, port, help: values.help };
 }
 
@@ -77,7 +80,10 @@ async function startSession(port: number | undefined, terminal: Terminal, stops:
     terminal.line(`${((Date.now() - started) / 1000).toFixed(1).padStart(5)}s  ${line}`);
   };
   tell('starting an embedded cluster');
-  const cluster = await SandboxCluster.start({ namespaces: [NAMESPACE, 'sluice-system'], ...(port === undefined ? {} : { port }) });
+  const cluster = await SandboxCluster.start({
+    namespaces: [NAMESPACE, 'sluice-system'],
+    ...(port === undefined ? {} : { port }),
+  });
   stops.push(() => cluster.stop());
   const alerts = new AlertReceiver();
   await alerts.start();
@@ -103,7 +109,14 @@ async function startSession(port: number | undefined, terminal: Terminal, stops:
 }
 
 /** Draws the live view on a terminal; elsewhere tells each event in a line. */
-function showLive(terminal: Terminal, cluster: SandboxCluster, watcher: RolloutWatcher, story: readonly string[], hints: readonly string[], tell: (line: string) => void): () => void {
+function showLive(
+  terminal: Terminal,
+  cluster: SandboxCluster,
+  watcher: RolloutWatcher,
+  story: readonly string[],
+  hints: readonly string[],
+  tell: (line: string) => void,
+): () => void {
   const weights: number[] = [];
   let told = 0;
   watcher.onChange(() => {
@@ -136,8 +149,20 @@ function showLive(terminal: Terminal, cluster: SandboxCluster, watcher: RolloutW
 }
 
 const GIT_SYNCS = { group: 'sluice.dev', version: 'v1alpha1', plural: 'gitsyncs', kind: 'GitSync', namespaced: true };
-const ROUTES = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes', kind: 'HTTPRoute', namespaced: true };
-const GATEWAYS = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways', kind: 'Gateway', namespaced: true };
+const ROUTES = {
+  group: 'gateway.networking.k8s.io',
+  version: 'v1',
+  plural: 'httproutes',
+  kind: 'HTTPRoute',
+  namespaced: true,
+};
+const GATEWAYS = {
+  group: 'gateway.networking.k8s.io',
+  version: 'v1',
+  plural: 'gateways',
+  kind: 'Gateway',
+  namespaced: true,
+};
 
 async function declareSync(cluster: SandboxCluster, repository: ShopRepository): Promise<void> {
   await cluster.client.create(GATEWAYS, {
@@ -162,6 +187,10 @@ async function canaryWeight(cluster: SandboxCluster): Promise<number> {
 
 function report(findings: readonly Finding[], tell: (line: string) => void): number {
   const failed = findings.filter(finding => !finding.ok).length;
-  tell(failed === 0 ? `The tour is over: all ${findings.length} expectations held.` : `The tour is over: ${failed} of ${findings.length} expectations did NOT hold.`);
+  tell(
+    failed === 0
+      ? `The tour is over: all ${findings.length} expectations held.`
+      : `The tour is over: ${failed} of ${findings.length} expectations did NOT hold.`,
+  );
   return failed === 0 ? 0 : 1;
 }

@@ -17,7 +17,13 @@ import { type MetricsBackend, startMetrics } from './metrics/metrics-backend.ts'
 import { PodNetwork } from './workloads/pod-network.ts';
 import { WorkloadControllers } from './workloads/workload-controllers.ts';
 
-const CRDS: ResourceType = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions', kind: 'CustomResourceDefinition', namespaced: false };
+const CRDS: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
 const ROOT = join(import.meta.dirname, '../..');
 
 export interface SandboxOptions {
@@ -43,7 +49,10 @@ export class SandboxCluster {
   readonly #stops: (() => Promise<void>)[];
   #operator: ChildProcess | undefined;
 
-  private constructor(parts: Pick<SandboxCluster, 'server' | 'folder' | 'kubeconfigPath' | 'client' | 'gateway' | 'load' | 'metrics'>, stops: (() => Promise<void>)[]) {
+  private constructor(
+    parts: Pick<SandboxCluster, 'server' | 'folder' | 'kubeconfigPath' | 'client' | 'gateway' | 'load' | 'metrics'>,
+    stops: (() => Promise<void>)[],
+  ) {
     this.server = parts.server;
     this.folder = parts.folder;
     this.kubeconfigPath = parts.kubeconfigPath;
@@ -68,7 +77,8 @@ export class SandboxCluster {
     stops.push(async () => transport.close());
     const client = new KubeClient({ transport, fieldManager: 'sandbox' });
     await installCrds(client);
-    for (const name of options.namespaces) await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    for (const name of options.namespaces)
+      await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     const network = new PodNetwork();
     const workloads = new WorkloadControllers({ config, network, ...(log ? { log } : {}) });
     await workloads.start();
@@ -76,7 +86,13 @@ export class SandboxCluster {
     const gateway = new SandboxGateway({ config, network, ...(log ? { log } : {}) });
     await gateway.start();
     stops.push(() => gateway.stop());
-    const metrics = await startMetrics({ config, network, gatewayUrl: gateway.url, scrapeIntervalMs: options.scrapeIntervalMs ?? 500, ...(log ? { log } : {}) });
+    const metrics = await startMetrics({
+      config,
+      network,
+      gatewayUrl: gateway.url,
+      scrapeIntervalMs: options.scrapeIntervalMs ?? 500,
+      ...(log ? { log } : {}),
+    });
     stops.push(() => metrics.stop());
     await declareProvider(client, metrics.url);
     const generator = new LoadGenerator({ url: `${gateway.url}/`, requestsPerSecond: options.requestsPerSecond ?? 60 });
@@ -87,7 +103,20 @@ export class SandboxCluster {
 
   /** Starts the operator as its users run it: the same executable, over HTTP, with nothing but a kubeconfig. */
   startOperator(logFile: string): void {
-    const args = [join(ROOT, 'src/main.ts'), 'operator', '--kubeconfig', this.kubeconfigPath, '--no-leader-election', '--git-sync', '--git-cache-dir', join(this.folder, 'git-cache'), '--port', '0', '--host', '127.0.0.1'];
+    const args = [
+      join(ROOT, 'src/main.ts'),
+      'operator',
+      '--kubeconfig',
+      this.kubeconfigPath,
+      '--no-leader-election',
+      '--git-sync',
+      '--git-cache-dir',
+      join(this.folder, 'git-cache'),
+      '--port',
+      '0',
+      '--host',
+      '127.0.0.1',
+    ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = createWriteStream(logFile);
     child.stdout.pipe(log);
@@ -108,15 +137,34 @@ export class SandboxCluster {
   }
 }
 
-const NAMESPACES: ResourceType = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
-const PROVIDERS: ResourceType = { group: 'sluice.dev', version: 'v1alpha1', plural: 'metricproviders', kind: 'MetricProvider', namespaced: false };
+const NAMESPACES: ResourceType = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+};
+const PROVIDERS: ResourceType = {
+  group: 'sluice.dev',
+  version: 'v1alpha1',
+  plural: 'metricproviders',
+  kind: 'MetricProvider',
+  namespaced: false,
+};
 
 async function installCrds(client: KubeClient): Promise<void> {
   const folder = join(ROOT, 'crds');
-  for (const file of (await readdir(folder)).filter(name => name.endsWith('.yaml') && name !== 'kustomization.yaml').sort())
+  for (const file of (await readdir(folder))
+    .filter(name => name.endsWith('.yaml') && name !== 'kustomization.yaml')
+    .sort())
     await client.create(CRDS, load(await readFile(join(folder, file), 'utf8')) as KubeObject);
 }
 
 async function declareProvider(client: KubeClient, address: string): Promise<void> {
-  await client.create(PROVIDERS, { apiVersion: API_VERSION, kind: 'MetricProvider', metadata: { name: 'default' }, spec: { type: 'prometheus', address } });
+  await client.create(PROVIDERS, {
+    apiVersion: API_VERSION,
+    kind: 'MetricProvider',
+    metadata: { name: 'default' },
+    spec: { type: 'prometheus', address },
+  });
 }

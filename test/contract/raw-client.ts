@@ -4,7 +4,6 @@ import { request as httpsRequest } from 'node:https';
 import type { TestCluster } from '../support/test-cluster.ts';
 
 /** JSON without types: a contract looks at what really came over the wire. */
-// biome-ignore lint/suspicious/noExplicitAny: the answers of two servers are compared as they are
 export type Wire = any;
 
 /** An answer as it came. */

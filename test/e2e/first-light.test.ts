@@ -89,7 +89,8 @@ describe.skipIf(unavailable)('the operator on a real control plane', () => {
   const folder = makeTempFolder('sluice-first-light');
   const kubectl = async (...args: string[]) => (await plane.kubectl(args)).trim();
   const column = (path: string) => kubectl('get', 'rollout', 'shop', '-o', `jsonpath={${path}}`);
-  const weight = async () => Number(await kubectl('get', 'httproute', 'shop', '-o', 'jsonpath={.spec.rules[0].backendRefs[1].weight}'));
+  const weight = async () =>
+    Number(await kubectl('get', 'httproute', 'shop', '-o', 'jsonpath={.spec.rules[0].backendRefs[1].weight}'));
 
   beforeAll(async () => {
     plane = await startControlPlane({ operatorIsClusterAdmin: false });
@@ -116,37 +117,69 @@ describe.skipIf(unavailable)('the operator on a real control plane', () => {
     await folder.remove();
   }, SLOW_MS);
 
-  it('brings up the first revision, promotes a good one step by step, and reverts a bad one on its measurements', async () => {
-    await plane.kubectl(['apply', '-f', '-'], manifests('shop:1.0.0'));
-    await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=60s');
-    expect(await column('.status.phase')).toBe('Healthy');
+  it(
+    'brings up the first revision, promotes a good one step by step, and reverts a bad one on its measurements',
+    async () => {
+      await plane.kubectl(['apply', '-f', '-'], manifests('shop:1.0.0'));
+      await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=60s');
+      expect(await column('.status.phase')).toBe('Healthy');
 
-    await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.1.0'));
-    const seen = new Set<number>();
-    await eventually('revision 2 is stable', async () => {
-      seen.add(await weight());
-      return (await column('.status.stable.revision')) === '2';
-    }, 60_000);
-    await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=30s');
-    expect([...seen]).toEqual(expect.arrayContaining([0, 20, 60]));
-    expect(await weight()).toBe(0);
-    expect(await kubectl('get', 'service', 'shop-stable', '-o', 'jsonpath={.spec.selector.sluice\\.dev/pod-template-hash}')).toBe(await column('.status.stable.podTemplateHash'));
+      await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.1.0'));
+      const seen = new Set<number>();
+      await eventually(
+        'revision 2 is stable',
+        async () => {
+          seen.add(await weight());
+          return (await column('.status.stable.revision')) === '2';
+        },
+        60_000,
+      );
+      await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=30s');
+      expect([...seen]).toEqual(expect.arrayContaining([0, 20, 60]));
+      expect(await weight()).toBe(0);
+      expect(
+        await kubectl(
+          'get',
+          'service',
+          'shop-stable',
+          '-o',
+          'jsonpath={.spec.selector.sluice\\.dev/pod-template-hash}',
+        ),
+      ).toBe(await column('.status.stable.podTemplateHash'));
 
-    await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.2.0-err60'));
-    await kubectl('wait', '--for=condition=Aborted', 'rollout/shop', '--timeout=60s');
-    await eventually('the route is back at 0 %', async () => (await weight()) === 0, 10_000);
-    expect(await column('.status.phase')).toBe('Aborted');
-    expect(await column('.status.abort.cause')).toBe('AnalysisFailed');
-    expect(await column('.status.abort.evidence.metric')).toBe('success-rate');
-    expect(Number(await column('.status.abort.evidence.measured'))).toBeLessThan(0.95);
-    expect(await column('.status.stable.revision')).toBe('2');
-    expect(await column('.spec.template.spec.containers[0].image')).toBe('shop:1.2.0-err60');
-    await kubectl('wait', '--for=condition=Stalled', 'rollout/shop', '--timeout=5s');
-    const events = await kubectl('get', 'events', '--field-selector', 'involvedObject.name=shop', '-o', 'jsonpath={range .items[*]}{.reason} {end}');
-    for (const reason of ['RevisionDetected', 'WeightChanged', 'Promoted', 'GateFailed', 'Aborted', 'Reverted', 'Quarantined']) expect(events).toContain(reason);
+      await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.2.0-err60'));
+      await kubectl('wait', '--for=condition=Aborted', 'rollout/shop', '--timeout=60s');
+      await eventually('the route is back at 0 %', async () => (await weight()) === 0, 10_000);
+      expect(await column('.status.phase')).toBe('Aborted');
+      expect(await column('.status.abort.cause')).toBe('AnalysisFailed');
+      expect(await column('.status.abort.evidence.metric')).toBe('success-rate');
+      expect(Number(await column('.status.abort.evidence.measured'))).toBeLessThan(0.95);
+      expect(await column('.status.stable.revision')).toBe('2');
+      expect(await column('.spec.template.spec.containers[0].image')).toBe('shop:1.2.0-err60');
+      await kubectl('wait', '--for=condition=Stalled', 'rollout/shop', '--timeout=5s');
+      const events = await kubectl(
+        'get',
+        'events',
+        '--field-selector',
+        'involvedObject.name=shop',
+        '-o',
+        'jsonpath={range .items[*]}{.reason} {end}',
+      );
+      for (const reason of [
+        'RevisionDetected',
+        'WeightChanged',
+        'Promoted',
+        'GateFailed',
+        'Aborted',
+        'Reverted',
+        'Quarantined',
+      ])
+        expect(events).toContain(reason);
 
-    await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.1.0'));
-    await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=30s');
-    expect(await column('.status.phase')).toBe('Healthy');
-  }, SLOW_MS);
+      await plane.kubectl(['apply', '-f', '-'], rollout('shop:1.1.0'));
+      await kubectl('wait', '--for=condition=Ready', 'rollout/shop', '--timeout=30s');
+      expect(await column('.status.phase')).toBe('Healthy');
+    },
+    SLOW_MS,
+  );
 });

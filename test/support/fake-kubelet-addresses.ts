@@ -28,6 +28,9 @@ export function namedAddresses(why?: string): PodAddresses {
  * EndpointSlices refuse 127.0.0.0/8. Needs root and `ip`; falls back to addresses that are only names and says why.
  */
 export async function localAddresses(): Promise<PodAddresses> {
+  // Never in the network of the machine itself: nothing of a test may be reachable, or reach, from there.
+  if (process.env.SLUICE_NETWORK_NAMESPACE !== '1')
+    return namedAddresses('not in a network namespace of the tests; run npm test -- e2e');
   const ip = findOnPath('ip');
   if (process.platform !== 'linux' || ip === undefined) return namedAddresses('no `ip` command (package iproute2)');
   if (process.getuid?.() !== 0) return namedAddresses('adding a local route needs root');

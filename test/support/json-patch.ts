@@ -8,7 +8,8 @@ export function applyJsonPatch(target: object, patch: Patch): void {
     let node = target as Record<string, unknown>;
     for (const part of parts) node = node[part] as Record<string, unknown>;
     if (operation.op === 'test') {
-      if (JSON.stringify(node[last]) !== JSON.stringify(operation.value)) throw new Error(`test failed at ${operation.path}`);
+      if (JSON.stringify(node[last]) !== JSON.stringify(operation.value))
+        throw new Error(`test failed at ${operation.path}`);
     } else if (operation.op === 'remove') delete node[last];
     else node[last] = operation.value;
   }

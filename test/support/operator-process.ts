@@ -16,7 +16,11 @@ export async function startOperator(kubeconfig: string, flags: readonly string[]
   const folder = makeTempFolder('sluice-operator');
   const logFile = join(folder.path, 'operator.log');
   const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--port', '0', '--host', '127.0.0.1', ...flags];
-  const child: ChildProgram = await startChildProgram(process.execPath, args.map(arg => (arg === 'src/main.ts' ? join(ROOT, arg) : arg)), logFile);
+  const child: ChildProgram = await startChildProgram(
+    process.execPath,
+    args.map(arg => (arg === 'src/main.ts' ? join(ROOT, arg) : arg)),
+    logFile,
+  );
   return {
     pid: child.pid,
     logFile,

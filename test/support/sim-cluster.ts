@@ -12,7 +12,7 @@ import { withMeasurement } from './sim-measurement.ts';
 import { endpointsOf, podsOf, reportOn } from './sim-reactions.ts';
 import { snapshotOf } from './sim-snapshot.ts';
 
-type Mutable = { -readonly [K in keyof ApiObject]: ApiObject[K] } & Record<string, any>; // biome-ignore lint/suspicious/noExplicitAny: a model of free-form objects
+type Mutable = { -readonly [K in keyof ApiObject]: ApiObject[K] } & Record<string, any>;
 
 /** A write that the API server would refuse: the object changed, or is not what the plan thought. */
 export class SimConflict extends Error {}
@@ -58,7 +58,6 @@ export class SimCluster {
   }
 
   edit(change: (spec: Record<string, any>) => void): void {
-    // biome-ignore lint/suspicious/noExplicitAny: free-form spec
     const spec = structuredClone(this.rollout['spec']) as Record<string, unknown>;
     change(spec);
     this.replaceRollout({
@@ -365,8 +364,7 @@ export class SimCluster {
   }
 
   get status(): Record<string, any> {
-    // biome-ignore lint/suspicious/noExplicitAny: read by tests
-    return (this.rollout['status'] ?? {}) as Record<string, any>; // biome-ignore lint/suspicious/noExplicitAny: read by tests
+    return (this.rollout['status'] ?? {}) as Record<string, any>;
   }
 
   canaryWeight(route = 'shop'): number {

@@ -19,7 +19,14 @@ export function crdOf(definition: KindDefinition): Record<string, unknown> {
     spec: {
       group: GROUP,
       scope,
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames, categories: ['all', 'sluice'] },
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames,
+        categories: ['all', 'sluice'],
+      },
       versions: [
         {
           name: VERSION,

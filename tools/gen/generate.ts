@@ -10,8 +10,15 @@ const check = process.argv.includes('--check');
 const HEADER = '# Generated from src/api by `npm run gen`. Do not edit.\n';
 
 const files = new Map<string, string>();
-for (const { file, crd } of allCrds()) files.set(`crds/${file}`, HEADER + dump(crd, { lineWidth: 140, noRefs: true, sortKeys: false }));
-files.set('deploy/base/rbac.yaml', HEADER.replace('src/api', 'src/operator/permissions.ts') + rbacManifests().map(manifest => dump(manifest, { noRefs: true })).join('---\n'));
+for (const { file, crd } of allCrds())
+  files.set(`crds/${file}`, HEADER + dump(crd, { lineWidth: 140, noRefs: true, sortKeys: false }));
+files.set(
+  'deploy/base/rbac.yaml',
+  HEADER.replace('src/api', 'src/operator/permissions.ts') +
+    rbacManifests()
+      .map(manifest => dump(manifest, { noRefs: true }))
+      .join('---\n'),
+);
 
 let stale = 0;
 for (const [file, text] of files) {

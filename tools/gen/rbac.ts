@@ -1,4 +1,10 @@
-import { CLUSTER_PERMISSIONS, OWN_NAMESPACE_PERMISSIONS, type Permission, ROUTER_PERMISSIONS, TEAM_PERMISSIONS } from '../../src/operator/permissions.ts';
+import {
+  CLUSTER_PERMISSIONS,
+  OWN_NAMESPACE_PERMISSIONS,
+  type Permission,
+  ROUTER_PERMISSIONS,
+  TEAM_PERMISSIONS,
+} from '../../src/operator/permissions.ts';
 
 type Manifest = Record<string, unknown>;
 
@@ -6,7 +12,8 @@ const LABELS = { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/part-of'
 const NAMESPACE = 'sluice-system';
 const ACCOUNT = { kind: 'ServiceAccount', name: 'sluice', namespace: NAMESPACE };
 
-const rules = (permissions: readonly Permission[]) => permissions.map(({ apiGroups, resources, verbs }) => ({ apiGroups, resources, verbs }));
+const rules = (permissions: readonly Permission[]) =>
+  permissions.map(({ apiGroups, resources, verbs }) => ({ apiGroups, resources, verbs }));
 
 /** Roles and bindings, from what the parts of the operator declare. */
 export function rbacManifests(): Manifest[] {
@@ -14,9 +21,15 @@ export function rbacManifests(): Manifest[] {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'sluice', namespace: NAMESPACE, labels: LABELS } },
     ...clusterRole('sluice', CLUSTER_PERMISSIONS),
   ];
-  for (const [router, permissions] of Object.entries(ROUTER_PERMISSIONS)) manifests.push(...clusterRole(`sluice-router-${router}`, permissions));
+  for (const [router, permissions] of Object.entries(ROUTER_PERMISSIONS))
+    manifests.push(...clusterRole(`sluice-router-${router}`, permissions));
   manifests.push(
-    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'sluice', namespace: NAMESPACE, labels: LABELS }, rules: rules(OWN_NAMESPACE_PERMISSIONS) },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'sluice', namespace: NAMESPACE, labels: LABELS },
+      rules: rules(OWN_NAMESPACE_PERMISSIONS),
+    },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
@@ -25,14 +38,24 @@ export function rbacManifests(): Manifest[] {
       subjects: [ACCOUNT],
     },
     // Bound by teams in their own namespace: kubectl create rolebinding sluice-secrets --clusterrole=sluice-team-secrets …
-    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'sluice-team-secrets', labels: LABELS }, rules: rules(TEAM_PERMISSIONS) },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'sluice-team-secrets', labels: LABELS },
+      rules: rules(TEAM_PERMISSIONS),
+    },
   );
   return manifests;
 }
 
 function clusterRole(name: string, permissions: readonly Permission[]): Manifest[] {
   return [
-    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name, labels: LABELS }, rules: rules(permissions) },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name, labels: LABELS },
+      rules: rules(permissions),
+    },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRoleBinding',

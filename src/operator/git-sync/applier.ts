@@ -1,10 +1,16 @@
-import { GIT_PATH_ANNOTATION, GIT_REPOSITORY_ANNOTATION, GIT_REVISION_ANNOTATION, GIT_SYNC_LABEL, GROUP } from '../../api/names.ts';
 import type { GitSyncSpec, GitSyncStatus } from '../../api/git-sync.ts';
+import {
+  GIT_PATH_ANNOTATION,
+  GIT_REPOSITORY_ANNOTATION,
+  GIT_REVISION_ANNOTATION,
+  GIT_SYNC_LABEL,
+  GROUP,
+} from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import type { ResourceType } from '../../kube/resource-path.ts';
-import { adoptOurs, mayHoldOurs } from './adopt-ours.ts';
+import { adoptOurs } from './adopt-ours.ts';
 import type { Manifest } from './manifests.ts';
 import type { TypeResolver } from './type-resolver.ts';
 
@@ -32,17 +38,29 @@ export interface ApplyRequest {
 }
 
 /** Definitions first, then what may need them, Rollouts last: their Services and templates are there when they start. */
-const ORDER = ['Namespace', 'CustomResourceDefinition', 'ServiceAccount', 'Role', 'RoleBinding', 'ConfigMap', 'Secret', 'Service'];
+const ORDER = [
+  'Namespace',
+  'CustomResourceDefinition',
+  'ServiceAccount',
+  'Role',
+  'RoleBinding',
+  'ConfigMap',
+  'Secret',
+  'Service',
+];
 
 /** Applies one commit with server-side apply, and deletes what left the repository. */
 export class Applier {
   readonly #client: KubeClient;
   readonly #types: TypeResolver;
+  readonly #isSteered: (namespace: string, object: KubeObject) => boolean;
   /** Version that our own apply left, by inventory id: an event with it is no drift. */
   readonly #applied = new Map<string, string>();
 
-  constructor(client: KubeClient, types: TypeResolver) {
+  /** @param isSteered whether a Rollout steers traffic through this object */
+  constructor(client: KubeClient, types: TypeResolver, isSteered: (namespace: string, object: KubeObject) => boolean) {
     this.#client = client;
+    this.#isSteered = isSteered;
     this.#types = types;
   }
 
@@ -85,10 +103,15 @@ export class Applier {
     return resourceVersion !== undefined && this.#applied.get(id) === resourceVersion;
   }
 
-  async #applyOne(request: ApplyRequest, manifest: Manifest, type: ResourceType, revision: string): Promise<KubeObject> {
+  async #applyOne(
+    request: ApplyRequest,
+    manifest: Manifest,
+    type: ResourceType,
+    revision: string,
+  ): Promise<KubeObject> {
     const { name } = manifest.object.metadata;
     const at = { name, ...(type.namespaced ? { namespace: request.namespace } : {}) };
-    const live = mayHoldOurs(manifest.object) ? await this.#client.find(type, at) : undefined;
+    const live = this.#isSteered(request.namespace, manifest.object) ? await this.#client.find(type, at) : undefined;
     const object = adoptOurs(manifest.object, live);
     const { namespace: _given, ...metadata } = object.metadata;
     const isRollout = object.kind === 'Rollout' && (object.apiVersion ?? '').startsWith(`${GROUP}/`);
@@ -118,7 +141,10 @@ export class Applier {
     for (const entry of request.previous) {
       if (inventory.some(({ id }) => id === entry.id)) continue;
       const [namespace = '', name = '', group = '', kind = ''] = entry.id.split('_');
-      const type = await this.#types.resolve({ apiVersion: group === '' ? entry.version : `${group}/${entry.version}`, kind });
+      const type = await this.#types.resolve({
+        apiVersion: group === '' ? entry.version : `${group}/${entry.version}`,
+        kind,
+      });
       if (!type) continue;
       const at = { name, ...(type.namespaced ? { namespace } : {}) };
       const live = await this.#client.find(type, at);
@@ -149,9 +175,11 @@ function rank(manifest: Manifest): number {
 /** A GitSync speaks for its own namespace only: a team's repository must not reach into another's. */
 function refusalOf(object: KubeObject, type: ResourceType | undefined, namespace: string): string | undefined {
   const what = `${object.kind ?? ''} ${object.metadata.name}`;
-  if (!type) return `${what}: the cluster does not serve ${object.apiVersion ?? ''} ${object.kind ?? ''}; install its definition first`;
+  if (!type)
+    return `${what}: the cluster does not serve ${object.apiVersion ?? ''} ${object.kind ?? ''}; install its definition first`;
   if (!type.namespaced) return `${what} is cluster-scoped; a GitSync declares objects of its own namespace only`;
   const given = object.metadata.namespace;
-  if (given !== undefined && given !== namespace) return `${what} names namespace ${given}; a GitSync declares objects of its own namespace ${namespace} only`;
+  if (given !== undefined && given !== namespace)
+    return `${what} names namespace ${given}; a GitSync declares objects of its own namespace ${namespace} only`;
   return undefined;
 }

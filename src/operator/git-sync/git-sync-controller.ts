@@ -32,6 +32,8 @@ export interface GitSyncParts {
   readonly secrets: SecretReader;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether a Rollout steers traffic through an object that Git declares. */
+  readonly isSteered: (namespace: string, object: KubeObject) => boolean;
   /** Folder for fetched objects. */
   readonly cacheDir: string;
 }
@@ -46,10 +48,11 @@ export class GitSyncController {
 
   constructor(parts: GitSyncParts) {
     this.#parts = parts;
-    this.#applier = new Applier(parts.client, new TypeResolver(parts.client));
+    this.#applier = new Applier(parts.client, new TypeResolver(parts.client), parts.isSteered);
     this.#queue = new WorkQueue({ handler: key => this.#sync(key), concurrency: 2, baseDelayMs: 200 });
     parts.gitSyncs.store.addHandler((type, object, old) => {
-      if (type !== 'modified' || old?.metadata.generation !== object.metadata.generation) this.#queue.add(objectKey(object.metadata));
+      if (type !== 'modified' || old?.metadata.generation !== object.metadata.generation)
+        this.#queue.add(objectKey(object.metadata));
     });
   }
 
@@ -74,7 +77,14 @@ export class GitSyncController {
     const parsed = gitSyncSpecSchema.safeParse(object['spec']);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
-      await this.#write(object, { conditions: this.#conditions(object, 'InvalidSpec', `spec.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`, 'stalled') });
+      await this.#write(object, {
+        conditions: this.#conditions(
+          object,
+          'InvalidSpec',
+          `spec.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+          'stalled',
+        ),
+      });
       return { outcome: 'done' };
     }
     if (parsed.data.suspend) return { outcome: 'done' };
@@ -102,13 +112,29 @@ export class GitSyncController {
     const reading = readManifests(tree.files, namespace);
     if (!reading.ok) {
       const message = `${tree.revision}: ${reading.message}; nothing of this commit was applied`;
-      await this.#write(object, { lastAttemptedRevision: tree.revision, message, conditions: this.#conditions(object, 'BuildFailed', message, 'stalled') });
+      await this.#write(object, {
+        lastAttemptedRevision: tree.revision,
+        message,
+        conditions: this.#conditions(object, 'BuildFailed', message, 'stalled'),
+      });
       return;
     }
     let current = object;
     if (status.lastAttemptedRevision !== tree.revision)
-      current = (await this.#write(object, { lastAttemptedRevision: tree.revision, message: `applying ${tree.revision}`, conditions: this.#conditions(object, 'Applying', `applying ${tree.revision}`, 'progressing') })) ?? object;
-    const result = await this.#applier.apply({ name, namespace, spec, revision: tree.revision, manifests: reading.manifests, previous: status.inventory ?? [] });
+      current =
+        (await this.#write(object, {
+          lastAttemptedRevision: tree.revision,
+          message: `applying ${tree.revision}`,
+          conditions: this.#conditions(object, 'Applying', `applying ${tree.revision}`, 'progressing'),
+        })) ?? object;
+    const result = await this.#applier.apply({
+      name,
+      namespace,
+      spec,
+      revision: tree.revision,
+      manifests: reading.manifests,
+      previous: status.inventory ?? [],
+    });
     for (const type of result.types) this.#watchFor(type, namespace);
     const failed = result.failures.length > 0;
     const message = failed
@@ -127,11 +153,17 @@ export class GitSyncController {
 
   #sourceOf(object: KubeObject, spec: GitSyncSpec): GitSource {
     const key = objectKey(object.metadata);
-    const id = createHash('sha256').update(`${key} ${spec.repository} ${spec.branch} ${spec.path ?? ''}`).digest('hex').slice(0, 24);
+    const id = createHash('sha256')
+      .update(`${key} ${spec.repository} ${spec.branch} ${spec.path ?? ''}`)
+      .digest('hex')
+      .slice(0, 24);
     const known = this.#sources.get(key);
     if (known?.id === id) return known.source;
     void known?.source.remove();
-    const source = new GitSource({ repository: spec.repository, branch: spec.branch, path: spec.path ?? '' }, join(this.#parts.cacheDir, id));
+    const source = new GitSource(
+      { repository: spec.repository, branch: spec.branch, path: spec.path ?? '' },
+      join(this.#parts.cacheDir, id),
+    );
     this.#sources.set(key, { id, source });
     return source;
   }
@@ -141,19 +173,37 @@ export class GitSyncController {
     const { namespace = '' } = object.metadata;
     const data = await this.#parts.secrets.readAll(namespace, spec.secretRef.name);
     const { username, password, bearerToken } = data;
-    return { ...(username ? { username } : {}), ...(password ? { password } : {}), ...(bearerToken ? { bearerToken } : {}) };
+    return {
+      ...(username ? { username } : {}),
+      ...(password ? { password } : {}),
+      ...(bearerToken ? { bearerToken } : {}),
+    };
   }
 
   /** Watches what was applied; a change that is not our own is drift. */
   #watchFor(type: ResourceType, namespace: string): void {
     const id = `${namespace}/${type.group}/${type.plural}`;
     if (this.#watches.has(id)) return;
-    const watch = new Reflector({ client: this.#parts.client, type, namespace, labelSelector: GIT_SYNC_LABEL, trim: keepLabels, optional: true });
+    const watch = new Reflector({
+      client: this.#parts.client,
+      type,
+      namespace,
+      labelSelector: GIT_SYNC_LABEL,
+      trim: keepLabels,
+      optional: true,
+    });
     watch.store.addHandler((change, object, old, source) => {
       const owner = object.metadata.labels?.[GIT_SYNC_LABEL];
-      const sameSpec = change === 'modified' && object.metadata.generation !== undefined && old?.metadata.generation === object.metadata.generation && sameNames(old, object);
+      const sameSpec =
+        change === 'modified' &&
+        object.metadata.generation !== undefined &&
+        old?.metadata.generation === object.metadata.generation &&
+        sameNames(old, object);
       if (!owner || source === 'list' || sameSpec) return;
-      const inventory = inventoryId({ apiVersion: object.apiVersion, kind: type.kind, metadata: object.metadata }, namespace);
+      const inventory = inventoryId(
+        { apiVersion: object.apiVersion, kind: type.kind, metadata: object.metadata },
+        namespace,
+      );
       if (change !== 'deleted' && this.#applier.isOurs(inventory, object.metadata.resourceVersion)) return;
       this.#queue.addAfter(`${namespace}/${owner}`, DRIFT_DELAY_MS);
     });
@@ -167,15 +217,32 @@ export class GitSyncController {
     const diff = mergeDiff(before, merged);
     if (!diff) return undefined;
     const { name, namespace } = object.metadata;
-    return this.#parts.client.patch(RESOURCES.gitSyncs, { name, namespace }, { kind: 'merge', body: { status: diff } }, { subresource: 'status' });
+    return this.#parts.client.patch(
+      RESOURCES.gitSyncs,
+      { name, namespace },
+      { kind: 'merge', body: { status: diff } },
+      { subresource: 'status' },
+    );
   }
 
-  #conditions(object: KubeObject, reason: string, message: string, state: 'ready' | 'progressing' | 'failed' | 'stalled'): Condition[] {
+  #conditions(
+    object: KubeObject,
+    reason: string,
+    message: string,
+    state: 'ready' | 'progressing' | 'failed' | 'stalled',
+  ): Condition[] {
     const before = ((object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? []) as Condition[];
     const claim = (type: string, status: Condition['status']): Condition => {
       const old = before.find(condition => condition.type === type && condition.status === status);
       const { generation } = object.metadata;
-      return { type, status, reason, message: message.slice(0, 4096), ...(generation === undefined ? {} : { observedGeneration: generation }), lastTransitionTime: old?.lastTransitionTime ?? toTime(this.#parts.clock.now()) };
+      return {
+        type,
+        status,
+        reason,
+        message: message.slice(0, 4096),
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
+        lastTransitionTime: old?.lastTransitionTime ?? toTime(this.#parts.clock.now()),
+      };
     };
     if (state === 'ready') return [claim('Ready', 'True')];
     if (state === 'progressing') return [claim('Ready', 'Unknown'), claim('Reconciling', 'True')];
@@ -186,7 +253,14 @@ export class GitSyncController {
 
 function keepLabels(object: KubeObject): KubeObject {
   const { labels, annotations } = object.metadata;
-  return { ...trimToMetadata(object), metadata: { ...trimToMetadata(object).metadata, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) } };
+  return {
+    ...trimToMetadata(object),
+    metadata: {
+      ...trimToMetadata(object).metadata,
+      ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
+    },
+  };
 }
 
 function sameNames(a: KubeObject | undefined, b: KubeObject): boolean {

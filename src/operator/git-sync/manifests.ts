@@ -16,7 +16,10 @@ export type ManifestReading =
   | { readonly ok: false; readonly message: string };
 
 /** Reads every document of every file. One bad document refuses the commit: half of a commit is no state anybody declared. */
-export function readManifests(files: readonly { readonly path: string; readonly text: string }[], namespace: string): ManifestReading {
+export function readManifests(
+  files: readonly { readonly path: string; readonly text: string }[],
+  namespace: string,
+): ManifestReading {
   const manifests: Manifest[] = [];
   const seen = new Map<string, string>();
   for (const { path, text } of files) {
@@ -24,7 +27,10 @@ export function readManifests(files: readonly { readonly path: string; readonly 
     try {
       documents = loadAll(text, { filename: path });
     } catch (error) {
-      return { ok: false, message: `${path}: ${error instanceof Error ? error.message.split('\n')[0] : 'cannot be parsed'}` };
+      return {
+        ok: false,
+        message: `${path}: ${error instanceof Error ? error.message.split('\n')[0] : 'cannot be parsed'}`,
+      };
     }
     for (const document of documents.flatMap(expandList)) {
       if (document === null || document === undefined || isKustomization(document)) continue;
@@ -33,9 +39,20 @@ export function readManifests(files: readonly { readonly path: string; readonly 
       const object = document as KubeObject;
       const id = `${object.apiVersion}/${object.kind}/${object.metadata.namespace ?? namespace}/${object.metadata.name}`;
       const other = seen.get(id);
-      if (other) return { ok: false, message: `${path}: ${object.kind} ${object.metadata.name} is already declared in ${other}` };
+      if (other)
+        return {
+          ok: false,
+          message: `${path}: ${object.kind} ${object.metadata.name} is already declared in ${other}`,
+        };
       seen.set(id, path);
-      manifests.push({ file: path, object, digest: createHash('sha256').update(JSON.stringify(sorted(object))).digest('hex').slice(0, 32) });
+      manifests.push({
+        file: path,
+        object,
+        digest: createHash('sha256')
+          .update(JSON.stringify(sorted(object)))
+          .digest('hex')
+          .slice(0, 32),
+      });
     }
   }
   return { ok: true, manifests };
@@ -48,14 +65,20 @@ function expandList(document: unknown): unknown[] {
 
 /** Kustomize's own file is not an object of the cluster. */
 function isKustomization(document: unknown): boolean {
-  return isRecord(document) && typeof document.apiVersion === 'string' && document.apiVersion.startsWith('kustomize.config.k8s.io/');
+  return (
+    isRecord(document) &&
+    typeof document.apiVersion === 'string' &&
+    document.apiVersion.startsWith('kustomize.config.k8s.io/')
+  );
 }
 
 function problemOf(document: unknown): string | undefined {
   if (!isRecord(document)) return 'a document is not an object';
-  if (typeof document.apiVersion !== 'string' || typeof document.kind !== 'string') return 'a document has no apiVersion or kind';
+  if (typeof document.apiVersion !== 'string' || typeof document.kind !== 'string')
+    return 'a document has no apiVersion or kind';
   const meta = document.metadata;
-  if (!isRecord(meta) || typeof meta.name !== 'string' || meta.name === '') return `a ${document.kind} has no metadata.name`;
+  if (!isRecord(meta) || typeof meta.name !== 'string' || meta.name === '')
+    return `a ${document.kind} has no metadata.name`;
   if (meta.generateName !== undefined) return `${document.kind} ${meta.name}: generateName cannot be declared in Git`;
   return undefined;
 }
@@ -63,5 +86,9 @@ function problemOf(document: unknown): string | undefined {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map(key => [key, sorted(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map(key => [key, sorted(value[key])]),
+  );
 }

@@ -26,11 +26,22 @@ export class TypeResolver {
     const types = new Map<string, ResourceType>();
     if (!version) return types;
     const path = groupVersionPath({ group: group ?? '', version });
-    const { status, body } = await this.#client.transport.request({ method: 'GET', verb: 'discover', resource: 'discovery', path });
+    const { status, body } = await this.#client.transport.request({
+      method: 'GET',
+      verb: 'discover',
+      resource: 'discovery',
+      path,
+    });
     if (status !== 200 || !isRecord(body) || !Array.isArray(body.resources)) return types;
     for (const entry of body.resources.filter(isRecord)) {
       if (typeof entry.name !== 'string' || entry.name.includes('/') || typeof entry.kind !== 'string') continue;
-      types.set(entry.kind, { group: group ?? '', version, plural: entry.name, kind: entry.kind, namespaced: entry.namespaced === true });
+      types.set(entry.kind, {
+        group: group ?? '',
+        version,
+        plural: entry.name,
+        kind: entry.kind,
+        namespaced: entry.namespaced === true,
+      });
     }
     return types;
   }

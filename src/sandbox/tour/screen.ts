@@ -18,7 +18,14 @@ export interface ScreenModel {
 }
 
 const BARS = ' ▁▂▃▄▅▆▇█';
-const PHASE_GLYPH: Readonly<Record<string, string>> = { Healthy: '✔', Progressing: '◌', Paused: 'Ⅱ', Aborted: '✖', Degraded: '✖', Invalid: '✖' };
+const PHASE_GLYPH: Readonly<Record<string, string>> = {
+  Healthy: '✔',
+  Progressing: '◌',
+  Paused: 'Ⅱ',
+  Aborted: '✖',
+  Degraded: '✖',
+  Invalid: '✖',
+};
 
 /** Draws the view: never wider than the terminal, never higher. Meaning is in words and glyphs; colour only repeats it. */
 export function drawScreen(model: ScreenModel): string[] {
@@ -35,14 +42,16 @@ export function drawScreen(model: ScreenModel): string[] {
   ];
   const room = Math.max(3, model.rows - lines.length - model.hints.length - 2);
   const story = model.story.slice(-room);
-  return [...lines, ...story, '', ...model.hints].slice(0, model.rows - 1).map(line => fit(line, width));
+  return [...lines, ...story, '', ...model.hints].slice(0, model.rows - 1).map(line => cutTo(line, width));
 }
 
 function headline({ status, color }: ScreenModel): string {
   if (!status) return 'shop';
   const { phase, display, stable, canary } = status;
   const paint = phase === 'Healthy' ? '32' : phase === 'Aborted' || phase === 'Degraded' ? '31' : '33';
-  const word = color ? `\u001b[${paint};1m${PHASE_GLYPH[phase] ?? ''} ${phase}\u001b[0m` : `${PHASE_GLYPH[phase] ?? ''} ${phase}`;
+  const word = color
+    ? `\u001b[${paint};1m${PHASE_GLYPH[phase] ?? ''} ${phase}\u001b[0m`
+    : `${PHASE_GLYPH[phase] ?? ''} ${phase}`;
   const parts = [`shop  ${word}`];
   if (display?.step) parts.push(`step ${display.step}`);
   if (display?.weight) parts.push(`weight ${display.weight}`);
@@ -88,14 +97,23 @@ function requests({ load }: ScreenModel, width: number): string[] {
   const total = shown.reduce((sum, second) => sum + second.total, 0);
   const failed = shown.reduce((sum, second) => sum + second.failed, 0);
   if (total === 0) return ['  requests: none yet'];
-  const bars = shown.map(second => (second.total === 0 ? ' ' : (BARS[Math.max(1, Math.round(8 * (1 - second.failed / second.total)))] ?? ' '))).join('');
+  const bars = shown
+    .map(second =>
+      second.total === 0 ? ' ' : (BARS[Math.max(1, Math.round(8 * (1 - second.failed / second.total)))] ?? ' '),
+    )
+    .join('');
   const last = shown.at(-1);
-  const by = Object.entries(last?.byImage ?? {}).map(([image, share]) => `${image} ${share.total}`).join(', ');
-  return [`  success │${bars}`, `  requests ${(100 * (1 - failed / total)).toFixed(2)} % ok over the last ${shown.length} s; last second: ${by}`];
+  const by = Object.entries(last?.byImage ?? {})
+    .map(([image, share]) => `${image} ${share.total}`)
+    .join(', ');
+  return [
+    `  success │${bars}`,
+    `  requests ${(100 * (1 - failed / total)).toFixed(2)} % ok over the last ${shown.length} s; last second: ${by}`,
+  ];
 }
 
 /** Cuts a line to the width, not counting colour codes. */
-function fit(line: string, width: number): string {
+function cutTo(line: string, width: number): string {
   let visible = 0;
   let out = '';
   for (let i = 0; i < line.length; i++) {

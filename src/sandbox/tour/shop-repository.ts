@@ -17,7 +17,10 @@ const AUTHOR = { name: 'A Developer', email: 'developer@shop.example' };
 
 export async function openShopRepository(folder: string, alertUrl: string): Promise<ShopRepository> {
   const repository = await GitRepository.create({ folder, branch: 'main', author: AUTHOR });
-  await repository.commitFiles('Say what this is', { 'README.md': shopFiles('', alertUrl)['README.md'] ?? '', 'apps/shop/.gitkeep': '' });
+  await repository.commitFiles('Say what this is', {
+    'README.md': shopFiles('', alertUrl)['README.md'] ?? '',
+    'apps/shop/.gitkeep': '',
+  });
   const server = new GitServer({ repository });
   await server.start();
   return {

@@ -48,7 +48,10 @@ export async function playTour(parts: StoryParts): Promise<Finding[]> {
 
   tell('2. A good version: shop:1.1.0 is committed. Watch it step to 100 %.');
   const good = await developer.deploy('shop:1.1.0', 'Deploy shop 1.1.0');
-  const promoted = await watcher.until(status => status.phase === 'Healthy' && status.stable?.images?.[0] === 'shop:1.1.0', STEPS_MS);
+  const promoted = await watcher.until(
+    status => status.phase === 'Healthy' && status.stable?.images?.[0] === 'shop:1.1.0',
+    STEPS_MS,
+  );
   check('revision 2 passed every gate and is stable', promoted);
   check(`status says where it came from: ${short(good)}`, sourceOf(watcher.status?.stable).includes(good));
 
@@ -60,12 +63,21 @@ export async function playTour(parts: StoryParts): Promise<Finding[]> {
   if (aborted && status?.abort) tellAbort(status, tell, bad);
   check('all traffic is back on revision 2', await eventually(async () => (await weight()) === 0, 10_000));
   check('the evidence names metric, value and threshold', hasEvidence(status));
-  check('the alert arrived, with the commit', await eventually(async () => alerts.alerts.some(alert => JSON.stringify(alert.body).includes(bad)), 10_000));
+  check(
+    'the alert arrived, with the commit',
+    await eventually(async () => alerts.alerts.some(alert => JSON.stringify(alert.body).includes(bad)), 10_000),
+  );
 
   tell('4. Git still says 1.2.0. The developer reverts the commit.');
   await developer.revert(bad);
-  check('Healthy again, without steps: that version was verified', await watcher.until(s => s.phase === 'Healthy' && s.stable?.images?.[0] === 'shop:1.1.0', 20_000));
-  check('recovery was told too', await eventually(async () => alerts.alerts.some(alert => JSON.stringify(alert.body).includes('Recovered')), 10_000));
+  check(
+    'Healthy again, without steps: that version was verified',
+    await watcher.until(s => s.phase === 'Healthy' && s.stable?.images?.[0] === 'shop:1.1.0', 20_000),
+  );
+  check(
+    'recovery was told too',
+    await eventually(async () => alerts.alerts.some(alert => JSON.stringify(alert.body).includes('Recovered')), 10_000),
+  );
   void first;
   return findings;
 }
@@ -75,14 +87,21 @@ function tellAbort(status: RolloutStatus, tell: Narrator, commit: string): void 
   if (!abort) return;
   const { metric, measured, threshold, failures, limit } = abort.evidence ?? {};
   tell(`   Revision ${abort.revision} was ABORTED at step ${abort.step ?? '?'}, weight ${abort.weight ?? 0} %.`);
-  tell(`   Why     ${metric ?? abort.cause}: measured ${measured ?? '?'}, wanted ${threshold ?? '?'}; ${failures ?? '?'} failed, ${limit ?? 0} allowed`);
+  tell(
+    `   Why     ${metric ?? abort.cause}: measured ${measured ?? '?'}, wanted ${threshold ?? '?'}; ${failures ?? '?'} failed, ${limit ?? 0} allowed`,
+  );
   tell(`   Serves  revision ${stable?.revision ?? '?'} (${stable?.images?.join(', ') ?? ''})`);
   tell(`   Git     still declares ${short(commit)}. It is not tried again until Git changes, or retry is sent.`);
 }
 
 function hasEvidence(status: RolloutStatus | undefined): boolean {
   const evidence = status?.abort?.evidence;
-  return evidence?.metric !== undefined && Number(evidence.measured) < 0.95 && evidence.threshold !== undefined && evidence.query !== undefined;
+  return (
+    evidence?.metric !== undefined &&
+    Number(evidence.measured) < 0.95 &&
+    evidence.threshold !== undefined &&
+    evidence.query !== undefined
+  );
 }
 
 function sourceOf(ref: { source?: { revision?: string | undefined } | undefined } | undefined): string {

@@ -1,12 +1,18 @@
 import type { AnalysisRunStatus } from '../../api/analysis-run.ts';
-import type { RolloutStatus } from '../../api/rollout-status.ts';
 import { GROUP, VERSION } from '../../api/names.ts';
+import type { RolloutStatus } from '../../api/rollout-status.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import type { ResourceType } from '../../kube/resource-path.ts';
 
-const type = (group: string, version: string, plural: string, kind: string): ResourceType => ({ group, version, plural, kind, namespaced: true });
+const type = (group: string, version: string, plural: string, kind: string): ResourceType => ({
+  group,
+  version,
+  plural,
+  kind,
+  namespaced: true,
+});
 
 /** An event, as `kubectl get events` would show it. */
 export interface SeenEvent {
@@ -53,7 +59,9 @@ export class RolloutWatcher {
   }
 
   get status(): RolloutStatus | undefined {
-    return this.#rollouts.store.get({ namespace: this.#namespace, name: this.#name })?.['status'] as RolloutStatus | undefined;
+    return this.#rollouts.store.get({ namespace: this.#namespace, name: this.#name })?.['status'] as
+      | RolloutStatus
+      | undefined;
   }
 
   /** The run that measures now, else the youngest. */
@@ -77,7 +85,12 @@ export class RolloutWatcher {
   #noteEvent(object: KubeObject): void {
     const regarding = object['involvedObject'] as { name?: string } | undefined;
     if (regarding?.name !== this.#name) return;
-    this.events.push({ at: Date.now(), reason: String(object['reason']), warning: object['type'] === 'Warning', note: String(object['message'] ?? object['note'] ?? '') });
+    this.events.push({
+      at: Date.now(),
+      reason: String(object['reason']),
+      warning: object['type'] === 'Warning',
+      note: String(object['message'] ?? object['note'] ?? ''),
+    });
     this.#changed();
   }
 

@@ -10,7 +10,12 @@ const GATEWAY_API = {
   folder: 'config/crd/standard',
 };
 
+/** Fetches the CRDs into the cache, once; needs Go. */
+export async function cachedGatewayApiCrds(): Promise<string> {
+  return await ensureGoModuleFolder(GATEWAY_API);
+}
+
 /** Fetches (once, needs Go) and applies the Gateway API CRDs and their upgrade policy; resolves when they are served. */
 export async function applyGatewayApiCrds(client: ApiClient): Promise<KubeObject[]> {
-  return await applyFolder(client, await ensureGoModuleFolder(GATEWAY_API));
+  return await applyFolder(client, await cachedGatewayApiCrds());
 }

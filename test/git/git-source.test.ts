@@ -1,0 +1,233 @@
+import * as fs from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import git from 'isomorphic-git';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GitSource, GitSourceError, type GitTree } from '../../src/git/git-source.ts';
+import { GitRepository } from '../../src/sandbox/git/git-repository.ts';
+import { GitServer } from '../../src/sandbox/git/git-server.ts';
+
+const paths = (tree: GitTree) => tree.files.map(file => file.path);
+const SECRET = 's3cr3t-of-the-team';
+
+let folder: string;
+let repository: GitRepository;
+let server: GitServer;
+let caches = 0;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-git-source-'));
+  repository = await GitRepository.create({ folder: join(folder, 'shop.git') });
+  server = new GitServer({ repository, useGitProgram: false });
+  await server.start();
+  await repository.commitFiles('first', {
+    'README.md': 'read me',
+    'apps/shop/a.yaml': 'a: 1\n',
+    'apps/shop/deep/b.json': '{}',
+    'apps/shop/.hidden/c.yaml': 'c: 1\n',
+    'apps/other/d.yml': 'd: 1\n',
+  });
+});
+
+afterEach(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function source(url: string, at: { branch?: string; path?: string } = {}): GitSource {
+  caches += 1;
+  return new GitSource(
+    { repository: url, branch: at.branch ?? 'main', path: at.path ?? '' },
+    join(folder, `cache-${caches}`),
+  );
+}
+
+async function failure(pull: Promise<unknown>): Promise<GitSourceError> {
+  const error = await pull.then(
+    () => new Error('it did not fail'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(GitSourceError);
+  return error as GitSourceError;
+}
+
+describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
+  const url = () => (scheme === 'file' ? pathToFileURL(repository.folder).href : server.url);
+
+  it('gives the manifests of the tip with the commit, sorted, and nothing that is no manifest', async () => {
+    const tree = await source(url()).pull();
+    expect(tree.commit).toBe(await repository.head());
+    expect(tree.revision).toBe(`main@sha1:${tree.commit}`);
+    expect(tree.files).toEqual([
+      { path: 'apps/other/d.yml', text: 'd: 1\n' },
+      { path: 'apps/shop/a.yaml', text: 'a: 1\n' },
+      { path: 'apps/shop/deep/b.json', text: '{}' },
+    ]);
+  });
+
+  it.each(['apps/shop', '/apps/shop/', './apps/shop'])('reads one folder only: %s', async path => {
+    expect(paths(await source(url(), { path }).pull())).toEqual(['apps/shop/a.yaml', 'apps/shop/deep/b.json']);
+  });
+
+  it('sees the next commit, and the same one while there is none', async () => {
+    const shop = source(url(), { path: 'apps/shop' });
+    const first = await shop.pull();
+    expect((await shop.pull()).commit).toBe(first.commit);
+    const sha = await repository.commitFiles('second', { 'apps/shop/a.yaml': 'a: 2\n', 'apps/shop/deep/b.json': null });
+    expect(await shop.pull()).toMatchObject({ commit: sha, files: [{ path: 'apps/shop/a.yaml', text: 'a: 2\n' }] });
+    await shop.remove();
+    expect((await shop.pull()).commit).toBe(sha);
+  });
+
+  it('follows a branch that was rewritten', async () => {
+    const shop = source(url());
+    await shop.pull();
+    const rewritten = await GitRepository.create({ folder: repository.folder, branch: 'side' });
+    const sha = await rewritten.commitFiles('unrelated history', { 'only.yaml': 'x: 1\n' });
+    await git.writeRef({ fs, gitdir: repository.folder, ref: 'refs/heads/main', value: sha, force: true });
+    expect(paths(await shop.pull())).toEqual(['only.yaml']);
+  });
+
+  it('says which branch does not exist', async () => {
+    const error = await failure(source(url(), { branch: 'nowhere' }).pull());
+    expect([error.code, error.message]).toEqual(['NoSuchBranch', `branch nowhere does not exist in ${url()}`]);
+  });
+
+  it.each(['apps/nowhere', 'README.md', '../shop'])('says which folder does not exist: %s', async path => {
+    const error = await failure(source(url(), { path }).pull());
+    expect(error.code).toBe('NoSuchPath');
+    expect(error.message).toContain(path);
+  });
+
+  it('neither follows nor reads symbolic links', async () => {
+    await commitLink('apps.yaml', '/etc/hostname');
+    expect(paths(await source(url()).pull())).toEqual(['real.yaml']);
+    const error = await failure(source(url(), { path: 'apps.yaml' }).pull());
+    expect(error.code).toBe('NoSuchPath');
+  });
+
+  it('refuses a manifest that is too large, by name', async () => {
+    await repository.commitFiles('huge', { 'apps/shop/huge.yaml': `x: ${'y'.repeat(1 << 20)}\n` });
+    const error = await failure(source(url()).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toContain('apps/shop/huge.yaml');
+  });
+});
+
+describe('what can go wrong on the way', () => {
+  it('names a folder that is not there, rather than its branch', async () => {
+    const error = await failure(source(pathToFileURL(join(folder, 'gone.git')).href).pull());
+    expect(error.code).toBe('Unreachable');
+    expect(error.message).toContain('gone.git');
+  });
+
+  it('says that nobody listens', async () => {
+    const url = server.url;
+    await server.stop();
+    const error = await failure(source(url).pull());
+    expect([error.code, error.message]).toEqual(['Unreachable', `${url} cannot be reached (ECONNREFUSED)`]);
+    await server.start();
+  });
+
+  it('says that the host has no address', async () => {
+    expect((await failure(source('http://git.invalid/shop.git').pull())).code).toBe('Unreachable');
+  });
+
+  it('passes on what the server answers', async () => {
+    const error = await failure(source(`${server.url}-other`).pull());
+    expect([error.code, error.message]).toEqual(['Unreachable', `${server.url}-other answers 404`]);
+  });
+
+  it('does not take a web page for a repository', async () => {
+    const page = await listen((_request, response) => response.end('<html>sign in</html>'));
+    expect((await failure(source(`${page.url}/shop.git`).pull())).code).toBe('Broken');
+    page.close();
+  });
+});
+
+describe('credentials', () => {
+  const asked: string[] = [];
+  let guarded: Awaited<ReturnType<typeof listen>>;
+
+  beforeEach(async () => {
+    asked.length = 0;
+    guarded = await listen(async (request, response) => {
+      const { authorization } = request.headers;
+      asked.push(authorization ?? '');
+      const basic = `Basic ${Buffer.from(`deploy:${SECRET}`).toString('base64')}`;
+      if (authorization !== basic && authorization !== `Bearer ${SECRET}`) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end(`denied: ${authorization}`);
+        return;
+      }
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const { method = 'GET' } = request;
+      const body = method === 'POST' ? { body: Buffer.concat(chunks) } : {};
+      const answer = await fetch(`${new URL(server.url).origin}${request.url}`, { method, ...body });
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    });
+  });
+  afterEach(() => guarded.close());
+
+  it.each([
+    ['a user name and password', { username: 'deploy', password: SECRET }],
+    ['a bearer token', { bearerToken: SECRET }],
+  ])('opens a repository with %s', async (_what, credentials) => {
+    expect((await source(`${guarded.url}/shop.git`).pull(credentials)).commit).toBe(await repository.head());
+  });
+
+  it.each([
+    ['none', {}],
+    ['a wrong password', { username: 'deploy', password: `${SECRET}-old` }],
+    ['a wrong token', { bearerToken: `${SECRET}-old` }],
+  ])('says that they are refused, never what they are: %s', async (_what, credentials) => {
+    const error = await failure(source(`${guarded.url}/shop.git`).pull(credentials));
+    expect(error.code).toBe('Unauthorized');
+    expect(error.message).toContain('secretRef');
+    expect(`${error.message} ${error.stack}`).not.toContain(SECRET);
+  });
+
+  it('leaves none of them in its folder', async () => {
+    const shop = source(`${guarded.url}/shop.git`);
+    await shop.pull({ username: 'deploy', password: SECRET });
+    const config = await fs.promises.readFile(join(folder, `cache-${caches}`, 'config'), 'utf8');
+    expect(config).toContain(guarded.url);
+    expect(config).not.toContain(SECRET);
+  });
+});
+
+/** A commit with one file and one symbolic link, which has the ending of a manifest. */
+async function commitLink(path: string, target: string): Promise<void> {
+  const gitdir = repository.folder;
+  const link = await git.writeBlob({ fs, gitdir, blob: Buffer.from(target) });
+  const file = await git.writeBlob({ fs, gitdir, blob: Buffer.from('a: 1\n') });
+  const tree = await git.writeTree({
+    fs,
+    gitdir,
+    tree: [
+      { mode: '120000', path, oid: link, type: 'blob' },
+      { mode: '100644', path: 'real.yaml', oid: file, type: 'blob' },
+    ],
+  });
+  const person = { name: 'A', email: 'a@example.com', timestamp: 1, timezoneOffset: 0 };
+  const commit = { message: 'link\n', tree, parent: [], author: person, committer: person };
+  const value = await git.writeCommit({ fs, gitdir, commit });
+  await git.writeRef({ fs, gitdir, ref: 'refs/heads/main', value, force: true });
+}
+
+async function listen(handler: NonNullable<Parameters<typeof createServer>[1]>) {
+  const http: Server = createServer(handler);
+  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    close: () => {
+      http.closeAllConnections();
+      http.close();
+    },
+  };
+}
