@@ -12,6 +12,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/core/**', 'src/traffic/**', 'src/analysis/**'],
       reporter: ['text-summary', 'json-summary'],
+      thresholds: { branches: 95 },
     },
   },
 });

@@ -105,7 +105,10 @@ async function startSession(port: number | undefined, terminal: Terminal, stops:
   const stopView = showLive(terminal, cluster, watcher, story, hints, tell);
   stops.push(async () => stopView());
   const weight = async () => canaryWeight(cluster);
-  return { hints, tell, parts: { watcher, alerts, developer: repository, tell, weight } };
+  const badAnswers = () => failedOf(cluster, ['shop:1.0.0', 'shop:1.1.0', 'gateway', 'none']);
+  // Users come when there is something to come to.
+  void watcher.until(status => status.phase === 'Healthy', 60_000).then(up => up && cluster.load.start());
+  return { hints, tell, parts: { watcher, alerts, developer: repository, tell, weight, badAnswers } };
 }
 
 /** Draws the live view on a terminal; elsewhere tells each event in a line. */
@@ -177,6 +180,16 @@ async function declareSync(cluster: SandboxCluster, repository: ShopRepository):
     metadata: { name: 'shop', namespace: NAMESPACE },
     spec: { repository: repository.url, branch: repository.branch, path: SHOP_PATH, interval: '1s' },
   });
+}
+
+/** Requests that a good version, or the gateway itself, did not answer well. */
+function failedOf(cluster: SandboxCluster, images: readonly string[]): number {
+  return cluster.load
+    .lastSeconds(300)
+    .reduce(
+      (sum, second) => sum + images.reduce((failed, image) => failed + (second.byImage[image]?.failed ?? 0), 0),
+      0,
+    );
 }
 
 async function canaryWeight(cluster: SandboxCluster): Promise<number> {

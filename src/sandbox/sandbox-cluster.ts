@@ -96,7 +96,6 @@ export class SandboxCluster {
     stops.push(() => metrics.stop());
     await declareProvider(client, metrics.url);
     const generator = new LoadGenerator({ url: `${gateway.url}/`, requestsPerSecond: options.requestsPerSecond ?? 60 });
-    generator.start();
     stops.push(() => generator.stop());
     return new SandboxCluster({ server, folder, kubeconfigPath, client, gateway, load: generator, metrics }, stops);
   }

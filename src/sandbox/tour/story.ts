@@ -20,6 +20,8 @@ export interface StoryParts {
   readonly tell: Narrator;
   /** Weight in percent that the gateway's route gives the canary now. */
   readonly weight: () => Promise<number>;
+  /** Requests so far that a good version failed to answer. */
+  readonly badAnswers: () => number;
 }
 
 /** One expectation of the tour and whether it held. */
@@ -43,7 +45,7 @@ export async function playTour(parts: StoryParts): Promise<Finding[]> {
   const { watcher, developer, tell, alerts, weight } = parts;
 
   tell('1. An empty cluster. A developer commits shop:1.0.0.');
-  const first = await developer.deploy('shop:1.0.0', 'Deploy shop 1.0.0');
+  await developer.deploy('shop:1.0.0', 'Deploy shop 1.0.0');
   check('the first revision is Healthy', await watcher.until(status => status.phase === 'Healthy', FIRST_MS));
 
   tell('2. A good version: shop:1.1.0 is committed. Watch it step to 100 %.');
@@ -78,7 +80,7 @@ export async function playTour(parts: StoryParts): Promise<Finding[]> {
     'recovery was told too',
     await eventually(async () => alerts.alerts.some(alert => JSON.stringify(alert.body).includes('Recovered')), 10_000),
   );
-  void first;
+  check('no user of a good version saw a failure', parts.badAnswers() === 0);
   return findings;
 }
 

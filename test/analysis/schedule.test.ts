@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { emptyResult } from '../../src/analysis/record.ts';
+import { nextSampleAt } from '../../src/analysis/schedule.ts';
+import type { Measurement } from '../../src/api/analysis-run.ts';
+import type { Metric } from '../../src/api/analysis-template.ts';
+import { toTime } from '../../src/api/time.ts';
+
+const START = 1_000_000;
+const metric = (extra: Partial<Metric> = {}): Metric => ({
+  name: 'm',
+  provider: { prometheus: { query: 'up' } },
+  ...extra,
+});
+
+function measured(phase: Measurement['phase'], at: number, finished = at) {
+  const base = emptyResult({ metrics: [metric()] }, 'm');
+  return { ...base, measurements: [{ phase, startedAt: toTime(at), finishedAt: toTime(finished) }] };
+}
+
+describe('the next measurement is due', () => {
+  it('at once, or after the initial delay', () => {
+    expect(nextSampleAt(metric(), undefined, START)).toBe(START);
+    expect(nextSampleAt(metric({ initialDelay: '1m' }), undefined, START)).toBe(START + 60_000);
+  });
+
+  it('one interval after the last one began, however long that took', () => {
+    expect(nextSampleAt(metric({ interval: '30s' }), measured('Failed', START, START + 9_000), START)).toBe(
+      START + 30_000,
+    );
+  });
+
+  it('after 10 s at the latest when there was an error or no data', () => {
+    expect(nextSampleAt(metric({ interval: '5m' }), measured('NoData', START), START)).toBe(START + 10_000);
+    expect(nextSampleAt(metric({ interval: '2s' }), measured('Error', START), START)).toBe(START + 2_000);
+    expect(nextSampleAt(metric(), measured('Error', START), START)).toBe(START + 10_000);
+  });
+
+  it('never for a metric that has ended', () => {
+    expect(
+      nextSampleAt(metric({ interval: '1s' }), { ...measured('Successful', START), phase: 'Successful' }, START),
+    ).toBeUndefined();
+  });
+});
