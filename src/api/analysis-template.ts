@@ -12,12 +12,13 @@ export const analysisArgSchema = withRules(
   z.object({
     name: z.string().min(1).max(63),
     value: z.string().max(4096).optional(),
-    valueFrom: z
-      .object({
+    valueFrom: withRules(
+      z.object({
         secretKeyRef: z.object({ name: objectNameSchema, key: z.string().min(1).max(253) }).optional(),
-        fieldRef: z.object({ fieldPath: z.string().max(253) }).optional(),
-      })
-      .optional(),
+        fieldRef: notYet('A field of the Rollout.'),
+      }),
+      [refuseNotYet('fieldRef', 'give the value itself, or use a built-in argument such as namespace or rollout')],
+    ).optional(),
   }),
   [
     {

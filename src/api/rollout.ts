@@ -58,10 +58,18 @@ export const rolloutSpecSchema = withRules(
     restartAt: notYet('Restart of pods.', 'string'),
     strategy: strategySchema,
     onAbort: z
-      .object({ git: z.enum(ON_ABORT_GIT).optional().meta({ description: 'Default CommitStatus.' }) })
+      .object({
+        git: z.enum(ON_ABORT_GIT).optional().meta({ description: 'What to do in Git after an abort. Default None.' }),
+      })
       .optional(),
   }),
   [
+    {
+      rule: "!has(self.onAbort) || !has(self.onAbort.git) || self.onAbort.git == 'None'",
+      message: 'onAbort.git is not supported in this version: use None, and let an alert tell who reverts the commit',
+      holds: s => s.onAbort?.git === undefined || s.onAbort.git === 'None',
+      fieldPath: '.onAbort',
+    },
     refuseNotYet('workloadRef', 'move the template into the Rollout'),
     refuseNotYet('restartAt', 'leave it out'),
     {

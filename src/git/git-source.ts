@@ -140,9 +140,10 @@ export class GitSource {
   }
 }
 
-/** A bare repository, or the .git folder of a worktree. */
+/** A bare repository, or the .git folder of a worktree. @throws GitSourceError when the folder is not there */
 async function localGitdir(repository: string): Promise<string> {
   const folder = fileURLToPath(repository);
+  if (!fs.existsSync(folder)) throw new GitSourceError('Unreachable', `${repository} does not exist`);
   const inner = join(folder, '.git');
   return fs.existsSync(inner) ? inner : folder;
 }

@@ -11,16 +11,16 @@ export interface OperatorProcess {
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Starts `sluice operator` against a kubeconfig. Flags are added to those that every test wants. */
-export async function startOperator(kubeconfig: string, flags: readonly string[] = []): Promise<OperatorProcess> {
+/** Starts `sluice operator` against a kubeconfig, from source or from the bundle. Flags are added to those that every test wants. */
+export async function startOperator(
+  kubeconfig: string,
+  flags: readonly string[] = [],
+  program = join(ROOT, 'src/main.ts'),
+): Promise<OperatorProcess> {
   const folder = makeTempFolder('sluice-operator');
   const logFile = join(folder.path, 'operator.log');
-  const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--port', '0', '--host', '127.0.0.1', ...flags];
-  const child: ChildProgram = await startChildProgram(
-    process.execPath,
-    args.map(arg => (arg === 'src/main.ts' ? join(ROOT, arg) : arg)),
-    logFile,
-  );
+  const args = [program, 'operator', '--kubeconfig', kubeconfig, '--port', '0', '--host', '127.0.0.1', ...flags];
+  const child: ChildProgram = await startChildProgram(process.execPath, args, logFile);
   return {
     pid: child.pid,
     logFile,

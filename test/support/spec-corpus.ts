@@ -47,7 +47,6 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
         { name: 'a' },
         { name: 'b', value: '1' },
         { name: 'c', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
-        { name: 'd', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       ],
       ...template(),
     },
