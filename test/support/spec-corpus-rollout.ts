@@ -46,7 +46,7 @@ export const ROLLOUT_SPECS: readonly [string, unknown, string?][] = [
       revisionHistoryLimit: 0,
       rollbackWindow: { revisions: 0 },
       paused: true,
-      onAbort: { git: 'PullRequest' },
+      onAbort: { git: 'None' },
     }),
   ],
   ['selector by expression', rollout({ selector: { matchExpressions: [{ key: 'a', operator: 'Exists' }] } })],
