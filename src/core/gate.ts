@@ -1,3 +1,4 @@
+import { allowedFailures } from '../analysis/metric-verdict.ts';
 import { nextSampleAt } from '../analysis/schedule.ts';
 import {
   type AnalysisRunSpec,
@@ -144,7 +145,7 @@ function evidenceOf(run: RunView, result: MetricResult | undefined): Evidence {
     ...(shown?.value !== undefined ? { measured: shown.value } : {}),
     ...(shown?.threshold !== undefined ? { threshold: shown.threshold } : {}),
     ...(shown?.query !== undefined ? { query: shown.query } : {}),
-    ...(metric ? { limit: metric.failureLimit ?? 0 } : {}),
+    ...(metric && Number.isFinite(allowedFailures(metric)) ? { limit: allowedFailures(metric) } : {}),
   };
 }
 
@@ -159,6 +160,8 @@ function sentence(run: RunView, result: MetricResult | undefined): string {
     return `${result.name}: ${last?.message ?? result.message ?? 'could not be measured'}`;
   const value = `${result.name} ${evidence.measured ?? 'not measured yet'}`;
   const against = evidence.threshold ? ` (wanted: ${evidence.threshold})` : '';
-  const failures = result.failed > 0 ? `; ${result.failed} failed, ${evidence.limit ?? 0} allowed` : '';
+  const inARow = `; ${result.consecutiveFailure} failed in a row`;
+  const counted = evidence.limit === undefined ? inARow : `; ${result.failed} failed, ${evidence.limit} allowed`;
+  const failures = result.failed > 0 ? counted : '';
   return `${value}${against}${failures}`;
 }

@@ -22,7 +22,7 @@ export function createLog(level: LogLevel, write: (line: string) => void = line 
     (message: string, fields: LogFields = {}) => {
       if (ORDER.indexOf(at) < ORDER.indexOf(level)) return;
       write(
-        `${JSON.stringify({ time: new Date().toISOString(), level: at, message: redactText(message), ...redact(fields, 0) })}\n`,
+        `${JSON.stringify({ ...redact(fields, 0), time: new Date().toISOString(), level: at, message: redactText(message) })}\n`,
       );
     };
   return { debug: emit('debug'), info: emit('info'), warn: emit('warn'), error: emit('error') };
