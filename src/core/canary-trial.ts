@@ -78,7 +78,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   trackProgress(w, d, waitsForPods);
 
   const runs = [background, stepRun].filter(run => run !== undefined);
-  const complete = !hold && index >= steps.length && isVerified(t) && gate?.verdict !== 'Inconclusive';
+  const complete = !hold && index >= steps.length && isVerified(t) && !unmeasured && gate?.verdict !== 'Inconclusive';
   return {
     intent: {
       ...NOTHING,

@@ -9,6 +9,9 @@ import { findRun } from './run-names.ts';
 import { templateKey } from './snapshot.ts';
 import type { World } from './world.ts';
 
+/** When to look again at a measurement that is due, in milliseconds. */
+const OVERDUE_MS = 10_000;
+
 /** Creates the runs that the phase wants, measures what is due, and ends those that nobody waits for. */
 export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
   const actions: Action[] = [];
@@ -28,6 +31,8 @@ export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
     const { due, nextAt } = dueSamples(run, w.now);
     for (const metric of due) actions.push({ type: 'TakeSample', run: run.target, metric: metric.name });
     d.wakes.push(nextAt);
+    // A sample that is under way, or that could not be stored, must not be forgotten.
+    if (due.length > 0) d.wakes.push(w.now + OVERDUE_MS);
   }
   if (Object.keys(named).length > 0) d.status.analysis = named;
   else delete d.status.analysis;

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import git, { Errors } from 'isomorphic-git';
 import http from 'isomorphic-git/http/node';
@@ -63,7 +63,9 @@ export class GitSource {
   async pull(credentials: GitCredentials = {}): Promise<GitTree> {
     const { repository, branch } = this.#location;
     try {
-      const gitdir = repository.startsWith('file://') ? await localGitdir(repository) : this.#gitdir;
+      const gitdir = repository.startsWith('file://')
+        ? await localGitdir(repository, dirname(this.#gitdir))
+        : this.#gitdir;
       const commit = repository.startsWith('file://')
         ? await git.resolveRef({ fs, gitdir, ref: branch })
         : await this.#fetch(credentials);
@@ -141,8 +143,11 @@ export class GitSource {
 }
 
 /** A bare repository, or the .git folder of a worktree. @throws GitSourceError when the folder is not there */
-async function localGitdir(repository: string): Promise<string> {
-  const folder = fileURLToPath(repository);
+async function localGitdir(repository: string, fetched: string): Promise<string> {
+  const folder = resolve(fileURLToPath(repository));
+  // What was fetched for others, perhaps with their credentials, is nobody's repository.
+  if (`${folder}/`.startsWith(`${resolve(fetched)}/`))
+    throw new GitSourceError('Unauthorized', `${repository} is not a repository that can be named here`);
   if (!fs.existsSync(folder)) throw new GitSourceError('Unreachable', `${repository} does not exist`);
   const inner = join(folder, '.git');
   return fs.existsSync(inner) ? inner : folder;

@@ -63,7 +63,11 @@ export class Courier {
     const namespace = to.slice(0, slash);
     const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
-    if (!spec.success) return this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
+    if (!spec.success) {
+      this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
+      this.#later(key, id);
+      return;
+    }
     const { kind, delivery } = await deliverNotice(
       spec.data,
       notice,
@@ -75,18 +79,22 @@ export class Courier {
     metrics.notification(kind, delivery.result);
     if (delivery.result !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
     if (delivery.result === 'failed') {
-      this.#waiting.set(
-        id,
-        clock.setTimeout(() => {
-          this.#waiting.delete(id);
-          enqueue(key);
-        }, NEXT_ROUND_MS),
-      );
+      this.#later(key, id);
       return;
     }
     // Refused for good counts as done: asking again would be refused again.
     memory.of(key).delivered.add(id);
     enqueue(key);
+  }
+
+  /** The next round of an alert that did not get through. */
+  #later(key: string, id: string): void {
+    const { clock, enqueue } = this.#parts;
+    const again = () => {
+      this.#waiting.delete(id);
+      enqueue(key);
+    };
+    this.#waiting.set(id, clock.setTimeout(again, NEXT_ROUND_MS));
   }
 
   #fail(rollout: KubeObject, to: string, kind: string, why: string): void {

@@ -203,7 +203,7 @@ export class Operator {
   /** Starts everything. Caches fill at once, also in a standby; writing waits for leadership. @returns the HTTP port */
   async start(): Promise<number | undefined> {
     const port = await this.#http?.listen(this.#options.httpPort ?? 0, this.#options.httpHost ?? '0.0.0.0');
-    for (const cache of Object.values(this.#caches)) cache.start();
+    for (const cache of this.#activeCaches()) cache.start();
     if (this.#elector) this.#elector.start();
     else void this.#lead();
     return port;
@@ -211,7 +211,9 @@ export class Operator {
 
   /** Whether every cache has synced once, and what is missing. */
   readiness(): Check[] {
-    const checks = Object.entries(this.#caches).map(([name, cache]) => {
+    const used = new Set(this.#activeCaches());
+    const caches = Object.entries(this.#caches).filter(([, cache]) => used.has(cache));
+    const checks = caches.map(([name, cache]) => {
       const state = cache.state();
       return {
         name: `cache ${name}`,
@@ -237,9 +239,20 @@ export class Operator {
     this.#transport.close();
   }
 
+  /** Caches that are used: those of the synchronizer only where it runs. */
+  #activeCaches() {
+    const { gitSyncs, ...others } = this.#caches;
+    return this.#options.gitSync ? [...Object.values(others), gitSyncs] : Object.values(others);
+  }
+
   async #lead(): Promise<void> {
     const { log } = this.#options;
-    await Promise.all(Object.values(this.#caches).map(cache => cache.waitForSync(600_000)));
+    // Never on caches that are not complete: an empty one reads as "everything is gone".
+    for (const cache of this.#activeCaches())
+      while (!this.#stopped && !(await cache.waitForSync(30_000))) {
+        const { failure } = cache.state();
+        log.error('waiting for a cache', { resource: cache.type.plural, error: failure?.message ?? 'no answer yet' });
+      }
     if (this.#active || this.#stopped) return;
     this.#active = true;
     this.metrics.leader(true);

@@ -77,7 +77,9 @@ export class Reconciler {
     const decision = decide(observe(caches, memory, rollout, operatorNamespace, now), now);
     if (!decision.status) return { outcome: 'done' };
     const trouble = await this.#act(key, rollout, decision.actions);
-    if (trouble?.kind === 'conflict') return { outcome: 'backoff', cause: trouble.error };
+    // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
+    const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
+    if (trouble?.kind === 'conflict' && !isNewAbort) return { outcome: 'backoff', cause: trouble.error };
     let written: KubeObject | undefined;
     try {
       written = await writeStatus(this.#parts.client, rollout, decision.status);
@@ -91,7 +93,8 @@ export class Reconciler {
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
     reporter.report(key, rollout, decision, written !== undefined);
-    if (trouble?.kind === 'failed') return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
+    if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
+      return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
     return wakeOf(decision, clock.now(), trouble);
   }
 
@@ -103,7 +106,10 @@ export class Reconciler {
   ): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
     const { actor, memory, log, clock } = this.#parts;
     const known = memory.of(key);
+    let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
+      // Measuring goes on whatever was refused before it: a gate must not go blind.
+      if (first && action.type !== 'TakeSample' && action.type !== 'InspectPods') continue;
       const outcome = await actor.perform(rollout, action);
       if (outcome.kind === 'done') {
         if (action.type === 'PatchRoute' && action.reassert)
@@ -116,11 +122,11 @@ export class Reconciler {
         outcome: outcome.kind,
         error: 'error' in outcome ? outcome.error : undefined,
       });
+      first ??= outcome;
       if (outcome.kind === 'problem') known.problems = [outcome.problem];
-      return outcome;
     }
-    known.problems = [];
-    return undefined;
+    if (!first) known.problems = [];
+    return first;
   }
 
   #noteWritten(key: string, written: KubeObject): void {
@@ -133,6 +139,10 @@ export class Reconciler {
 export function nameOf(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+function abortOf(rollout: KubeObject): { at?: string } | undefined {
+  return (rollout['status'] as { abort?: { at?: string } } | undefined)?.abort;
 }
 
 function retryAfter(error: unknown): { atLeastMs?: number } {

@@ -37,6 +37,8 @@ export interface SamplerParts {
 }
 
 const STORE_ATTEMPTS = 8;
+/** Pause before a Rollout is looked at again after a measurement. */
+const AGAIN_MS = 1_000;
 
 /**
  * Takes measurements beside the Rollouts' own path: asks the provider, judges, stores the result in the AnalysisRun. A slow
@@ -70,8 +72,18 @@ export class Sampler {
           error,
         }),
       )
-      .finally(() => this.#running.delete(id));
+      .finally(() => {
+        this.#running.delete(id);
+        this.#again(rollout);
+      });
     this.#running.set(id, work);
+  }
+
+  /** Whatever became of a measurement, its Rollout is looked at again: one that was not stored is still due. */
+  #again(rollout: KubeObject): void {
+    if (this.#stop.signal.aborted) return;
+    const { clock, enqueue } = this.#parts;
+    clock.setTimeout(() => enqueue(objectKey(rollout.metadata), 'normal'), AGAIN_MS);
   }
 
   /** Ends a run that nobody waits for any more. @throws ApiError */

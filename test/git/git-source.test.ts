@@ -42,7 +42,7 @@ function source(url: string, at: { branch?: string; path?: string } = {}): GitSo
   caches += 1;
   return new GitSource(
     { repository: url, branch: at.branch ?? 'main', path: at.path ?? '' },
-    join(folder, `cache-${caches}`),
+    join(folder, 'cache', `c-${caches}`),
   );
 }
 
@@ -195,7 +195,7 @@ describe('credentials', () => {
   it('leaves none of them in its folder', async () => {
     const shop = source(`${guarded.url}/shop.git`);
     await shop.pull({ username: 'deploy', password: SECRET });
-    const config = await fs.promises.readFile(join(folder, `cache-${caches}`, 'config'), 'utf8');
+    const config = await fs.promises.readFile(join(folder, 'cache', `c-${caches}`, 'config'), 'utf8');
     expect(config).toContain(guarded.url);
     expect(config).not.toContain(SECRET);
   });
@@ -231,3 +231,12 @@ async function listen(handler: NonNullable<Parameters<typeof createServer>[1]>) 
     },
   };
 }
+
+describe('what was fetched for others', () => {
+  it('cannot be named as a repository', async () => {
+    const cache = join(folder, 'shared-cache');
+    const url = pathToFileURL(join(cache, 'somebody-elses')).href;
+    const reader = new GitSource({ repository: url, branch: 'main', path: '' }, join(cache, 'mine'));
+    await expect(reader.pull()).rejects.toMatchObject({ code: 'Unauthorized' });
+  });
+});

@@ -94,7 +94,10 @@ export class Applier {
         if (before) inventory.push(before);
       }
     }
-    const kept = request.spec.prune === false || failures.length > 0 ? [] : await this.#prune(request, inventory);
+    // What is not pruned now stays known, so that it can be later.
+    const gone = request.previous.filter(entry => !inventory.some(({ id }) => id === entry.id));
+    const prunes = request.spec.prune !== false && failures.length === 0;
+    const kept = prunes ? await this.#prune(request, gone, failures) : gone;
     return { inventory: [...inventory, ...kept], failures: failures.slice(0, 50), types: [...types.values()], changed };
   }
 
@@ -135,26 +138,34 @@ export class Applier {
     return this.#client.patch(type, at, { kind: 'apply', body, force: true }, { fieldManager: GIT_SYNC_MANAGER });
   }
 
-  /** Deletes what is in the old inventory only; gives back what could not be deleted. */
-  async #prune(request: ApplyRequest, inventory: readonly InventoryEntry[]): Promise<InventoryEntry[]> {
+  /** Deletes what left the repository; gives back what could not be deleted, with the reason among the failures. */
+  async #prune(request: ApplyRequest, gone: readonly InventoryEntry[], failures: Failure[]): Promise<InventoryEntry[]> {
     const kept: InventoryEntry[] = [];
-    for (const entry of request.previous) {
-      if (inventory.some(({ id }) => id === entry.id)) continue;
-      const [namespace = '', name = '', group = '', kind = ''] = entry.id.split('_');
-      const type = await this.#types.resolve({
-        apiVersion: group === '' ? entry.version : `${group}/${entry.version}`,
-        kind,
-      });
-      if (!type) continue;
-      const at = { name, ...(type.namespaced ? { namespace } : {}) };
-      const live = await this.#client.find(type, at);
-      // Somebody took it over, or it was recreated by hand: not ours to delete.
-      if (live?.metadata.labels?.[GIT_SYNC_LABEL] !== request.name) continue;
-      const outcome = await this.#client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
-      if (outcome.outcome === 'deleting') kept.push(entry);
-      this.#applied.delete(entry.id);
+    for (const entry of gone) {
+      try {
+        if (!(await this.#pruneOne(request, entry))) kept.push(entry);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code === 'transient' || error.code === 'notLeader') throw error;
+        kept.push(entry);
+        failures.push({ id: entry.id, message: error.message.slice(0, 1024) });
+      }
     }
     return kept;
+  }
+
+  /** True when the object is gone, or was not ours to delete. */
+  async #pruneOne(request: ApplyRequest, entry: InventoryEntry): Promise<boolean> {
+    const [namespace = '', name = '', group = '', kind = ''] = entry.id.split('_');
+    const apiVersion = group === '' ? entry.version : `${group}/${entry.version}`;
+    const type = await this.#types.resolve({ apiVersion, kind });
+    if (!type) return true;
+    const at = { name, ...(type.namespaced ? { namespace } : {}) };
+    const live = await this.#client.find(type, at);
+    // Somebody took it over, or it was recreated by hand: not ours to delete.
+    if (live?.metadata.labels?.[GIT_SYNC_LABEL] !== request.name) return true;
+    const outcome = await this.#client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
+    this.#applied.delete(entry.id);
+    return outcome.outcome !== 'deleting';
   }
 }
 

@@ -32,6 +32,8 @@ export class TypeResolver {
       resource: 'discovery',
       path,
     });
+    // Only a 404 says that the group is not served; anything else says nothing.
+    if (status !== 200 && status !== 404) throw new Error(`discovery of ${apiVersion} answers ${status}`);
     if (status !== 200 || !isRecord(body) || !Array.isArray(body.resources)) return types;
     for (const entry of body.resources.filter(isRecord)) {
       if (typeof entry.name !== 'string' || entry.name.includes('/') || typeof entry.kind !== 'string') continue;
