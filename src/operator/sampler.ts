@@ -37,7 +37,7 @@ export interface SamplerParts {
 }
 
 const STORE_ATTEMPTS = 8;
-/** Pause before a Rollout is looked at again after a measurement. */
+/** Pause before a measurement that could not be stored is tried again, in milliseconds. */
 const AGAIN_MS = 1_000;
 
 /**
@@ -65,21 +65,19 @@ export class Sampler {
     const id = `${action.run.uid}/${action.metric}`;
     if (this.#running.has(id) || this.#stop.signal.aborted) return;
     const work = this.#measure(rollout, action.run.name, action.metric)
-      .catch(error =>
+      .catch(error => {
         this.#parts.log.warn('a measurement could not be stored', {
           run: action.run.name,
           metric: action.metric,
           error,
-        }),
-      )
-      .finally(() => {
-        this.#running.delete(id);
+        });
         this.#again(rollout);
-      });
+      })
+      .finally(() => this.#running.delete(id));
     this.#running.set(id, work);
   }
 
-  /** Whatever became of a measurement, its Rollout is looked at again: one that was not stored is still due. */
+  /** A measurement that was not stored is still due. One that was has its Rollout looked at by then. */
   #again(rollout: KubeObject): void {
     if (this.#stop.signal.aborted) return;
     const { clock, enqueue } = this.#parts;

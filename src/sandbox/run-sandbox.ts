@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { GATEWAYS, HTTP_ROUTES } from './gateway/gateway-types.ts';
 import { SandboxCluster } from './sandbox-cluster.ts';
 import { AlertReceiver } from './tour/alert-receiver.ts';
 import { drawScreen } from './tour/screen.ts';
@@ -152,20 +153,6 @@ function showLive(
 }
 
 const GIT_SYNCS = { group: 'sluice.dev', version: 'v1alpha1', plural: 'gitsyncs', kind: 'GitSync', namespaced: true };
-const ROUTES = {
-  group: 'gateway.networking.k8s.io',
-  version: 'v1',
-  plural: 'httproutes',
-  kind: 'HTTPRoute',
-  namespaced: true,
-};
-const GATEWAYS = {
-  group: 'gateway.networking.k8s.io',
-  version: 'v1',
-  plural: 'gateways',
-  kind: 'Gateway',
-  namespaced: true,
-};
 
 async function declareSync(cluster: SandboxCluster, repository: ShopRepository): Promise<void> {
   await cluster.client.create(GATEWAYS, {
@@ -193,7 +180,7 @@ function failedOf(cluster: SandboxCluster, images: readonly string[]): number {
 }
 
 async function canaryWeight(cluster: SandboxCluster): Promise<number> {
-  const route = await cluster.client.find(ROUTES, { namespace: NAMESPACE, name: 'shop' });
+  const route = await cluster.client.find(HTTP_ROUTES, { namespace: NAMESPACE, name: 'shop' });
   const rules = (route?.['spec'] as { rules?: { backendRefs?: { weight?: number }[] }[] } | undefined)?.rules;
   return rules?.[0]?.backendRefs?.[1]?.weight ?? -1;
 }
