@@ -10,12 +10,19 @@ export const NOTICE_EVENTS = [
   'Recovered',
   'Started',
   'Invalid',
+  'Degraded',
   'StableLost',
 ] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 
 /** Sent when a Notifier names no events. */
-export const DEFAULT_NOTICE_EVENTS: readonly NoticeEvent[] = ['Aborted', 'Paused', 'Recovered', 'StableLost'];
+export const DEFAULT_NOTICE_EVENTS: readonly NoticeEvent[] = [
+  'Aborted',
+  'Paused',
+  'Recovered',
+  'Degraded',
+  'StableLost',
+];
 
 const httpUrl = z
   .string()

@@ -145,7 +145,13 @@ export const rolloutStatusSchema = z.object({
     .optional(),
   /** The progress deadline's clock: when most pods of the revision were first available, and since when nothing is waited for. */
   progress: z
-    .object({ at: timeSchema, podTemplateHash: hash, available: z.int(), calmSince: timeSchema.optional() })
+    .object({
+      at: timeSchema,
+      podTemplateHash: hash,
+      available: z.int(),
+      calmSince: timeSchema.optional(),
+      blocked: z.boolean().optional().meta({ description: 'Something that the trial needs is not there.' }),
+    })
     .optional(),
   notices: z.array(noticeSchema).max(20).optional(),
   collisionCount: z.int().min(0).optional(),

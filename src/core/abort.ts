@@ -1,6 +1,7 @@
 import type { AbortCause, RolloutReason } from '../api/reasons.ts';
 import type { Evidence } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
+import { actualWeight } from './actual-weight.ts';
 import type { CommandEffect } from './command.ts';
 import type { Draft } from './draft.ts';
 import { seenPods } from './inspection.ts';
@@ -30,13 +31,21 @@ export function findAbort(w: World, d: Draft, plan: TrialPlan, effect: CommandEf
       return { cause: gate.cause, reason: gate.because.reason, message: gate.because.message, evidence: gate.evidence };
   const crash = crashLoop(w, d);
   if (crash) return { cause: 'CanaryCrashLooping', reason: 'CanaryCrashLooping', message: crash };
-  if (plan.waitsForPods && w.now >= deadlineAt(w, d.status) && w.spec.progressDeadlineAbort !== false)
+  // What is missing is not the revision's fault: it is blamed only when users are behind it.
+  const waits = plan.waitsForPods || (plan.blocked && isServing(w));
+  if (waits && w.now >= deadlineAt(w, d.status) && w.spec.progressDeadlineAbort !== false)
     return {
       cause: 'ProgressDeadlineExceeded',
       reason: 'ProgressDeadlineExceeded',
       message: `no progress for ${w.spec.progressDeadlineSeconds ?? 600}s: ${plan.intent.because.message}`,
     };
   return undefined;
+}
+
+/** Users may reach the revision on trial. */
+function isServing(w: World): boolean {
+  const { blueGreen } = w.spec.strategy;
+  return blueGreen ? w.service(blueGreen.activeService)?.selects === w.hash : actualWeight(w) > 0;
 }
 
 function crashLoop(w: World, d: Draft): string | undefined {

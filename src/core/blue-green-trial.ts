@@ -1,5 +1,6 @@
 import type { BlueGreenStrategy } from '../api/rollout-strategy.ts';
 import { earliest, fromTime, toTime } from '../api/time.ts';
+import { missingAnalysis } from './analysis-ahead.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
@@ -8,21 +9,13 @@ import { type GateReading, gateWake, readGate } from './gate.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
-import { missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
+import { BLOCKED, missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, findRun } from './run-names.ts';
+import { STATIONS } from './step-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { World } from './world.ts';
 
-/** The stations of a blue-green trial, in order; status.step counts them. */
-const STATIONS = [
-  'preview',
-  'pre-promotion analysis',
-  'wait for promotion',
-  'scale up',
-  'switch',
-  'post-promotion analysis',
-];
 type Station = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 interface Trial {
@@ -51,7 +44,8 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   const because = hold ?? waitReason(t, station, gate);
   notePause(t, station, because, gate);
   const waitsForPods = because.reason === 'WaitingForPods' || because.reason === 'WaitingForEndpoints';
-  trackProgress(w, d, waitsForPods);
+  const blocked = BLOCKED.includes(because.reason);
+  trackProgress(w, d, waitsForPods, blocked);
   const runs = run ? [run] : [];
   return {
     intent: {
@@ -67,6 +61,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
     gates: gate ? [gate] : [],
     complete: !hold && station === 6,
     waitsForPods,
+    blocked,
   };
 }
 
@@ -81,7 +76,14 @@ function holdOf(t: Trial): Because | undefined {
     return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
   if (d.status.pausedByCommand)
     return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
-  return missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
+  const missing = missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
+  return missing ?? (t.full ? undefined : missingAnalysis(w, analysesAhead(t)));
+}
+
+/** Analyses that this trial runs now or has still to run. */
+function analysesAhead(t: Trial): WantedRun[] {
+  const station = t.d.status.step?.index ?? 0;
+  return ([1, 5] as const).flatMap(at => (station <= at ? (wantedRun(t, at) ?? []) : []));
 }
 
 /**
@@ -97,8 +99,6 @@ function advance(t: Trial): Station {
     if (!done) promote = false;
     station = (station + 1) as Station;
     setStep(t.w, t.d.status, station, STATIONS);
-    const step = t.d.status.step;
-    if (step) step.description = STATIONS[station] ?? 'promote';
     delete t.d.status.pause;
     if (station === 5) t.d.status.switchedAt = toTime(t.w.now);
   }

@@ -3,6 +3,7 @@ import type { CanaryStep } from '../api/rollout-steps.ts';
 import type { CanaryStrategy } from '../api/rollout-strategy.ts';
 import { earliest, fromTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
+import { missingAnalysis } from './analysis-ahead.ts';
 import { pauseEnd, scaleAt, weightAt } from './canary-steps.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
@@ -14,7 +15,7 @@ import { drainOlder } from './older-drain.ts';
 import { isForPerson } from './pause.ts';
 import { sumPods } from './pod-count.ts';
 import { podTrouble } from './pod-trouble.ts';
-import { missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
+import { BLOCKED, missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { routedReplicas } from './routed-replicas.ts';
 import { currentRunName, findRun, stepRunName } from './run-names.ts';
@@ -75,7 +76,8 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, stepGate, unmeasured);
   notePause(t, index, because, gate, stepGate, effect);
   const waitsForPods = WAITS.includes(because.reason);
-  trackProgress(w, d, waitsForPods);
+  const blocked = BLOCKED.includes(because.reason);
+  trackProgress(w, d, waitsForPods, blocked);
 
   const runs = [background, stepRun].filter(run => run !== undefined);
   const complete = !hold && index >= steps.length && isVerified(t) && !unmeasured && gate?.verdict !== 'Inconclusive';
@@ -98,6 +100,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
     gates: [gate, stepGate].filter(reading => reading !== undefined),
     complete,
     waitsForPods,
+    blocked,
   };
 }
 
@@ -109,6 +112,19 @@ function backgroundRun(t: Trial): WantedRun | undefined {
   const started = findRun(w, name) !== undefined;
   const due = index >= (canary.analysis.startingStep ?? 0) && t.actual > 0;
   return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
+}
+
+/** Analyses that this trial runs now or has still to run. */
+function analysesAhead(t: Trial): WantedRun[] {
+  const { w, d, canary, steps, full } = t;
+  if (full) return [];
+  const index = d.status.step?.index ?? 0;
+  const ahead: WantedRun[] = steps.flatMap((step, i) =>
+    step.analysis && i >= index ? [{ name: stepRunName(w, d.status, i), kind: 'step', use: step.analysis }] : [],
+  );
+  if (canary.analysis)
+    ahead.push({ name: currentRunName(w, d.status, 'background'), kind: 'background', use: canary.analysis });
+  return ahead;
 }
 
 function readRun(w: World, name: string): GateReading | undefined {
@@ -136,6 +152,8 @@ function holdOf(t: Trial, gate: GateReading | undefined): Because | undefined {
     return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
   const missing = missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
   if (missing) return missing;
+  const unbuildable = missingAnalysis(w, analysesAhead(t));
+  if (unbuildable) return unbuildable;
   if (gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold') return gate.because;
   return undefined;
 }

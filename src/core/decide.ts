@@ -9,6 +9,7 @@ import type { Decision } from './decision.ts';
 import { type Draft, newDraft } from './draft.ts';
 import { factsBetween } from './facts.ts';
 import { collectGarbage } from './garbage.ts';
+import { planIdle } from './idle.ts';
 import { inspectPods } from './inspection.ts';
 import type { Intent } from './intent.ts';
 import { NOTHING } from './intent.ts';
@@ -23,6 +24,8 @@ import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec } from './spec-reader.ts';
 import { reportStatus } from './status-report.ts';
+import { statusMayWait } from './status-urgency.ts';
+import { stepNamesOf } from './step-names.ts';
 import { clearTrial, deadlineAt, endDelivery } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import { interpret, type World } from './world.ts';
@@ -37,6 +40,7 @@ import { interpret, type World } from './world.ts';
  *   | no revision was ever stable                 | first deploy: all pods, no steps; stable once available       |
  *   | template = stable                           | steady: traffic at rest, pods = replicas, old sets leave      |
  *   | template aborted, or in quarantine          | aborted: traffic on stable, pods frozen, then gone            |
+ *   | no replicas wanted                          | at rest, no pods; the trial begins when there are replicas    |
  *   | trial, and a reason to abort                | recorded with evidence, then as aborted, in the same pass     |
  *   | trial, everything done                      | promoted: this template is stable from the next pass on       |
  *   | trial, else                                 | the strategy's next moves                                     |
@@ -48,6 +52,7 @@ export function decide(snapshot: Snapshot, now: number): Decision {
     return {
       actions: [],
       status: undefined,
+      statusMayWait: false,
       facts: [],
       wakeAt: undefined,
       because: { reason: 'Healthy', message: 'being deleted' },
@@ -67,11 +72,19 @@ export function decide(snapshot: Snapshot, now: number): Decision {
   );
   const shown = noteProblems(w, d, intent);
   reportStatus(w, d, mode, shown);
-  const facts = factsBetween(w.stored, d.status, d.actions, snapshot.routeConflicts);
+  const stepNames = stepNamesOf(w);
+  const facts = factsBetween(w.stored, d.status, {
+    actions: d.actions,
+    stepNames,
+    sizedBySteps: new Set(mode === 'Trial' ? [w.newSet?.name ?? '', w.stableSet?.name ?? ''] : []),
+    recentConflicts: snapshot.routeConflicts,
+  });
   updateNotices({ snapshot, now, pods: `${w.stableSet?.ready ?? 0}/${w.replicas} pods ready` }, d.status, facts);
+  const status = prune(d.status);
   return {
     actions: d.actions,
-    status: prune(d.status),
+    status,
+    statusMayWait: statusMayWait(w.stored, status, stepNames),
     facts,
     wakeAt: earliest(shown.wakeAt, ...d.wakes),
     because: shown.because,
@@ -87,6 +100,7 @@ function plan(w: World, d: Draft, effect: CommandEffect): Planned {
   const mode = modeOf(w, d.status);
   if (mode === 'Steady') return { mode, intent: planSteady(w, d) };
   if (mode === 'Aborted') return { mode, intent: planAborted(w, d) };
+  if (mode === 'Idle') return { mode, intent: planIdle(w, d) };
   if (mode === 'FirstDeploy') {
     const { intent, complete } = planFirstDeploy(w, d);
     return { mode, intent: complete ? promote(w, d, 'FirstDeploy') : intent };
@@ -115,7 +129,7 @@ function abort(w: World, d: Draft, call: AbortCall): Planned {
 /** Past the deadline with progressDeadlineAbort: false the trial goes on, and says so. */
 function withDeadline(w: World, d: Draft, trial: TrialPlan): Intent {
   const { intent } = trial;
-  if (!trial.waitsForPods) return intent;
+  if (!trial.waitsForPods && !trial.blocked) return intent;
   const at = deadlineAt(w, d.status);
   if (w.now < at) return { ...intent, wakeAt: earliest(intent.wakeAt, at) };
   return {

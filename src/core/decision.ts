@@ -64,6 +64,8 @@ export interface Fact {
   readonly related?: ObjectRef;
   /** Alert that goes with it. */
   readonly notice?: NoticeEvent;
+  /** It tells an action, not a new state: true as soon as the action is done, stored or not. */
+  readonly ofAction?: true;
 }
 
 /** Why the Rollout is where it is; words the condition, the event, the alert and `explain` alike. */
@@ -77,6 +79,8 @@ export interface Decision {
   readonly actions: readonly Action[];
   /** The complete new status, or undefined when it stays untouched (object being deleted). */
   readonly status: RolloutStatus | undefined;
+  /** No later decision rests on what is new in the status, so it may be stored a moment later, with what follows. */
+  readonly statusMayWait: boolean;
   readonly facts: readonly Fact[];
   /** Epoch milliseconds at which time alone may change the decision. */
   readonly wakeAt: number | undefined;

@@ -2,20 +2,26 @@ import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Action, Fact } from './decision.ts';
 import { isForPerson } from './pause.ts';
 
+/** What is read besides the two states to tell what happened. */
+export interface FactContext {
+  readonly actions: readonly Action[];
+  /** Steps of the trial in a few words each, as status.step describes them. */
+  readonly stepNames: readonly string[];
+  /** ReplicaSets whose size a step explains: its own fact tells it. */
+  readonly sizedBySteps: ReadonlySet<string>;
+  /** Foreign writes of our weights within the last minute. */
+  readonly recentConflicts: number;
+}
+
 /**
  * What happened between two stored states, as facts to tell: one transition, one fact. Because it compares states, a
  * repeated pass repeats nothing. A route conflict is told when there was none within the last minute.
  */
-export function factsBetween(
-  before: RolloutStatus | undefined,
-  after: RolloutStatus,
-  actions: readonly Action[],
-  recentConflicts = 0,
-): Fact[] {
+export function factsBetween(before: RolloutStatus | undefined, after: RolloutStatus, context: FactContext): Fact[] {
   return [
     ...revisionFacts(before, after),
-    ...actionFacts(actions, recentConflicts === 0),
-    ...progressFacts(before, after),
+    ...actionFacts(context),
+    ...progressFacts(before, after, context.stepNames),
     ...endFacts(before, after),
     ...troubleFacts(before, after),
   ];
@@ -44,37 +50,59 @@ function isHeld(status: RolloutStatus | undefined, hash: string | undefined): bo
   return (status?.quarantine ?? []).some(entry => entry.podTemplateHash === hash);
 }
 
-function actionFacts(actions: readonly Action[], tellConflict: boolean): Fact[] {
-  return actions.flatMap(action => {
-    if (action.type === 'ScaleReplicaSet')
-      return [normal('ReplicaSetScaled', `ReplicaSet ${action.target.name}: ${action.from} -> ${action.to} pods`)];
-    if (action.type === 'PatchRoute' && action.reassert && tellConflict)
-      return [
-        warning(
-          'RouteConflict',
-          `somebody else wrote the weights of ${action.ref.kind} ${action.ref.name}; set back to ${action.canaryWeight}. ` +
-            'Exclude .spec.rules[].backendRefs[].weight from what your GitOps tool corrects',
-        ),
-      ];
+function actionFacts({ actions, sizedBySteps, recentConflicts }: FactContext): Fact[] {
+  return actions.flatMap((action): Fact[] => {
+    if (action.type === 'ScaleReplicaSet' && !sizedBySteps.has(action.target.name)) {
+      const note = `ReplicaSet ${action.target.name}: ${action.from} -> ${action.to} pods`;
+      return [{ ...normal('ReplicaSetScaled', note), ofAction: true }];
+    }
+    if (action.type === 'PatchRoute' && action.reassert && recentConflicts === 0) {
+      const note =
+        `somebody else wrote the weights of ${action.ref.kind} ${action.ref.name}; set back to ${action.canaryWeight}. ` +
+        'Exclude .spec.rules[].backendRefs[].weight from what your GitOps tool corrects';
+      return [{ ...warning('RouteConflict', note), ofAction: true }];
+    }
     return [];
   });
 }
 
-function progressFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact[] {
-  const facts: Fact[] = [];
-  const was = before?.weights?.actualCanary ?? 0;
-  const is = after.weights?.actualCanary ?? 0;
-  if (was !== is) facts.push(normal('WeightChanged', `canary weight ${was} -> ${is}`));
-  const old = before?.step;
-  const step = after.step;
-  const sameTrial =
-    before?.canary?.podTemplateHash === after.canary?.podTemplateHash && old?.stepsHash === step?.stepsHash;
-  if (old && step && sameTrial && step.index > old.index)
-    facts.push(normal('StepCompleted', `step ${old.index + 1}/${old.total} ${old.description} is done`));
+function progressFacts(before: RolloutStatus | undefined, after: RolloutStatus, names: readonly string[]): Fact[] {
+  const facts = [...stepFacts(before, after, names), ...weightFacts(before, after, names)];
   if (isForPerson(after) && !(before && isForPerson(before)))
     facts.push(normal('Paused', after.message ?? 'paused', 'Paused'));
   if (before && isForPerson(before) && !isForPerson(after) && !after.abort) facts.push(normal('Resumed', 'going on'));
   return facts;
+}
+
+/** Steps that were passed. A timed pause that is over is told by what comes next, a manual one by its promotion. */
+function stepFacts(before: RolloutStatus | undefined, after: RolloutStatus, names: readonly string[]): Fact[] {
+  const { step: old } = before ?? {};
+  const { step } = after;
+  const sameTrial =
+    before?.canary?.podTemplateHash === after.canary?.podTemplateHash && old?.stepsHash === step?.stepsHash;
+  if (!old || !step || !sameTrial) return [];
+  return names.slice(old.index, step.index).flatMap((name, passed) => {
+    const where = `step ${old.index + passed + 1}/${old.total} ${name}`;
+    if (name === '' || name.startsWith('pause') || name.startsWith('wait')) return [];
+    if (/^analysis|analysis$/.test(name)) {
+      const gate = before?.display?.gate;
+      return [normal('GatePassed', `${where} passed${gate ? `: ${gate}` : ''}`)];
+    }
+    return [normal('StepCompleted', `${where} is done`)];
+  });
+}
+
+/** Moves of traffic that neither a step nor the end of the story tells. */
+function weightFacts(before: RolloutStatus | undefined, after: RolloutStatus, names: readonly string[]): Fact[] {
+  const was = before?.weights?.actualCanary ?? 0;
+  const is = after.weights?.actualCanary ?? 0;
+  const { step } = after;
+  const steps = step ? names.slice(before?.step?.index ?? 0, step.index + 1) : [];
+  const byStep = steps.includes(`setWeight ${is}`);
+  const reverted = after.abort !== undefined && is === 0;
+  const promoted = after.canary === undefined && /Promoted$/.test(after.history?.[0]?.outcome ?? '');
+  if (was === is || (byStep && is > was) || reverted || promoted) return [];
+  return [normal('WeightChanged', `canary weight ${was} -> ${is}`)];
 }
 
 function endFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact[] {
@@ -101,6 +129,8 @@ function endFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact
   const moved = (before?.weights?.actualCanary ?? 0) > 0 && after.weights?.actualCanary === 0;
   if (abort && moved)
     facts.push(normal('Reverted', `all traffic is back on revision ${after.stable?.revision ?? '?'}`));
+  if (after.phase === 'Degraded' && before?.phase !== 'Degraded' && after.display?.reason !== 'StableLost')
+    facts.push(warning('ProgressDeadlineExceeded', after.message ?? 'no progress', 'Degraded'));
   const troubled = before?.phase === 'Aborted' || before?.phase === 'Degraded' || before?.phase === 'Invalid';
   const wasServing = before?.stable !== undefined;
   if (troubled && wasServing && after.phase === 'Healthy')
@@ -128,6 +158,8 @@ function troubleFacts(before: RolloutStatus | undefined, after: RolloutStatus): 
     case 'RouteMalformed':
       return [warning('RouteNotAccepted', message)];
     case 'ServiceMissing':
+    case 'TemplateMissing':
+    case 'TemplateInvalid':
     case 'ReplicaSetRejected':
       return [warning('SpecInvalid', message)];
     default:

@@ -40,6 +40,7 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
   return {
     actions: [],
     status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
+    statusMayWait: false,
     facts,
     wakeAt: undefined,
     because,

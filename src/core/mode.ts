@@ -9,14 +9,16 @@ import type { World } from './world.ts';
  *   template = stable's ........................... Steady        also: Git went back during a trial
  *   template aborted before, or in quarantine ..... Aborted       stable serves until Git or a command changes it
  *   template verified inside the rollback window .. FastTrack     no steps, no analysis
+ *   no replicas wanted ............................ Idle          nothing serves, so nothing can be measured: tried later
  *   else .......................................... Trial
  */
-export type Mode = 'FirstDeploy' | 'Steady' | 'Aborted' | 'FastTrack' | 'Trial';
+export type Mode = 'FirstDeploy' | 'Steady' | 'Aborted' | 'FastTrack' | 'Idle' | 'Trial';
 
 export function modeOf(w: World, status: RolloutStatus): Mode {
   if (!w.stable) return 'FirstDeploy';
   if (isStable(w)) return 'Steady';
   if (status.abort?.podTemplateHash === w.hash || isQuarantined(w, status)) return 'Aborted';
-  if (w.replicas === 0 || isInRollbackWindow(w)) return 'FastTrack';
+  if (isInRollbackWindow(w)) return 'FastTrack';
+  if (w.replicas === 0) return 'Idle';
   return 'Trial';
 }

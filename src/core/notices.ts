@@ -80,6 +80,7 @@ const NEXT: Readonly<Record<NoticeEvent, (name: string, namespace: string) => st
   Recovered: () => 'nothing to do',
   Started: (name, namespace) => `watch it: kubectl -n ${namespace} get rollouts.sluice.dev ${name} -w`,
   Invalid: (name, namespace) => `mend the spec in Git: kubectl -n ${namespace} describe rollouts.sluice.dev ${name}`,
+  Degraded: (name, namespace) => `see what it waits for: kubectl -n ${namespace} describe rollouts.sluice.dev ${name}`,
   StableLost: (name, namespace) =>
     `find out who deleted it: kubectl -n ${namespace} describe rollouts.sluice.dev ${name}`,
 };
@@ -94,7 +95,12 @@ function contentOf(view: NoticeView, status: RolloutStatus, fact: Fact, event: N
     namespace,
     rollout: name,
     event,
-    severity: event === 'Aborted' || event === 'StableLost' ? 'critical' : event === 'Invalid' ? 'warning' : 'info',
+    severity:
+      event === 'Aborted' || event === 'StableLost'
+        ? 'critical'
+        : event === 'Invalid' || event === 'Degraded'
+          ? 'warning'
+          : 'info',
     summary: fact.note,
     ...(event === 'Aborted' && abort ? { cause: abort.cause, weight: abort.weight ?? 0 } : {}),
     ...(event === 'Aborted' && abort?.step ? { step: abort.step } : {}),

@@ -21,6 +21,15 @@ export const NOTHING_MOVES: readonly RolloutReason[] = [
   'StableLost',
 ];
 
+/** Holds that only a person can end. */
+export const BLOCKED: readonly RolloutReason[] = [
+  'ServiceMissing',
+  'RouteMissing',
+  'RouteMalformed',
+  'TemplateMissing',
+  'TemplateInvalid',
+];
+
 /** Whether a lost ReplicaSet can be made again from its ControllerRevision. */
 export function canBeRebuilt(w: World, ref: RevisionRef): boolean {
   return w.snapshot.revisions.some(object => object.metadata.name === revisionName(w, ref.podTemplateHash));

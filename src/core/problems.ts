@@ -1,23 +1,11 @@
-import { resolveRun } from '../analysis/resolve-run.ts';
 import { replicaSetName } from './children.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import { isLostForGood } from './prerequisites.ts';
 import { conflictOf } from './route-conflict.ts';
-import { findRun } from './run-names.ts';
-import { templatesOf } from './runs.ts';
 import type { World } from './world.ts';
 
-const NO_ARGS = {
-  'stable-hash': '',
-  'canary-hash': '',
-  'stable-replicaset': '',
-  'canary-replicaset': '',
-  namespace: '',
-  rollout: '',
-};
-
-/** What the API server refused, and templates that are missing, shown in place of what the phase waits for. */
+/** What the API server refused, shown in place of what the phase waits for. */
 export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
   if (intent.because.reason === 'StableLost' && isLostForGood(w)) return { ...intent, phase: 'Degraded' };
   for (const problem of w.snapshot.problems) {
@@ -57,11 +45,6 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
         message: `the API server refuses a write of ${refused.name}: ${refused.message}; check the operator's permissions`,
       },
     };
-  for (const wanted of intent.runs) {
-    if (findRun(w, wanted.name)) continue;
-    const resolved = resolveRun(wanted.use, templatesOf(w, wanted), NO_ARGS);
-    if (!resolved.ok) return { ...intent, because: { reason: 'TemplateMissing', message: resolved.message } };
-  }
   const conflict = conflictOf(w, intent.canaryWeight);
   return conflict ? { ...intent, because: conflict } : intent;
 }

@@ -10,4 +10,6 @@ export interface TrialPlan {
   readonly complete: boolean;
   /** It waits for pods or traffic, so the progress deadline runs. */
   readonly waitsForPods: boolean;
+  /** Something that it needs is not there, and a person must see to it; the progress deadline runs as well. */
+  readonly blocked: boolean;
 }

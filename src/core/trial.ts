@@ -60,6 +60,7 @@ export function setStep(
 
 /** A step in a few words: "setWeight 20", "pause 2m". */
 export function describeStep(step: unknown): string {
+  if (typeof step === 'string') return step;
   if (typeof step !== 'object' || step === null) return 'promote';
   const [[kind, value] = ['promote', undefined]] = Object.entries(step);
   if (kind === 'pause') {
@@ -121,22 +122,26 @@ const CALM_MS = 60_000;
 
 /**
  * The clock of the progress deadline: restarts when the revision, the step or the end of a pause does, when more pods
- * are available than ever before, and when a wait begins after a minute of calm. Flapping readiness does not refresh it.
+ * are available than ever before, when something that was missing is there, and when a wait begins after a minute of
+ * calm. Flapping readiness does not refresh it.
  *
  * @param waiting whether the rollout waits for pods or traffic now
+ * @param blocked whether something that it needs is not there
  */
-export function trackProgress(w: World, d: Draft, waiting: boolean): void {
+export function trackProgress(w: World, d: Draft, waiting: boolean, blocked = false): void {
   const available = w.newSet?.available ?? 0;
   const before = d.status.progress?.podTemplateHash === w.hash ? d.status.progress : undefined;
   const calmSince = fromTime(before?.calmSince);
   const resumed = w.stored?.pause !== undefined && d.status.pause === undefined;
-  const calmed = waiting && calmSince !== undefined && w.now - calmSince >= CALM_MS;
-  const restarts = !before || available > before.available || resumed || calmed;
+  const unblocked = before?.blocked === true && !blocked;
+  const calmed = (waiting || blocked) && calmSince !== undefined && w.now - calmSince >= CALM_MS;
+  const restarts = !before || available > before.available || resumed || unblocked || calmed;
   d.status.progress = {
     at: restarts ? toTime(w.now) : before.at,
     podTemplateHash: w.hash,
     available: Math.max(available, before?.available ?? 0),
-    ...(waiting ? {} : { calmSince: before?.calmSince ?? toTime(w.now) }),
+    ...(blocked ? { blocked } : {}),
+    ...(waiting || blocked ? {} : { calmSince: before?.calmSince ?? toTime(w.now) }),
   };
 }
 

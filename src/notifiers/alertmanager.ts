@@ -28,6 +28,7 @@ const LASTING: Partial<Record<NoticeEvent, 'info' | 'warning' | 'critical'>> = {
   Aborted: 'critical',
   StableLost: 'critical',
   Invalid: 'warning',
+  Degraded: 'warning',
   Paused: 'info',
 };
 

@@ -24,6 +24,7 @@ const HAPPENED: Readonly<Record<NoticeEvent, string>> = {
   Recovered: 'recovered',
   Started: 'started',
   Invalid: 'has an invalid spec',
+  Degraded: 'makes no progress',
   StableLost: 'lost its stable revision',
 };
 

@@ -8,6 +8,10 @@ export interface RolloutMemory {
   delivered: Set<string>;
   /** Epoch milliseconds of foreign writes to our weights, newest last. */
   conflicts: number[];
+  /** Patches of the route that were refused in a row: at first the route has moved, later nobody may write it. */
+  refusedPatches: number;
+  /** Since when a status that may wait has been waiting, monotonic milliseconds. */
+  statusWaitsSince: number | undefined;
 }
 
 /** Volatile knowledge by `namespace/name`, dropped with the Rollout. */
@@ -17,7 +21,14 @@ export class Memory {
   of(key: string): RolloutMemory {
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { problems: [], inspection: undefined, delivered: new Set(), conflicts: [] };
+      entry = {
+        problems: [],
+        inspection: undefined,
+        delivered: new Set(),
+        conflicts: [],
+        refusedPatches: 0,
+        statusWaitsSince: undefined,
+      };
       this.#entries.set(key, entry);
     }
     return entry;

@@ -10,7 +10,8 @@ import type { Actor, Outcome } from './act.ts';
 import type { Caches } from './caches.ts';
 import type { LiveReader } from './live-reader.ts';
 import type { Log } from './log.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, RolloutMemory } from './memory.ts';
+import { isSame } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import type { Reporter } from './report.ts';
@@ -33,6 +34,10 @@ export interface ReconcilerParts {
 /** Timers can fire a little early; a wake-up must not come before its moment. */
 const WAKE_MARGIN_MS = 1;
 const LONGEST_WAKE_MS = 3_600_000;
+/** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
+const STATUS_DELAY_MS = 1_000;
+/** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
+const REFUSALS = 6;
 
 /**
  * One pass over one Rollout:
@@ -41,7 +46,7 @@ const LONGEST_WAKE_MS = 3_600_000;
  *   2. observe: freeze what the caches show
  *   3. decide:  pure
  *   4. act:     in order, stop at the first failure
- *   5. status:  one write, at the end
+ *   5. status:  one write, at the end; what only shows waits up to a second for what follows
  *   6. report:  events, alerts, metrics
  */
 export class Reconciler {
@@ -80,9 +85,10 @@ export class Reconciler {
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return { outcome: 'backoff', cause: trouble.error };
+    const restMs = trouble ? 0 : this.#statusDelay(key, rollout, decision);
     let written: KubeObject | undefined;
     try {
-      written = await writeStatus(this.#parts.client, rollout, decision.status);
+      if (restMs === 0) written = await writeStatus(this.#parts.client, rollout, decision.status);
     } catch (error) {
       return { outcome: 'backoff', cause: error, ...retryAfter(error) };
     }
@@ -92,10 +98,24 @@ export class Reconciler {
       const known = memory.of(key);
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
-    reporter.report(key, rollout, decision, written !== undefined);
+    reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
-    return wakeOf(decision, clock.now(), trouble);
+    const wake = wakeOf(decision, clock.now(), trouble);
+    if (restMs === 0) return wake;
+    return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
+  }
+
+  /** Milliseconds that a new status may still wait; 0 when it is to be stored now, or when there is nothing new. */
+  #statusDelay(key: string, rollout: KubeObject, decision: Decision): number {
+    const { memory, clock } = this.#parts;
+    const known = memory.of(key);
+    const isNew = decision.status !== undefined && !isSame(rollout['status'], decision.status);
+    const now = clock.monotonic();
+    const since = isNew && decision.statusMayWait ? (known.statusWaitsSince ?? now) : undefined;
+    const restMs = since === undefined ? 0 : Math.max(0, STATUS_DELAY_MS - (now - since));
+    known.statusWaitsSince = restMs > 0 ? since : undefined;
+    return restMs;
   }
 
   /** Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. */
@@ -110,7 +130,7 @@ export class Reconciler {
     for (const action of actions) {
       // Measuring goes on whatever was refused before it: a gate must not go blind.
       if (first && action.type !== 'TakeSample' && action.type !== 'InspectPods') continue;
-      const outcome = await actor.perform(rollout, action);
+      const outcome = refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         if (action.type === 'PatchRoute' && action.reassert)
           known.conflicts = [...known.conflicts.slice(-9), clock.now()];
@@ -133,6 +153,20 @@ export class Reconciler {
     const { caches, consistency } = this.#parts;
     consistency.noteWrite(key, caches.rollouts.store, written.metadata, written.metadata.resourceVersion);
   }
+}
+
+/**
+ * A patch of the route whose `test` fails is refused like one that nobody may make: after a few in a row, each decided
+ * on a fresh look, it is the latter.
+ */
+function refusedForGood(known: RolloutMemory, action: Action, outcome: Outcome): Outcome {
+  if (action.type !== 'PatchRoute') return outcome;
+  const refused = outcome.kind === 'conflict' && outcome.error instanceof ApiError && outcome.error.code === 'invalid';
+  known.refusedPatches = refused ? known.refusedPatches + 1 : 0;
+  if (!refused || known.refusedPatches < REFUSALS) return outcome;
+  const { error } = outcome;
+  const message = (error as ApiError).message.slice(0, 1000);
+  return { kind: 'problem', problem: { kind: 'WriteRefused', name: action.ref.name, message }, error };
 }
 
 /** Splits `namespace/name`. */

@@ -28,15 +28,18 @@ export class Reporter {
     this.#parts = parts;
   }
 
-  /** @param stored whether the decision's status was just written, which is when its facts become true */
-  report(key: string, rollout: KubeObject, decision: Decision, stored: boolean): void {
+  /**
+   * @param told.stored whether the decision's status was just written, which is when facts about it become true
+   * @param told.acted whether all of its actions were done
+   */
+  report(key: string, rollout: KubeObject, decision: Decision, told: { stored: boolean; acted: boolean }): void {
     const { metrics, courier } = this.#parts;
     const { status } = decision;
     if (!status) return;
     const { name, namespace = '' } = rollout.metadata;
     metrics.rollout(namespace, name, status, this.#phases.get(key));
     this.#phases.set(key, status.phase);
-    if (stored) this.#tell(key, rollout, decision, status);
+    this.#tell(key, rollout, decision, status, told);
     if (status.notices) courier.consider(key, rollout, status.notices);
   }
 
@@ -45,11 +48,18 @@ export class Reporter {
     this.#reverting.delete(key);
   }
 
-  #tell(key: string, rollout: KubeObject, decision: Decision, status: RolloutStatus): void {
+  #tell(
+    key: string,
+    rollout: KubeObject,
+    decision: Decision,
+    status: RolloutStatus,
+    told: { stored: boolean; acted: boolean },
+  ): void {
     const { recorder, metrics, log, clock } = this.#parts;
     const { name, namespace = '', uid = '', resourceVersion } = rollout.metadata;
     const regarding = { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid, resourceVersion };
     for (const fact of decision.facts) {
+      if (!told.stored && !(fact.ofAction && told.acted)) continue;
       recorder.record({ regarding, type: fact.warning ? 'Warning' : 'Normal', reason: fact.reason, note: fact.note });
       log[fact.warning ? 'warn' : 'info'](fact.note, { rollout: key, reason: fact.reason });
       if (fact.reason === 'Aborted' && status.abort) {
@@ -58,7 +68,7 @@ export class Reporter {
       }
     }
     const since = this.#reverting.get(key);
-    if (since !== undefined && (status.weights?.actualCanary ?? 0) === 0) {
+    if (told.stored && since !== undefined && (status.weights?.actualCanary ?? 0) === 0) {
       metrics.reverted((clock.now() - since) / 1000);
       this.#reverting.delete(key);
     }

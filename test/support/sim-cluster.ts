@@ -48,6 +48,10 @@ export class SimCluster {
   statusWrites = 0;
   log: Action[] = [];
 
+  /** Passes that a status may be kept waiting for which `statusMayWait` is said. */
+  patience = 0;
+  private skipped = 0;
+
   constructor(spec: Record<string, unknown>, name = 'shop') {
     this.rollout = {
       apiVersion: 'sluice.dev/v1alpha1',
@@ -176,6 +180,8 @@ export class SimCluster {
   }
 
   storeStatus(decision: Decision): boolean {
+    if (decision.statusMayWait && this.skipped++ < this.patience) return false;
+    this.skipped = 0;
     if (!decision.status || JSON.stringify(decision.status) === JSON.stringify(this.rollout['status'])) return false;
     this.replaceRollout({ status: decision.status });
     this.statusWrites++;
@@ -333,6 +339,16 @@ export class SimCluster {
 
   /** Passes and reactions until a pass changes nothing; throws when that never happens. */
   settle(limit = 200): Decision {
+    const { patience } = this;
+    this.patience = 0;
+    try {
+      return this.comeToRest(limit);
+    } finally {
+      this.patience = patience;
+    }
+  }
+
+  private comeToRest(limit: number): Decision {
     for (let i = 0; i < limit; i++) {
       const before = this.fingerprint();
       this.react();

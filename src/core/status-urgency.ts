@@ -1,0 +1,60 @@
+import type { RolloutStatus } from '../api/rollout-status.ts';
+
+/** Members that only show: they are derived anew from the world in each pass. */
+const SHOWN = [
+  'message',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'display',
+  'progress',
+  'weights',
+  'conditions',
+] as const satisfies readonly (keyof RolloutStatus)[];
+
+/**
+ * Whether a new status may be stored a moment later, together with what follows: true when nothing that a later decision
+ * rests on differs. Counts, texts and the weight that was seen are derived again from the world. So is the end of a
+ * timed pause: its start is stored, and the clock does the rest. Conditions are urgent when one of them flips.
+ */
+export function statusMayWait(
+  before: RolloutStatus | undefined,
+  after: RolloutStatus,
+  names: readonly string[],
+): boolean {
+  if (!before) return false;
+  return JSON.stringify(loadBearing(before, after, names)) === JSON.stringify(loadBearing(after, after, names));
+}
+
+function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): unknown {
+  const rest: Partial<RolloutStatus> = { ...status };
+  for (const member of SHOWN) delete rest[member];
+  if (onlyPausesEnded(status, after, names)) {
+    delete rest.pause;
+    rest.step = after.step;
+  }
+  return sorted({
+    ...rest,
+    flags: (status.conditions ?? []).map(({ type, status: flag }) => `${type}=${flag}`),
+    // An abort is done when traffic is back, and that is told at once.
+    ...(after.abort ? { weights: status.weights } : {}),
+  });
+}
+
+/** From a step to a later one of the same trial, with nothing but timed pauses between. */
+function onlyPausesEnded(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): boolean {
+  const { step } = status;
+  const next = after.step;
+  if (!step || !next || step.stepsHash !== next.stepsHash || next.index <= step.index) return false;
+  if (status.trialStartedAt !== after.trialStartedAt || status.lastCommand?.id !== after.lastCommand?.id) return false;
+  return names.slice(step.index, next.index).every(name => name.startsWith('pause') && name !== 'pause until promoted');
+}
+
+/** The API server sorts members; a status that was decided has them in another order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, member]) => [key, sorted(member)]));
+}

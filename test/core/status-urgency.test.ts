@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import type { RolloutStatus } from '../../src/api/rollout-status.ts';
+import { statusMayWait } from '../../src/core/status-urgency.ts';
+import type { SimCluster } from '../support/sim-cluster.ts';
+import { canaryOnTrial, push, SUCCESS_RATE, send, settledCanary } from '../support/sim-stories.ts';
+
+const STEPS = ['setWeight 20', 'pause 30s', 'setWeight 60', 'pause until promoted', 'setWeight 80'];
+const at = (index: number, more: Partial<RolloutStatus> = {}): RolloutStatus => ({
+  phase: 'Progressing',
+  observedGeneration: 2,
+  step: {
+    index,
+    total: STEPS.length,
+    description: STEPS[index] ?? '',
+    startedAt: `2026-01-01T00:00:0${index}Z`,
+    stepsHash: 'h',
+  },
+  ...more,
+});
+
+describe('a status may wait a moment to be stored', () => {
+  it.each<[string, RolloutStatus, RolloutStatus, boolean]>([
+    ['nothing differs', at(0), at(0), true],
+    ['counts and texts differ', at(0, { readyReplicas: 1, message: 'a' }), at(0, { readyReplicas: 2 }), true],
+    ['a setWeight was passed', at(0), at(1), false],
+    ['a timed pause ended', at(1), at(2), true],
+    ['a timed pause and a setWeight were passed', at(1), at(3), false],
+    ['a person ended a pause', at(3), at(4), false],
+    ['the phase differs', at(0), at(0, { phase: 'Paused' }), false],
+    ['a new generation was seen', at(0), at(0, { observedGeneration: 3 }), false],
+    ['an alert is owed', at(0), at(0, { notices: [] }), false],
+    ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), true],
+    [
+      'the members come in another order',
+      at(0, { stable: { revision: 1, podTemplateHash: 'h' } }),
+      at(0, { stable: { podTemplateHash: 'h', revision: 1 } }),
+      true,
+    ],
+  ])('%s: %#', (_what, before, after, expected) => {
+    expect(statusMayWait(before, after, STEPS)).toBe(expected);
+  });
+
+  it('a condition that flips may not wait, one that changes its words may', () => {
+    const ready = (status: 'True' | 'Unknown', message: string) =>
+      at(0, { conditions: [{ type: 'Ready', status, reason: 'R', message, lastTransitionTime: 't' }] });
+    expect(statusMayWait(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(true);
+    expect(statusMayWait(ready('Unknown', 'a'), ready('True', 'a'), STEPS)).toBe(false);
+  });
+
+  it('the first status of all may not wait', () => {
+    expect(statusMayWait(undefined, at(0), STEPS)).toBe(false);
+  });
+
+  it('traffic that comes home after an abort is stored at once', () => {
+    const abort = { abort: { at: 'x' } } as unknown as Partial<RolloutStatus>;
+    const weights = (actualCanary: number) => ({ ...abort, weights: { canary: 0, stable: 100, actualCanary } });
+    expect(statusMayWait(at(1, weights(20)), at(1, weights(0)), STEPS)).toBe(false);
+  });
+});
+
+/** Passes until nothing moves, with a status kept waiting as long as it may be. @returns how often one was stored */
+function settleLazily(cluster: SimCluster): number {
+  const before = cluster.statusWrites;
+  cluster.patience = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 40; i++) {
+    cluster.react();
+    cluster.pass();
+  }
+  cluster.patience = 0;
+  return cluster.statusWrites - before;
+}
+
+describe('a canary whose status waits as long as it may', () => {
+  it('goes the same way, with a third of the writes', () => {
+    const cluster = settledCanary({
+      steps: [20, 40, 60].flatMap(setWeight => [{ setWeight }, { pause: { duration: '30s' } }]),
+    });
+    push(cluster, '2');
+    const weights: number[] = [];
+    let writes = settleLazily(cluster);
+    for (let i = 0; i < 4; i++) {
+      weights.push(cluster.canaryWeight());
+      cluster.advance(30_000);
+      writes += settleLazily(cluster);
+    }
+    expect(weights).toEqual([20, 40, 60, 0]);
+    expect([cluster.status['phase'], cluster.status['stable'].revision]).toEqual(['Healthy', 2]);
+    expect(writes).toBeLessThanOrEqual(8);
+  });
+
+  it('an abort is stored in the pass that decides it', () => {
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE });
+    cluster.command('abort x');
+    const decision = cluster.decide();
+    expect([decision.statusMayWait, decision.status?.phase]).toEqual([false, 'Aborted']);
+    send(cluster, 'abort');
+  });
+});
