@@ -2,8 +2,8 @@ import { API_VERSION, HASH_LABEL, REVISION_ANNOTATION, ROLLOUT_LABEL } from '../
 import type { ApiObject } from '../api/object-meta.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { canBeRebuilt, serviceNames } from './prerequisites.ts';
-import { desiredRevision, revisionName } from './revisions.ts';
+import { serviceNames } from './prerequisites.ts';
+import { desiredRevision, keptRevision } from './revisions.ts';
 import type { World } from './world.ts';
 
 /** Metadata that GitOps tools put on what they apply; on a generated child it would make them prune or "correct" it. */
@@ -13,13 +13,14 @@ const FOREIGN_METADATA =
 /** Objects of this Rollout that do not exist yet: Services, route, the revision and its ReplicaSet. */
 export function missingChildren(w: World, d: Draft): Action[] {
   const actions: Action[] = [...missingServices(w), ...missingRoute(w)];
-  if (w.stable && !w.stableSet && canBeRebuilt(w, w.stable)) {
+  const kept = w.stable && !w.stableSet ? keptRevision(w, w.stable.podTemplateHash) : undefined;
+  if (w.stable && kept) {
     const { podTemplateHash } = w.stable;
-    const name = w.stable.replicaSet ?? replicaSetName(w, podTemplateHash, 0);
+    const name = w.stable.replicaSet ?? childName(w, podTemplateHash, 0);
     actions.push({
       type: 'RestoreReplicaSet',
       name,
-      revisionName: revisionName(w, podTemplateHash),
+      revisionName: kept.metadata.name,
       replicas: w.replicas,
     });
     if (podTemplateHash === w.hash) return actions;
@@ -30,8 +31,8 @@ export function missingChildren(w: World, d: Draft): Action[] {
   const quarantined = (d.status.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
   if (w.newSet || quarantined) return w.newSet ? [...actions, ...renumber(w)] : actions;
   const revision = desiredRevision(w);
-  const saved = w.snapshot.revisions.some(object => object.metadata.name === revisionName(w, w.hash));
-  if (!saved) actions.push({ type: 'CreateRevision', object: controllerRevision(w, revision.revision) });
+  if (!keptRevision(w, w.hash))
+    actions.push({ type: 'CreateRevision', object: controllerRevision(w, d, revision.revision) });
   actions.push({ type: 'CreateReplicaSet', object: replicaSet(w, d, revision.revision) });
   return actions;
 }
@@ -45,7 +46,8 @@ function renumber(w: World): Action[] {
   ];
 }
 
-export function replicaSetName(w: World, hash: string, collisions: number): string {
+/** Name of a revision's ReplicaSet and of its ControllerRevision. */
+export function childName(w: World, hash: string, collisions: number): string {
   return `${w.name}-${hash}${collisions > 0 ? `-${collisions}` : ''}`;
 }
 
@@ -58,7 +60,7 @@ function replicaSet(w: World, d: Draft, revision: number): ApiObject {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
     metadata: {
-      ...childMetadata(w, replicaSetName(w, w.hash, d.status.collisionCount ?? 0)),
+      ...childMetadata(w, childName(w, w.hash, d.status.collisionCount ?? 0)),
       labels: { ...ownLabels(w), ...template.metadata?.labels, [HASH_LABEL]: w.hash, [ROLLOUT_LABEL]: w.name },
       annotations: { [REVISION_ANNOTATION]: String(revision) },
     },
@@ -72,12 +74,12 @@ function replicaSet(w: World, d: Draft, revision: number): ApiObject {
 }
 
 /** The template as Git declared it, kept so that a deleted ReplicaSet can be rebuilt. */
-function controllerRevision(w: World, revision: number): ApiObject {
+function controllerRevision(w: World, d: Draft, revision: number): ApiObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      ...childMetadata(w, revisionName(w, w.hash)),
+      ...childMetadata(w, childName(w, w.hash, d.status.collisionCount ?? 0)),
       labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash },
     },
     data: {
@@ -93,12 +95,7 @@ function controllerRevision(w: World, revision: number): ApiObject {
  * A ReplicaSet as it was, from its ControllerRevision; undefined when the revision does not hold a template. The owner
  * reference is taken from the revision, so that it belongs to the same Rollout.
  */
-export function restoredReplicaSet(
-  revision: ApiObject,
-  name: string,
-  replicas: number,
-  rolloutLabel: string,
-): ApiObject | undefined {
+export function restoredReplicaSet(revision: ApiObject, name: string, replicas: number): ApiObject | undefined {
   const data = revision['data'] as
     | { template?: Record<string, unknown>; selector?: Record<string, unknown>; minReadySeconds?: number }
     | undefined;
@@ -116,7 +113,7 @@ export function restoredReplicaSet(
       labels: {
         ...template.metadata?.labels,
         [HASH_LABEL]: hash,
-        [rolloutLabel]: revision.metadata.labels?.[rolloutLabel] ?? '',
+        [ROLLOUT_LABEL]: revision.metadata.labels?.[ROLLOUT_LABEL] ?? '',
       },
       annotations: { [REVISION_ANNOTATION]: String(revision['revision'] ?? 1) },
     },

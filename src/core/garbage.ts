@@ -3,6 +3,7 @@ import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { isFinished, viewRun } from './gate.ts';
 import type { Intent } from './intent.ts';
+import { keptRevision } from './revisions.ts';
 import type { World } from './world.ts';
 
 const DEFAULT_HISTORY_LIMIT = 10;
@@ -15,9 +16,7 @@ export function collectGarbage(w: World, d: Draft, intent: Intent): Action[] {
   const idle = w.olderSets.filter(set => set.spec === 0 && set.running === 0).sort((a, b) => b.revision - a.revision);
   for (const set of idle.slice(limit)) {
     actions.push({ type: 'Delete', kind: 'ReplicaSet', target: set.target });
-    const revision = w.snapshot.revisions.find(
-      object => object.metadata.labels?.['sluice.dev/pod-template-hash'] === set.hash,
-    );
+    const revision = keptRevision(w, set.hash);
     if (revision)
       actions.push({
         type: 'Delete',

@@ -1,7 +1,7 @@
 import type { RolloutReason } from '../api/reasons.ts';
 import type { RevisionRef } from '../api/rollout-status.ts';
 import type { Because } from './decision.ts';
-import { revisionName } from './revisions.ts';
+import { keptRevision } from './revisions.ts';
 import type { World } from './world.ts';
 
 /** Names of the Services that the strategy uses. */
@@ -32,7 +32,7 @@ export const BLOCKED: readonly RolloutReason[] = [
 
 /** Whether a lost ReplicaSet can be made again from its ControllerRevision. */
 export function canBeRebuilt(w: World, ref: RevisionRef): boolean {
-  return w.snapshot.revisions.some(object => object.metadata.name === revisionName(w, ref.podTemplateHash));
+  return keptRevision(w, ref.podTemplateHash) !== undefined;
 }
 
 /** Nothing is left of the stable revision: no ReplicaSet, no ControllerRevision, and Git declares another template. */

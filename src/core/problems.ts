@@ -1,4 +1,4 @@
-import { replicaSetName } from './children.ts';
+import { childName } from './children.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import { isLostForGood } from './prerequisites.ts';
@@ -10,13 +10,13 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
   if (intent.because.reason === 'StableLost' && isLostForGood(w)) return { ...intent, phase: 'Degraded' };
   for (const problem of w.snapshot.problems) {
     const collisions = w.stored?.collisionCount ?? 0;
-    if (problem.kind === 'NameTaken' && !w.newSet && problem.name === replicaSetName(w, w.hash, collisions)) {
+    if (problem.kind === 'NameTaken' && !w.newSet && problem.name === childName(w, w.hash, collisions)) {
       d.status.collisionCount = collisions + 1;
       return {
         ...intent,
         because: {
           reason: 'ReplicaSetCollision',
-          message: `ReplicaSet name ${problem.name} is taken by another object; using the next name`,
+          message: `the name ${problem.name} is taken by another object (${problem.message}); using the next one`,
         },
       };
     }

@@ -1,3 +1,5 @@
+import { HASH_LABEL } from '../api/names.ts';
+import type { ApiObject } from '../api/object-meta.ts';
 import type { RevisionRef, RolloutStatus } from '../api/rollout-status.ts';
 import { imagesOf, type World } from './world.ts';
 
@@ -32,9 +34,9 @@ function nextRevision(w: World): number {
   return Math.max(0, ...seen) + 1;
 }
 
-/** Name of the ControllerRevision that keeps a template. */
-export function revisionName(w: Pick<World, 'name'>, hash: string): string {
-  return `${w.name}-${hash}`;
+/** The ControllerRevision that keeps a template; found by its label, because its name may have been taken. */
+export function keptRevision(w: Pick<World, 'snapshot'>, hash: string): ApiObject | undefined {
+  return w.snapshot.revisions.find(object => object.metadata.labels?.[HASH_LABEL] === hash);
 }
 
 export function isStable(w: World): boolean {

@@ -1,4 +1,4 @@
-import { FIELD_MANAGER, HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
+import { FIELD_MANAGER, HASH_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { restoredReplicaSet } from '../core/children.ts';
 import type { Action } from '../core/decision.ts';
@@ -139,7 +139,7 @@ export class Actor {
     const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === rollout.metadata.uid);
     const object =
       revision && owned
-        ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas, ROLLOUT_LABEL)
+        ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas)
         : undefined;
     if (!object) {
       const message = `ReplicaSet ${action.name} and its ControllerRevision ${action.revisionName} are both gone`;

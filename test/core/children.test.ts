@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ROLLOUT_LABEL } from '../../src/api/names.ts';
 import { restoredReplicaSet } from '../../src/core/children.ts';
 import { blueGreenSpec, canarySpec } from '../support/rollout-builder.ts';
 import { SimCluster } from '../support/sim-cluster.ts';
@@ -67,7 +66,19 @@ describe('what a Rollout creates', () => {
     cluster.problems = [];
     cluster.settle();
     expect([...cluster.replicaSets.keys()]).toEqual([`shop-${hashOf('1')}-1`]);
+    expect([...cluster.revisions.keys()]).toContain(`shop-${hashOf('1')}-1`);
     expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it('rebuilds a stable set whose ControllerRevision has another name than its hash suggests', () => {
+    const cluster = emptyCluster(canarySpec());
+    cluster.problems = [{ kind: 'NameTaken', name: `shop-${hashOf('1')}`, message: 'exists' }];
+    cluster.storeStatus(cluster.decide());
+    cluster.problems = [];
+    cluster.settle();
+    cluster.replicaSets.clear();
+    cluster.settle();
+    expect([cluster.pods(hashOf('1')), stateOf(cluster)]).toEqual([4, 'Healthy Healthy']);
   });
 
   it('shows what the API server says to a template that it refuses', () => {
@@ -205,7 +216,7 @@ describe('a lost stable ReplicaSet', () => {
     const [revision] = [...cluster.revisions.values()];
     const [set] = [...cluster.replicaSets.values()];
     if (!revision || !set) throw new Error('nothing was created');
-    const restored = restoredReplicaSet(revision, set.metadata.name, 3, ROLLOUT_LABEL);
+    const restored = restoredReplicaSet(revision, set.metadata.name, 3);
     expect(restored?.['spec']).toEqual({ ...set['spec'], replicas: 3 });
     expect(restored?.metadata['ownerReferences']).toEqual(set.metadata['ownerReferences']);
     expect(restored?.metadata.labels).toEqual(set.metadata.labels);
@@ -223,7 +234,7 @@ describe('a lost stable ReplicaSet', () => {
       data: { template: {}, selector: {} },
       ...change,
     };
-    expect(restoredReplicaSet(revision, 'x', 1, ROLLOUT_LABEL)).toBeUndefined();
+    expect(restoredReplicaSet(revision, 'x', 1)).toBeUndefined();
   });
 
   it('survives a ControllerRevision with the bare minimum', () => {
@@ -233,7 +244,7 @@ describe('a lost stable ReplicaSet', () => {
       metadata: { name: 'r', labels: { 'sluice.dev/pod-template-hash': 'h' } },
       data: { template: {}, selector: {} },
     };
-    expect(restoredReplicaSet(revision, 'x', 1, ROLLOUT_LABEL)).toMatchObject({
+    expect(restoredReplicaSet(revision, 'x', 1)).toMatchObject({
       metadata: { annotations: { 'sluice.dev/revision': '1' }, labels: { 'sluice.dev/pod-template-hash': 'h' } },
     });
   });
