@@ -86,8 +86,15 @@ function clusterTests(name: string, what: string, folders: readonly string[]): T
           counts: { passed: 0, failed: 1, skipped: 0 },
           output: 'no network namespace: root, unshare and ip are needed',
         };
-      const prefix = isolate ? ['unshare', '--net', process.execPath, 'test/support/in-namespace.ts'] : [];
-      return runVitest(name, folders, ['--no-file-parallelism'], prefix, { SLUICE_REAL_CLUSTER: '1' });
+      // A cluster that is there already, for the end-to-end tests alone: the contract suite needs a fresh one.
+      const given = name === 'e2e' ? process.env['SLUICE_E2E_KUBECONFIG'] : undefined;
+      const prefix = [
+        ...(given ? [process.execPath, 'test/support/given-cluster/lend-cluster.ts', given] : []),
+        ...(isolate ? ['unshare', '--net', process.execPath, 'test/support/in-namespace.ts'] : []),
+      ];
+      // The rig's own tests are about the control plane that it starts.
+      const extra = ['--no-file-parallelism', ...(given ? ['--exclude', 'test/e2e/rig*.test.ts'] : [])];
+      return runVitest(name, folders, extra, prefix, { SLUICE_REAL_CLUSTER: '1' });
     },
   };
 }

@@ -111,6 +111,8 @@ describe.skipIf(unavailable)('the operator on a real control plane', () => {
   afterAll(async () => {
     for (const part of parts) await part.stop();
     await operator?.stop();
+    // A cluster that was given stays as it was.
+    await plane?.kubectl(['delete', '--ignore-not-found', '--wait=false', '-f', '-'], manifests('any'));
     await prometheus?.stop();
     await kubelet?.stop();
     await plane?.stop();
@@ -167,7 +169,7 @@ describe.skipIf(unavailable)('the operator on a real control plane', () => {
       );
       for (const reason of [
         'RevisionDetected',
-        'WeightChanged',
+        'StepCompleted',
         'Promoted',
         'GateFailed',
         'Aborted',

@@ -17,6 +17,8 @@ import { freePorts } from './control-plane/free-ports.ts';
 import { kubeconfig } from './control-plane/kubeconfig.ts';
 import { makeTempFolder } from './control-plane/temp-folder.ts';
 import { makeTokens, RIG_USERS, type RigUser, tokenFile } from './control-plane/users.ts';
+import { borrowCluster } from './given-cluster/borrow-cluster.ts';
+import { GIVEN_CLUSTER_FILE } from './given-cluster/cluster-file.ts';
 
 /** A running Kubernetes control plane of a test's own, on 127.0.0.1. */
 export interface ControlPlane {
@@ -57,17 +59,20 @@ export interface ControlPlaneOptions {
 
 const START_TRIES = 3;
 
-/** Whether this machine can run a control plane: Go to build it, a built one, or `KUBEBUILDER_ASSETS`. */
+/** Whether there is a control plane: Go to build it, a built one, `KUBEBUILDER_ASSETS`, or a cluster that was given. */
 export function controlPlaneAvailability(): Availability {
+  if (process.env[GIVEN_CLUSTER_FILE] !== undefined) return { available: true };
   return controlPlaneBinariesAvailability();
 }
 
 /**
- * Starts etcd, kube-apiserver and kube-controller-manager, building them first when they never were (minutes, once).
+ * The cluster that SLUICE_E2E_KUBECONFIG names, or else: starts etcd, kube-apiserver and kube-controller-manager, building them first when they never were (minutes, once).
  * Everything is killed and removed by `stop`, and also when this process dies in any way. Tries again on other ports
  * when a program ends early, since another process may have taken a port in between.
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const borrowed = await borrowCluster();
+  if (borrowed) return borrowed;
   const binaries = await ensureControlPlaneBinaries();
   for (let tries = 1; ; tries++) {
     try {
