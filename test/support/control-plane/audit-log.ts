@@ -11,6 +11,8 @@ export interface AuditEntry {
   readonly name: string | undefined;
   readonly status: number;
   readonly atMs: number;
+  /** When the answer was complete. */
+  readonly doneMs: number;
   readonly uri: string;
 }
 
@@ -48,6 +50,7 @@ interface RawEntry {
   objectRef?: { resource?: string; subresource?: string; apiGroup?: string; namespace?: string; name?: string };
   responseStatus?: { code?: number };
   requestReceivedTimestamp: string;
+  stageTimestamp: string;
   requestURI: string;
 }
 
@@ -63,6 +66,7 @@ function toEntry(line: string): AuditEntry {
     name: ref.name,
     status: raw.responseStatus?.code ?? 0,
     atMs: Date.parse(raw.requestReceivedTimestamp),
+    doneMs: Date.parse(raw.stageTimestamp),
     uri: raw.requestURI,
   };
 }
