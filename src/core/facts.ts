@@ -82,7 +82,7 @@ function stepFacts(before: RolloutStatus | undefined, after: RolloutStatus, name
     before?.canary?.podTemplateHash === after.canary?.podTemplateHash && old?.stepsHash === step?.stepsHash;
   if (!old || !step || !sameTrial) return [];
   return names.slice(old.index, step.index).flatMap((name, passed) => {
-    const where = `step ${old.index + passed + 1}/${old.total} ${name}`;
+    const where = `revision ${after.canary?.revision ?? '?'}: step ${old.index + passed + 1}/${old.total} ${name}`;
     if (name === '' || name.startsWith('pause') || name.startsWith('wait')) return [];
     if (/^analysis|analysis$/.test(name)) {
       const gate = before?.display?.gate;
@@ -128,7 +128,7 @@ function endFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact
   }
   const moved = (before?.weights?.actualCanary ?? 0) > 0 && after.weights?.actualCanary === 0;
   if (abort && moved)
-    facts.push(normal('Reverted', `all traffic is back on revision ${after.stable?.revision ?? '?'}`));
+    facts.push(normal('Reverted', `all traffic is back on revision ${after.stable?.revision ?? '?'}, away from ${abort.revision}`));
   if (after.phase === 'Degraded' && before?.phase !== 'Degraded' && after.display?.reason !== 'StableLost')
     facts.push(warning('ProgressDeadlineExceeded', after.message ?? 'no progress', 'Degraded'));
   const troubled = before?.phase === 'Aborted' || before?.phase === 'Degraded' || before?.phase === 'Invalid';

@@ -151,3 +151,7 @@ test('a call inside of another call counts as handling the case', () => {
   const metric = aMetric({ successCondition: 'asFloat(default(result, 0)) < 5' });
   expect(judge(metric, { kind: 'NoSeries' }).phase).toBe('Successful');
 });
+
+test('the query is shown on one line, however it was written', () => {
+  expect(judge(aMetric(), { kind: 'NoSeries' }, 'sum(\n  up\n)\n').message).toContain('query: sum( up )');
+});

@@ -67,7 +67,7 @@ describe('facts', () => {
       ['Reverted', false],
     ]);
     expect(facts[0]?.note).toBe('revision 2 aborted at step 2/4 pause until promoted, weight 20: aborted by command');
-    expect(facts.at(-1)?.note).toBe('all traffic is back on revision 1');
+    expect(facts.at(-1)?.note).toBe('all traffic is back on revision 1, away from 2');
   });
 
   it('name the commit a revision came from', () => {

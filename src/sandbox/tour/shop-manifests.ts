@@ -104,6 +104,7 @@ spec:
   metrics:
   - name: success-rate
     interval: 1s
+    initialDelay: 2s         # a new pod has to be scraped first
     threshold: {min: 0.95}
     failureLimit: 1
     provider:
