@@ -6,14 +6,16 @@ RUN npm install --no-save --no-audit --no-fund
 COPY tsconfig.json ./
 COPY tools ./tools
 COPY src ./src
-RUN node tools/build.ts
+RUN node tools/build.ts && rm -f dist/*.map dist/chunks/*.map
 
-# One file and Node itself: no node_modules, no shell needed, nothing to write to.
+# The bundle and Node itself: no node_modules, no shell needed, nothing to write to.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app
-COPY --from=build /src/dist/sluice.mjs /app/sluice.mjs
+COPY --from=build /src/dist /app/dist
+COPY crds /app/crds
 USER 65532:65532
-ENV NODE_ENV=production
+# One malloc arena instead of one per thread saves 3 MB; the few threads of Node hardly ever allocate at once.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 EXPOSE 8080
-ENTRYPOINT ["/nodejs/bin/node", "--disable-proto=delete", "/app/sluice.mjs"]
+ENTRYPOINT ["/nodejs/bin/node", "--disable-proto=delete", "/app/dist/sluice.mjs"]
 CMD ["operator"]

@@ -11,6 +11,7 @@ const HELP = `sluice: progressive delivery for Kubernetes
 async function main(): Promise<number> {
   switch (verb) {
     case 'operator':
+      (await import('./operator/frugal-heap.ts')).limitHeap();
       return (await import('./operator/run-operator.ts')).runOperator(args);
     case 'sandbox':
       return (await import('./sandbox/run-sandbox.ts')).runSandbox(args);

@@ -158,7 +158,8 @@ function noData(it: Case, sample: MissingSample): Judged {
 function finish(it: Case, phase: MeasurementPhase, message: string, withQuery = true): Judged {
   const threshold = thresholdText(it.metric);
   const { query } = it;
-  const shown = withQuery && query !== undefined ? `; query: ${clip(query.replace(/\s+/g, ' ').trim(), SHOWN_QUERY)}` : '';
+  const shown =
+    withQuery && query !== undefined ? `; query: ${clip(query.replace(/\s+/g, ' ').trim(), SHOWN_QUERY)}` : '';
   return {
     phase,
     ...(threshold === undefined ? {} : { threshold }),

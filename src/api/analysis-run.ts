@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { analysisArgSchema, dryRunSchema, metricSchema } from './analysis-template.ts';
 import { timeSchema } from './schema-rules.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationSchema } from './duration.ts';
 import { exactlyOneOf, notYet, objectNameSchema, refuseNotYet, withRules } from './schema-rules.ts';
 

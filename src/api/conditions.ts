@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { timeSchema } from './schema-rules.ts';
 
 /** Condition as kstatus and `kubectl wait` read it. Messages are deterministic and carry no timestamps. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditionsSchema } from './conditions.ts';
 import { durationSchema } from './duration.ts';
 import { objectNameSchema, timeSchema, withRules } from './schema-rules.ts';

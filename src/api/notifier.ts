@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { secretKeySchema } from './metric-provider.ts';
 import { exactlyOneOf, objectNameSchema, stringMapSchema, withRules } from './schema-rules.ts';
 

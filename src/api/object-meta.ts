@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The part of ObjectMeta that pure code reads. The API server owns its full schema. */
 export const objectMetaSchema = z.object({

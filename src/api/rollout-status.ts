@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { COMMAND_VERBS } from './commands.ts';
 import { conditionsSchema } from './conditions.ts';
 import { NOTICE_EVENTS } from './notifier.ts';

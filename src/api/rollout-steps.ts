@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { analysisUseSchema } from './analysis-template.ts';
 import { durationSchema } from './duration.ts';
 import { exactlyOneOf, notYet, refuseNotYet, withRules } from './schema-rules.ts';

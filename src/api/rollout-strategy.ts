@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { analysisUseSchema } from './analysis-template.ts';
 import { canaryStepSchema } from './rollout-steps.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { blueGreenStrategySchema, canaryStrategySchema } from './rollout-strategy.ts';
 import { exactlyOneOf, notYet, opaqueObject, refuseNotYet, stringMapSchema, withRules } from './schema-rules.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A cross-field rule, said twice on purpose: `rule` (CEL) lets the API server refuse a bad object before it is

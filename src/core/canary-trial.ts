@@ -9,7 +9,7 @@ import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, gateWake, hasMeasured, readGate } from './gate.ts';
+import { type GateReading, gateWake, hasPassed, readGate } from './gate.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { drainOlder } from './older-drain.ts';
 import { isForPerson } from './pause.ts';
@@ -86,7 +86,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       ...NOTHING,
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
-      scale: hold && NOTHING_MOVES.includes(hold.reason) ? new Map() : wantedPods.scale,
+      scale: hold && movesNothing(t, hold) ? new Map() : wantedPods.scale,
       select: selections(t, index),
       canaryWeight: w.router
         ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut)
@@ -110,7 +110,7 @@ function backgroundRun(t: Trial): WantedRun | undefined {
   const index = d.status.step?.index ?? 0;
   const name = currentRunName(w, d.status, 'background');
   const started = findRun(w, name) !== undefined;
-  const due = index >= (canary.analysis.startingStep ?? 0) && t.actual > 0;
+  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && t.actual > 0;
   return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
 }
 
@@ -140,7 +140,13 @@ function beginningOf(w: World, run: WantedRun | undefined): Because | undefined 
 
 function awaitsMeasurement(w: World, run: WantedRun): boolean {
   const found = findRun(w, run.name);
-  return !found || !hasMeasured(found);
+  return !found || !hasPassed(found);
+}
+
+/** Without a router pods are traffic: what stops traffic stops pods. */
+function movesNothing(t: Trial, hold: Because): boolean {
+  if (NOTHING_MOVES.includes(hold.reason)) return true;
+  return !t.w.router && missingAnalysis(t.w, analysesAhead(t)) !== undefined;
 }
 
 /** What stops all progress, pods apart; undefined when nothing does. */
@@ -182,11 +188,7 @@ function advance(t: Trial, effect: CommandEffect, background: WantedRun | undefi
 
 function isDone(t: Trial, step: CanaryStep, index: number): boolean {
   const { w, d, steps, max } = t;
-  if (step.pause) {
-    const startedAt = fromTime(d.status.step?.startedAt) ?? w.now;
-    const end = pauseEnd(step, startedAt);
-    return end !== undefined && end <= w.now;
-  }
+  if (step.pause) return isOver(t, step);
   if (step.analysis) return readRun(w, stepRunName(w, d.status, index))?.verdict === 'Passed';
   const weight = weightAt(steps, index, max);
   const pods = podsWanted(t, index, weight).canary;
@@ -198,6 +200,12 @@ function isDone(t: Trial, step: CanaryStep, index: number): boolean {
   return state.kind === 'weights' && state.canary === weight && state.uniform && state.accepted;
 }
 
+/** A timed pause whose time has come. */
+function isOver({ w, d }: Trial, step: CanaryStep): boolean {
+  const end = step.pause ? pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now) : undefined;
+  return end !== undefined && end <= w.now;
+}
+
 /** Without a router a weight is reached when both sides have their pods and nothing older is left. */
 function splitReached(t: Trial, weight: number): boolean {
   const { w, canary } = t;
@@ -206,6 +214,7 @@ function splitReached(t: Trial, weight: number): boolean {
   return (
     w.newSet?.spec === target.canary &&
     (w.stableSet?.spec ?? 0) === target.stable &&
+    (w.stableSet?.running ?? 0) === target.stable &&
     w.olderSets.every(set => set.spec === 0 && set.available === 0)
   );
 }
@@ -339,7 +348,7 @@ function waitReason(
       message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one`,
     };
   const step = steps[index];
-  if (step?.pause)
+  if (step?.pause && !(unmeasured && isOver(t, step)))
     return step.pause.duration === undefined
       ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
       : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
@@ -347,8 +356,7 @@ function waitReason(
     return stepGate && stepGate.verdict !== 'Passed'
       ? stepGate.because
       : { reason: 'GateRunning', message: 'the analysis of this step begins' };
-  if (unmeasured)
-    return { reason: 'GateRunning', message: 'waits for the first measurement of the background analysis' };
+  if (unmeasured) return { reason: 'GateRunning', message: 'waits for the background analysis to pass once' };
   return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
 }
 

@@ -128,7 +128,12 @@ function endFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact
   }
   const moved = (before?.weights?.actualCanary ?? 0) > 0 && after.weights?.actualCanary === 0;
   if (abort && moved)
-    facts.push(normal('Reverted', `all traffic is back on revision ${after.stable?.revision ?? '?'}, away from ${abort.revision}`));
+    facts.push(
+      normal(
+        'Reverted',
+        `all traffic is back on revision ${after.stable?.revision ?? '?'}, away from ${abort.revision}`,
+      ),
+    );
   if (after.phase === 'Degraded' && before?.phase !== 'Degraded' && after.display?.reason !== 'StableLost')
     facts.push(warning('ProgressDeadlineExceeded', after.message ?? 'no progress', 'Degraded'));
   const troubled = before?.phase === 'Aborted' || before?.phase === 'Degraded' || before?.phase === 'Invalid';

@@ -61,8 +61,19 @@ export function isFinished(run: RunView): boolean {
   return !['Pending', 'Running'].includes(run.status.phase);
 }
 
-/** Every metric that counts has been measured at least once, with data. A gate that never measured passes nothing. */
-export function hasMeasured(run: RunView): boolean {
+/**
+ * Every metric that counts has passed at least once, and not failed when it was asked last. A gate that never measured
+ * passes nothing, and failures that are allowed are not a success.
+ */
+export function hasPassed(run: RunView): boolean {
+  return run.spec.metrics.every(metric => {
+    const result = run.status.metricResults?.find(r => r.name === metric.name);
+    return result?.dryRun === true || ((result?.successful ?? 0) > 0 && result?.consecutiveFailure === 0);
+  });
+}
+
+/** Measured at all: what is called successful without a measurement was not written by the operator. */
+function hasMeasured(run: RunView): boolean {
   return run.spec.metrics.every(metric => {
     const result = run.status.metricResults?.find(r => r.name === metric.name);
     return result?.dryRun === true || (result?.count ?? 0) > 0;
@@ -72,7 +83,7 @@ export function hasMeasured(run: RunView): boolean {
 /** Judges a run at `now`: its stored verdict, and the deadlines that only time can end. */
 export function readGate(run: RunView, now: number): GateReading {
   const { phase } = run.status;
-  if (phase === 'Successful') return { verdict: 'Passed' };
+  if (phase === 'Successful' && hasMeasured(run)) return { verdict: 'Passed' };
   const decisive = decisiveMetric(run);
   const evidence = evidenceOf(run, decisive);
   const message = sentence(run, decisive);
@@ -80,7 +91,7 @@ export function readGate(run: RunView, now: number): GateReading {
     return { verdict: 'Abort', cause: 'AnalysisFailed', because: { reason: 'AnalysisFailed', message }, evidence };
   if (phase === 'Error')
     return { verdict: 'Abort', cause: 'AnalysisError', because: { reason: 'AnalysisError', message }, evidence };
-  if (phase === 'Inconclusive')
+  if (phase === 'Inconclusive' || phase === 'Successful')
     return { verdict: 'Inconclusive', because: { reason: 'InconclusiveAnalysis', message }, evidence };
   return readNoData(run, now) ?? { verdict: 'Running', because: { reason: 'GateRunning', message } };
 }

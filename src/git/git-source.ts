@@ -2,17 +2,9 @@ import * as fs from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import git, { Errors } from 'isomorphic-git';
-import http from 'isomorphic-git/http/node';
-
-/** Which tree of which repository. */
-export interface GitLocation {
-  /** http(s) or file URL without credentials. */
-  readonly repository: string;
-  readonly branch: string;
-  /** Folder inside the repository; empty: its root. */
-  readonly path: string;
-}
+import git from 'isomorphic-git';
+import { createGitHttp } from './git-http.ts';
+import { asSourceError, type GitLimits, type GitLocation, GitSourceError, noSuchBranch } from './git-source-error.ts';
 
 /** Credentials of an http(s) repository. They stay in memory: never in a URL, a log or an error. */
 export interface GitCredentials {
@@ -21,125 +13,184 @@ export interface GitCredentials {
   readonly bearerToken?: string;
 }
 
-/** The manifests of one commit. */
-export interface GitTree {
+/** One commit of a branch. */
+export interface GitTip {
   /** 40 hexadecimal digits. */
   readonly commit: string;
   /** `branch@sha1:<commit>`, the form that Flux's RFC 0005 fixed. */
   readonly revision: string;
+}
+
+/** The manifests of one commit. */
+export interface GitTree extends GitTip {
   readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
-/** What went wrong, in a sentence for the GitSync's status. */
-export class GitSourceError extends Error {
-  readonly code: 'Unreachable' | 'Unauthorized' | 'NoSuchBranch' | 'NoSuchPath' | 'TooLarge' | 'Broken';
-
-  constructor(code: GitSourceError['code'], message: string, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause });
-    this.code = code;
-  }
-}
-
-const MAX_FILES = 2_000;
-const MAX_FILE_BYTES = 1 << 20;
+const LIMITS: GitLimits = {
+  files: 2_000,
+  fileBytes: 1 << 20,
+  totalBytes: 16 << 20,
+  maxBytes: 64 << 20,
+  timeoutMs: 60_000,
+};
 const MANIFEST = /\.(ya?ml|json)$/i;
+/** What git check-ref-format refuses, and a leading dash. A branch name becomes a path below the repository. */
+const NO_BRANCH = /^[-/.@]$|^[-/.]|\.\.|\/\/|\/\.|\.lock(\/|$)|[\p{Cc} ~^:?*[\\]|@\{|[/.]$/u;
 
 /**
- * Reads one branch of one repository. Objects are kept in a bare folder of its own between reads, so that a pull moves only
- * what is new; nothing is ever checked out. A file:// repository is read in place.
+ * Reads one branch of one repository. Of an http(s) repository the tip alone is fetched, when it has moved, into a bare
+ * folder; nothing is ever checked out. A file:// repository is read in place.
  */
 export class GitSource {
   readonly #gitdir: string;
   readonly #location: GitLocation;
-  #prepared = false;
+  readonly #limits: GitLimits;
+  /** Commit that the folder holds. */
+  #fetched: string | undefined;
 
   /** @param cacheDir a folder that belongs to this source alone */
-  constructor(location: GitLocation, cacheDir: string) {
+  constructor(location: GitLocation, cacheDir: string, limits: Partial<GitLimits> = {}) {
     this.#location = location;
     this.#gitdir = cacheDir;
+    this.#limits = { ...LIMITS, ...limits };
   }
 
-  /** The branch's current commit and its manifests. @throws GitSourceError */
-  async pull(credentials: GitCredentials = {}): Promise<GitTree> {
+  /** The branch's current commit, at the price of one small question. @throws GitSourceError */
+  async tip(credentials: GitCredentials = {}): Promise<GitTip> {
     const { repository, branch } = this.#location;
-    try {
-      const gitdir = repository.startsWith('file://')
-        ? await localGitdir(repository, dirname(this.#gitdir))
-        : this.#gitdir;
-      const commit = repository.startsWith('file://')
-        ? await git.resolveRef({ fs, gitdir, ref: branch })
-        : await this.#fetch(credentials);
-      return { commit, revision: `${branch}@sha1:${commit}`, files: await this.#files(gitdir, commit) };
-    } catch (error) {
-      throw asSourceError(error, this.#location);
-    }
+    if (branch === '' || NO_BRANCH.test(branch))
+      throw new GitSourceError('InvalidBranch', `"${branch}" cannot be the name of a branch; change spec.branch`);
+    return this.#guarded(async () => {
+      // In full, so that a tag of the same name is not taken for the branch.
+      const ref = `refs/heads/${branch}`;
+      const commit = isFile(repository)
+        ? await git.resolveRef({ fs, gitdir: await this.#localGitdir(), ref })
+        : (await git.listServerRefs({ ...this.#remote(credentials), prefix: ref, protocolVersion: 1 })).find(
+            entry => entry.ref === ref,
+          )?.oid;
+      if (!commit) throw noSuchBranch(this.#location);
+      return this.#named(commit);
+    });
+  }
+
+  /** The manifests of a tip; of a later one, when the branch moved meanwhile. @throws GitSourceError */
+  async read(tip: GitTip, credentials: GitCredentials = {}): Promise<GitTree> {
+    return this.#guarded(async () => {
+      if (isFile(this.#location.repository))
+        return { ...tip, files: await this.#files(await this.#localGitdir(), tip.commit) };
+      const commit = this.#fetched === tip.commit ? tip.commit : await this.#fetch(credentials);
+      return { ...this.#named(commit), files: await this.#files(this.#gitdir, commit) };
+    });
   }
 
   /** Forgets everything that was fetched. */
   async remove(): Promise<void> {
-    this.#prepared = false;
+    this.#fetched = undefined;
     await rm(this.#gitdir, { recursive: true, force: true });
   }
 
-  async #fetch(credentials: GitCredentials): Promise<string> {
-    const { repository: url, branch } = this.#location;
-    if (!this.#prepared) {
-      await mkdir(this.#gitdir, { recursive: true });
-      await git.init({ fs, gitdir: this.#gitdir, bare: true });
-      await git.addRemote({ fs, gitdir: this.#gitdir, remote: 'origin', url, force: true });
-      this.#prepared = true;
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw asSourceError(error, this.#location, this.#limits);
     }
-    const { username, password, bearerToken } = credentials;
-    const result = await git.fetch({
-      fs,
-      http,
-      gitdir: this.#gitdir,
-      url,
-      ref: branch,
-      depth: 1,
-      singleBranch: true,
-      tags: false,
+  }
+
+  #named(commit: string): GitTip {
+    return { commit, revision: `${this.#location.branch}@sha1:${commit}` };
+  }
+
+  #localGitdir(): Promise<string> {
+    return localGitdir(this.#location.repository, dirname(this.#gitdir));
+  }
+
+  #remote({ username, password, bearerToken }: GitCredentials) {
+    return {
+      http: createGitHttp(this.#limits),
+      url: this.#location.repository,
       ...(bearerToken ? { headers: { Authorization: `Bearer ${bearerToken}` } } : {}),
       onAuth: () => ({ ...(username ? { username } : {}), ...(password ? { password } : {}) }),
       onAuthFailure: () => ({ cancel: true }),
+    };
+  }
+
+  /** Into an empty folder: a tip without its history has nothing to add to, and old packs would pile up. */
+  async #fetch(credentials: GitCredentials): Promise<string> {
+    const gitdir = this.#gitdir;
+    const remote = this.#remote(credentials);
+    await this.remove();
+    await mkdir(gitdir, { recursive: true });
+    await git.init({ fs, gitdir, bare: true });
+    await git.addRemote({ fs, gitdir, remote: 'origin', url: remote.url, force: true });
+    const ref = `refs/heads/${this.#location.branch}`;
+    const { fetchHead } = await git.fetch({
+      fs,
+      gitdir,
+      ...remote,
+      ref,
+      depth: 1,
+      singleBranch: true,
+      tags: false,
     });
-    if (!result.fetchHead) throw new GitSourceError('NoSuchBranch', `branch ${branch} does not exist in ${url}`);
-    return result.fetchHead;
+    if (!fetchHead) throw noSuchBranch(this.#location);
+    this.#fetched = fetchHead;
+    return fetchHead;
   }
 
   async #files(gitdir: string, commit: string): Promise<GitTree['files']> {
+    const at = { fs, gitdir, cache: {} };
     const root = this.#location.path.split('/').filter(part => part !== '' && part !== '.');
-    let oid = (await git.readCommit({ fs, gitdir, oid: commit })).commit.tree;
+    let oid = (await git.readCommit({ ...at, oid: commit })).commit.tree;
     for (const part of root) {
-      const { tree } = await git.readTree({ fs, gitdir, oid });
+      const { tree } = await git.readTree({ ...at, oid });
       const entry = tree.find(item => item.path === part && item.type === 'tree');
       if (!entry)
         throw new GitSourceError('NoSuchPath', `folder ${root.join('/')} does not exist at ${commit.slice(0, 12)}`);
       oid = entry.oid;
     }
+    const found: { path: string; oid: string }[] = [];
+    await this.#find(at, oid, root.join('/'), found);
+    const { fileBytes, totalBytes } = this.#limits;
     const files: { path: string; text: string }[] = [];
-    await this.#collect(gitdir, oid, root.join('/'), files);
+    let total = 0;
+    for (const { path, oid: blobOid } of found) {
+      const { blob } = await git.readBlob({ ...at, oid: blobOid });
+      total += blob.length;
+      if (blob.length > fileBytes) throw new GitSourceError('TooLarge', `${path} is larger than ${fileBytes} bytes`);
+      if (total > totalBytes)
+        throw new GitSourceError('TooLarge', `the manifests are larger than ${totalBytes} bytes; narrow spec.path`);
+      files.push({ path, text: new TextDecoder().decode(blob) });
+    }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  async #collect(gitdir: string, oid: string, at: string, files: { path: string; text: string }[]): Promise<void> {
-    const { tree } = await git.readTree({ fs, gitdir, oid });
+  /** Names before contents: what is too much is refused before it is read. */
+  async #find(
+    at: { fs: typeof fs; gitdir: string; cache: object },
+    oid: string,
+    folder: string,
+    found: { path: string; oid: string }[],
+  ): Promise<void> {
+    const { tree } = await git.readTree({ ...at, oid });
     for (const entry of tree) {
-      const path = at === '' ? entry.path : `${at}/${entry.path}`;
-      if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#collect(gitdir, entry.oid, path, files);
+      const path = folder === '' ? entry.path : `${folder}/${entry.path}`;
+      if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#find(at, entry.oid, path, found);
       // Symbolic links (mode 120000) are text to Git and an escape to us: never followed, never read.
       if (entry.type !== 'blob' || entry.mode === '120000' || !MANIFEST.test(entry.path)) continue;
-      if (files.length >= MAX_FILES)
+      const { files } = this.#limits;
+      if (found.length >= files)
         throw new GitSourceError(
           'TooLarge',
-          `more than ${MAX_FILES} manifests under ${at || 'the root'}; narrow spec.path`,
+          `more than ${files} manifests under ${this.#location.path || 'the root'}; narrow spec.path`,
         );
-      const { blob } = await git.readBlob({ fs, gitdir, oid: entry.oid });
-      if (blob.length > MAX_FILE_BYTES)
-        throw new GitSourceError('TooLarge', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
-      files.push({ path, text: new TextDecoder().decode(blob) });
+      found.push({ path, oid: entry.oid });
     }
   }
+}
+
+function isFile(repository: string): boolean {
+  return repository.startsWith('file:');
 }
 
 /** A bare repository, or the .git folder of a worktree. @throws GitSourceError when the folder is not there */
@@ -151,30 +202,4 @@ async function localGitdir(repository: string, fetched: string): Promise<string>
   if (!fs.existsSync(folder)) throw new GitSourceError('Unreachable', `${repository} does not exist`);
   const inner = join(folder, '.git');
   return fs.existsSync(inner) ? inner : folder;
-}
-
-function asSourceError(error: unknown, at: GitLocation): GitSourceError {
-  if (error instanceof GitSourceError) return error;
-  if (error instanceof Errors.HttpError) {
-    const { statusCode } = error.data;
-    if (statusCode === 401 || statusCode === 403)
-      return new GitSourceError(
-        'Unauthorized',
-        `${at.repository} refuses the credentials (${statusCode}); check secretRef`,
-        error,
-      );
-    return new GitSourceError('Unreachable', `${at.repository} answers ${statusCode}`, error);
-  }
-  if (error instanceof Errors.UserCanceledError)
-    return new GitSourceError('Unauthorized', `${at.repository} asks for credentials; set secretRef`, error);
-  if (error instanceof Errors.NotFoundError)
-    return new GitSourceError('NoSuchBranch', `branch ${at.branch} does not exist in ${at.repository}`, error);
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string' && /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/.test(code))
-    return new GitSourceError('Unreachable', `${at.repository} cannot be reached (${code})`, error);
-  return new GitSourceError(
-    'Broken',
-    `${at.repository}: ${error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 300) : 'unknown error'}`,
-    error,
-  );
 }

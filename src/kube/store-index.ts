@@ -6,11 +6,17 @@ export type IndexFunction = (object: KubeObject) => readonly string[];
 /** Index functions by index name. */
 export type IndexFunctions = Readonly<Record<string, IndexFunction>>;
 
+/**
+ * The objects under one value: nearly always one, and a Map of one costs more than the object's own entry.
+ * More than one are kept by key.
+ */
+type Bucket = { readonly key: string; readonly object: KubeObject } | Map<string, KubeObject>;
+
 /** The objects of one store by index name and value. */
 export class StoreIndex {
   readonly #functions: readonly (readonly [string, IndexFunction])[];
   readonly #onError: (error: unknown, object: KubeObject) => void;
-  readonly #byIndex = new Map<string, Map<string, Map<string, KubeObject>>>();
+  readonly #byIndex = new Map<string, Map<string, Bucket>>();
   /** What was indexed is remembered, so that an object that someone changed in place can still be taken out. */
   readonly #valuesByKey = new Map<string, readonly (readonly string[])[]>();
 
@@ -24,7 +30,9 @@ export class StoreIndex {
   lookup(indexName: string, value: string): KubeObject[] {
     const index = this.#byIndex.get(indexName);
     if (!index) throw new RangeError(`no index "${indexName}" on this store`);
-    return [...(index.get(value)?.values() ?? [])];
+    const bucket = index.get(value);
+    if (bucket === undefined) return [];
+    return bucket instanceof Map ? [...bucket.values()] : [bucket.object];
   }
 
   set(key: string, object: KubeObject): void {
@@ -34,14 +42,7 @@ export class StoreIndex {
     this.#valuesByKey.set(key, values);
     this.#functions.forEach(([name], position) => {
       const index = this.#byIndex.get(name);
-      for (const value of values[position] ?? []) {
-        let bucket = index?.get(value);
-        if (!bucket) {
-          bucket = new Map();
-          index?.set(value, bucket);
-        }
-        bucket.set(key, object);
-      }
+      for (const value of values[position] ?? []) if (index) put(index, value, key, object);
     });
   }
 
@@ -53,8 +54,8 @@ export class StoreIndex {
       const index = this.#byIndex.get(name);
       for (const value of values[position] ?? []) {
         const bucket = index?.get(value);
-        bucket?.delete(key);
-        if (bucket?.size === 0) index?.delete(value);
+        if (bucket instanceof Map) bucket.delete(key);
+        if (bucket instanceof Map ? bucket.size === 0 : bucket?.key === key) index?.delete(value);
       }
     });
   }
@@ -67,4 +68,18 @@ export class StoreIndex {
       return [];
     }
   }
+}
+
+function put(index: Map<string, Bucket>, value: string, key: string, object: KubeObject): void {
+  const bucket = index.get(value);
+  if (bucket instanceof Map) bucket.set(key, object);
+  else if (bucket === undefined || bucket.key === key) index.set(value, { key, object });
+  else
+    index.set(
+      value,
+      new Map([
+        [bucket.key, bucket.object],
+        [key, object],
+      ]),
+    );
 }

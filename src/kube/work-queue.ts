@@ -9,8 +9,13 @@ export type WorkOutcome =
   | { readonly outcome: 'done' }
   /** Not an error: run again in `ms` milliseconds at the latest. */
   | { readonly outcome: 'wakeAfter'; readonly ms: number }
-  /** An error: run again after this key's backoff, and not before `atLeastMs` (a Retry-After). */
-  | { readonly outcome: 'backoff'; readonly cause: unknown; readonly atLeastMs?: number | undefined };
+  /** An error: run again after this key's backoff, not before `atLeastMs` (a Retry-After), else not after `atMostMs`. */
+  | {
+      readonly outcome: 'backoff';
+      readonly cause: unknown;
+      readonly atLeastMs?: number | undefined;
+      readonly atMostMs?: number | undefined;
+    };
 
 /** Does the work of one key. `signal` fires when a drain ran out of time. */
 export type WorkHandler = (key: string, signal: AbortSignal) => Promise<WorkOutcome>;
@@ -203,7 +208,8 @@ export class WorkQueue {
     this.#failures.set(key, failures);
     const { baseDelayMs = 1, maxDelayMs = 10_000 } = this.#options;
     const ceiling = Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(failures - 1, 40));
-    const delayMs = Math.max(ceiling * (0.5 + this.#random() / 2), outcome.atLeastMs ?? 0);
+    const wanted = Math.min(ceiling * (0.5 + this.#random() / 2), outcome.atMostMs ?? Number.POSITIVE_INFINITY);
+    const delayMs = Math.max(wanted, outcome.atLeastMs ?? 0);
     this.#options.observe?.({ kind: 'retry', key, failures, delayMs, cause: outcome.cause });
     this.addAfter(key, delayMs);
   }

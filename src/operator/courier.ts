@@ -3,11 +3,12 @@ import { notifierSpecSchema } from '../api/notifier.ts';
 import type { StoredNotice } from '../api/rollout-status.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
-import type { KubeObject } from '../kube/kube-object.ts';
+import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Caches } from './caches.ts';
 import { deliverNotice } from './deliver-notice.ts';
 import type { Log } from './log.ts';
 import type { Memory } from './memory.ts';
+import { isSame } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import type { SecretReader } from './secrets.ts';
 
@@ -25,18 +26,29 @@ export interface CourierParts {
 /** After a round of retries has failed, the next one begins this much later. */
 const NEXT_ROUND_MS = 60_000;
 
+/** An alert on its way to one receiver. */
+interface Errand {
+  readonly done: Promise<void>;
+  /** Gives up this try: its Notifier was changed meanwhile. */
+  readonly abort: AbortController;
+}
+
 /**
  * Brings alerts to their receivers, beside everything else. What status says is owed is sent once; what arrived is struck
  * off by the next pass. A restart in between repeats at most one, with the same idempotency key.
  */
 export class Courier {
   readonly #parts: CourierParts;
-  readonly #underway = new Map<string, Promise<void>>();
-  readonly #waiting = new Map<string, TimerHandle>();
+  readonly #underway = new Map<string, Errand>();
+  /** Alerts that did not get through, by id, until their next round. */
+  readonly #waiting = new Map<string, { readonly key: string; readonly timer: TimerHandle }>();
   readonly #stop = new AbortController();
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
+    parts.caches.notifiers.store.addHandler((type, object, old) => {
+      if (type !== 'deleted' && !isSame(old?.['spec'], object['spec'])) this.#wake(objectKey(object.metadata));
+    });
   }
 
   /** Starts what is owed and not under way. */
@@ -46,24 +58,49 @@ export class Courier {
       for (const to of notice.pending) {
         const id = `${notice.id}|${to}`;
         if (this.#underway.has(id) || this.#waiting.has(id) || this.#parts.memory.of(key).delivered.has(id)) continue;
-        const work = this.#send(key, rollout, notice, to, id).finally(() => this.#underway.delete(id));
-        this.#underway.set(id, work);
+        const abort = new AbortController();
+        const done = this.#send(key, rollout, notice, to, id, abort.signal).finally(() => {
+          this.#underway.delete(id);
+          if (abort.signal.aborted && !this.#stop.signal.aborted) this.#parts.enqueue(key);
+        });
+        this.#underway.set(id, { done, abort });
       }
+  }
+
+  /** A mended Notifier is tried at once: nobody waits for the end of a pause that its old spec earned. */
+  #wake(notifier: string): void {
+    const isOf = (id: string) => id.endsWith(`|${notifier}`);
+    for (const [id, { abort }] of this.#underway) if (isOf(id)) abort.abort();
+    for (const [id, { key, timer }] of this.#waiting) {
+      if (!isOf(id)) continue;
+      this.#parts.clock.clearTimeout(timer);
+      this.#waiting.delete(id);
+      this.#parts.enqueue(key);
+    }
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    for (const timer of this.#waiting.values()) this.#parts.clock.clearTimeout(timer);
-    await Promise.allSettled(this.#underway.values());
+    for (const { timer } of this.#waiting.values()) this.#parts.clock.clearTimeout(timer);
+    for (const { abort } of this.#underway.values()) abort.abort();
+    await Promise.allSettled([...this.#underway.values()].map(({ done }) => done));
   }
 
-  async #send(key: string, rollout: KubeObject, notice: StoredNotice, to: string, id: string): Promise<void> {
+  async #send(
+    key: string,
+    rollout: KubeObject,
+    notice: StoredNotice,
+    to: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { caches, memory, secrets, metrics, clock, enqueue } = this.#parts;
     const slash = to.indexOf('/');
     const namespace = to.slice(0, slash);
     const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) {
+      metrics.notification('unknown', 'failed');
       this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
       this.#later(key, id);
       return;
@@ -73,9 +110,10 @@ export class Courier {
       notice,
       ref => secrets.read(namespace, ref),
       () => clock.now(),
-      this.#stop.signal,
+      signal,
     );
-    if (this.#stop.signal.aborted) return;
+    // What arrived has arrived, also when its Notifier changed in that moment.
+    if (signal.aborted && delivery.result !== 'delivered') return;
     metrics.notification(kind, delivery.result);
     if (delivery.result !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
     if (delivery.result === 'failed') {
@@ -94,7 +132,7 @@ export class Courier {
       this.#waiting.delete(id);
       enqueue(key);
     };
-    this.#waiting.set(id, clock.setTimeout(again, NEXT_ROUND_MS));
+    this.#waiting.set(id, { key, timer: clock.setTimeout(again, NEXT_ROUND_MS) });
   }
 
   #fail(rollout: KubeObject, to: string, kind: string, why: string): void {

@@ -66,11 +66,3 @@ function byIndex(
       for (const rollout of caches.rollouts.store.byIndex(index, value)) enqueue(objectKey(rollout.metadata), 'normal');
   });
 }
-
-/** Whether some Rollout steers traffic through a Service or route. */
-export function isSteered(caches: Caches, namespace: string, object: KubeObject): boolean {
-  const { apiVersion, kind, metadata } = asApi(object);
-  const { store } = caches.rollouts;
-  if (kind === 'Service') return store.byIndex('services', `${namespace}/${metadata.name}`).length > 0;
-  return store.byIndex('routes', `${namespace}/${routeKey({ apiVersion, kind, name: metadata.name })}`).length > 0;
-}

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AbortCause } from '../api/reasons.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
+import { systemClock } from '../kube/clock.ts';
 import type { RequestObservation } from '../kube/transport.ts';
 import type { QueueObservation } from '../kube/work-queue.ts';
 
@@ -75,9 +76,16 @@ export class Metrics {
   readonly #events = this.#counter('sluice_events_total', 'Kubernetes events by result.', ['result']);
   readonly #leader = this.#gauge('sluice_leader', '1 while this process is the leader.', []);
 
+  #lastWorkAt = systemClock.monotonic();
+
   constructor() {
     // The default samples the event loop 100 times a second, which is most of what an idle operator would do.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 500 });
+  }
+
+  /** Monotonic milliseconds of the last pass or measurement. */
+  lastWorkAt(): number {
+    return this.#lastWorkAt;
   }
 
   rollout(namespace: string, name: string, status: RolloutStatus, before: string | undefined): void {
@@ -103,6 +111,7 @@ export class Metrics {
     value: number | undefined,
     bounds: { min?: number | undefined; max?: number | undefined },
   ): void {
+    this.#lastWorkAt = systemClock.monotonic();
     this.#verdicts.inc({ namespace, name, metric, verdict });
     if (value !== undefined && Number.isFinite(value)) this.#gateValue.set({ namespace, name, metric }, value);
     if (bounds.min !== undefined) this.#gateThreshold.set({ namespace, name, metric, bound: 'min' }, bounds.min);
@@ -122,6 +131,7 @@ export class Metrics {
   }
 
   pass(outcome: string, ms: number): void {
+    this.#lastWorkAt = systemClock.monotonic();
     this.#passes.observe({ outcome }, ms / 1000);
   }
 

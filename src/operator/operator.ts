@@ -13,8 +13,9 @@ import { WorkQueue } from '../kube/work-queue.ts';
 import { Actor } from './act.ts';
 import { type Caches, cacheOf, createCaches } from './caches.ts';
 import { Courier } from './courier.ts';
-import { isSteered, wireEvents } from './enqueue.ts';
+import { wireEvents } from './enqueue.ts';
 import { GitSyncController } from './git-sync/git-sync-controller.ts';
+import { steeringOf } from './git-sync/steering.ts';
 import { type Check, HttpServer } from './http-server.ts';
 import { LiveReader } from './live-reader.ts';
 import type { Log } from './log.ts';
@@ -37,6 +38,8 @@ export interface OperatorOptions {
   readonly gitSync: boolean;
   /** Folder for fetched Git objects. */
   readonly gitCacheDir: string;
+  /** Whether a GitSync may name a folder of this machine. Default false. */
+  readonly gitAllowFile?: boolean | undefined;
   /** 0: any free port. Undefined: no server. */
   readonly httpPort?: number | undefined;
   readonly httpHost?: string | undefined;
@@ -171,7 +174,8 @@ export class Operator {
         clock,
         log,
         cacheDir: options.gitCacheDir,
-        isSteered: (at, object) => isSteered(this.#caches, at, object),
+        allowFile: options.gitAllowFile === true,
+        steeringOf: at => steeringOf(this.#caches.rollouts.store.values(), at),
       });
     if (options.leaderElection)
       this.#elector = new LeaderElector({

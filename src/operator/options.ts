@@ -13,6 +13,7 @@ export interface OperatorFlags {
   readonly leaderElection: boolean;
   readonly gitSync: boolean;
   readonly gitCacheDir: string;
+  readonly gitAllowFile: boolean;
   readonly port: number;
   readonly host: string;
   readonly concurrency: number;
@@ -28,6 +29,7 @@ export const OPERATOR_HELP = `sluice operator: runs the controller
   --no-leader-election   for a single process outside a cluster
   --git-sync             run the built-in Git synchronizer (kind GitSync)
   --git-cache-dir DIR    where fetched Git objects are kept (default: a temporary folder)
+  --git-allow-file       let a GitSync name file:// repositories, folders of this machine
   --port N               /metrics, /healthz, /readyz (default 8080; 0: any free port)
   --host ADDRESS         address to listen on (default 0.0.0.0)
   --concurrency N        Rollouts worked on at once (default 16)
@@ -49,6 +51,7 @@ export function parseOperatorFlags(args: readonly string[]): OperatorFlags {
       'leader-election': { type: 'boolean', default: true },
       'git-sync': { type: 'boolean', default: false },
       'git-cache-dir': { type: 'string' },
+      'git-allow-file': { type: 'boolean', default: false },
       port: { type: 'string', default: '8080' },
       host: { type: 'string', default: '0.0.0.0' },
       concurrency: { type: 'string', default: '16' },
@@ -65,6 +68,7 @@ export function parseOperatorFlags(args: readonly string[]): OperatorFlags {
     leaderElection: values['leader-election'],
     gitSync: values['git-sync'],
     gitCacheDir: values['git-cache-dir'] ?? join(tmpdir(), `sluice-git-${process.pid}`),
+    gitAllowFile: values['git-allow-file'],
     port: integer('--port', values.port, 0, 65_535),
     host: values.host,
     concurrency: integer('--concurrency', values.concurrency, 1, 256),

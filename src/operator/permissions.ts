@@ -90,3 +90,41 @@ export const TEAM_PERMISSIONS: readonly Permission[] = [
     why: "credentials that this namespace's Notifiers and templates name",
   },
 ];
+
+/**
+ * For the synchronizer, where it is switched on: to apply an object is to have the right to write it. Bound in every
+ * namespace, so that what a GitSync may declare is what these say, whoever writes the GitSync. Left out on purpose:
+ * workloads beside Rollouts, Secrets, RBAC, and GitSyncs and Notifiers themselves.
+ */
+export const GIT_SYNC_PERMISSIONS: readonly Permission[] = [
+  {
+    apiGroups: [GROUP],
+    resources: ['rollouts', 'analysistemplates'],
+    verbs: [...WATCH, 'create', 'patch', 'delete'],
+    why: 'what is delivered, and its gates',
+  },
+  {
+    apiGroups: [''],
+    resources: ['services'],
+    verbs: [...WATCH, 'create', 'patch', 'delete'],
+    why: "a Rollout's stable and canary Services",
+  },
+  {
+    apiGroups: ['gateway.networking.k8s.io'],
+    resources: ['httproutes'],
+    verbs: [...WATCH, 'create', 'patch', 'delete'],
+    why: 'the route between them',
+  },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    verbs: [...WATCH, 'create', 'patch', 'delete'],
+    why: 'configuration that pods of a Rollout mount',
+  },
+  {
+    apiGroups: ['policy'],
+    resources: ['poddisruptionbudgets'],
+    verbs: [...WATCH, 'create', 'patch', 'delete'],
+    why: 'how many of its pods may be away at once',
+  },
+];

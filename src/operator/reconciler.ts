@@ -34,6 +34,10 @@ export interface ReconcilerParts {
 /** Timers can fire a little early; a wake-up must not come before its moment. */
 const WAKE_MARGIN_MS = 1;
 const LONGEST_WAKE_MS = 3_600_000;
+/** When to look again at what was refused. */
+const TROUBLE_MS = 5_000;
+/** Not sooner than this after an error, whatever is due. */
+const SOONEST_AGAIN_MS = 100;
 /** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
 const STATUS_DELAY_MS = 1_000;
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
@@ -84,13 +88,13 @@ export class Reconciler {
     const trouble = await this.#act(key, rollout, decision.actions);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
-    if (trouble?.kind === 'conflict' && !isNewAbort) return { outcome: 'backoff', cause: trouble.error };
+    if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
     const restMs = trouble ? 0 : this.#statusDelay(key, rollout, decision);
     let written: KubeObject | undefined;
     try {
       if (restMs === 0) written = await writeStatus(this.#parts.client, rollout, decision.status);
     } catch (error) {
-      return { outcome: 'backoff', cause: error, ...retryAfter(error) };
+      return backoff(error, decision, clock.now());
     }
     if (written) {
       this.#noteWritten(key, written);
@@ -100,7 +104,7 @@ export class Reconciler {
     }
     reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
-      return { outcome: 'backoff', cause: trouble.error, ...retryAfter(trouble.error) };
+      return backoff(trouble.error, decision, clock.now());
     const wake = wakeOf(decision, clock.now(), trouble);
     if (restMs === 0) return wake;
     return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
@@ -179,14 +183,23 @@ function abortOf(rollout: KubeObject): { at?: string } | undefined {
   return (rollout['status'] as { abort?: { at?: string } } | undefined)?.abort;
 }
 
-function retryAfter(error: unknown): { atLeastMs?: number } {
-  return error instanceof ApiError && error.retryAfterMs !== undefined ? { atLeastMs: error.retryAfterMs } : {};
+/** Tries again after a while, yet looks in time for what the clock alone brings: a measurement, a deadline. */
+function backoff(cause: unknown, decision: Decision, now: number): WorkOutcome {
+  const asked = cause instanceof ApiError ? cause.retryAfterMs : undefined;
+  const { wakeAt } = decision;
+  return {
+    outcome: 'backoff',
+    cause,
+    ...(asked === undefined ? {} : { atLeastMs: asked }),
+    ...(wakeAt === undefined ? {} : { atMostMs: Math.max(SOONEST_AGAIN_MS, wakeAt - now + WAKE_MARGIN_MS) }),
+  };
 }
 
 function wakeOf(decision: Decision, now: number, trouble: Outcome | undefined): WorkOutcome {
+  if (decision.wakeAt === undefined && !trouble) return { outcome: 'done' };
+  const rest = decision.wakeAt === undefined ? LONGEST_WAKE_MS : decision.wakeAt - now + WAKE_MARGIN_MS;
   // A problem is shown at once and looked at again soon: permissions and names get mended.
-  if (trouble) return { outcome: 'wakeAfter', ms: 5_000 };
-  if (decision.wakeAt === undefined) return { outcome: 'done' };
-  const ms = Math.min(LONGEST_WAKE_MS, Math.max(1, decision.wakeAt - now + WAKE_MARGIN_MS));
+  const [least, most] = trouble ? [SOONEST_AGAIN_MS, TROUBLE_MS] : [1, LONGEST_WAKE_MS];
+  const ms = Math.min(most, Math.max(least, rest));
   return { outcome: 'wakeAfter', ms };
 }

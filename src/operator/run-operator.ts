@@ -1,4 +1,6 @@
+import { systemClock } from '../kube/clock.ts';
 import { loadClusterConfig } from '../kube/load-config.ts';
+import { collectWhenIdle } from './frugal-heap.ts';
 import { createLog } from './log.ts';
 import { Operator } from './operator.ts';
 import { OPERATOR_HELP, parseOperatorFlags } from './options.ts';
@@ -29,6 +31,7 @@ export async function runOperator(args: readonly string[]): Promise<number> {
     leaderElection: flags.leaderElection,
     gitSync: flags.gitSync,
     gitCacheDir: flags.gitCacheDir,
+    gitAllowFile: flags.gitAllowFile,
     httpPort: flags.port,
     httpHost: flags.host,
     concurrency: flags.concurrency,
@@ -37,11 +40,13 @@ export async function runOperator(args: readonly string[]): Promise<number> {
   process.on('unhandledRejection', error => log.error('unhandled rejection', { error }));
   const port = await operator.start();
   log.info('operator started', { server: config.server, port, namespace: flags.namespace });
+  const stopCollecting = collectWhenIdle({ clock: systemClock, lastWorkAt: () => operator.metrics.lastWorkAt() });
   const signalled = new Promise<string>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
   const lost = operator.lost.then(why => ({ lost: why }));
   const end = await Promise.race([signalled, lost]);
+  stopCollecting();
   if (typeof end !== 'string') return 1;
   log.info('stopping', { signal: end });
   await operator.stop();

@@ -96,7 +96,7 @@ async function startSession(port: number | undefined, terminal: Terminal, stops:
   await watcher.start();
   stops.push(() => watcher.stop());
   const operatorLog = join(cluster.folder, 'operator.log');
-  cluster.startOperator(operatorLog);
+  cluster.startOperator(operatorLog, process.argv[1]);
   const hints = [
     `kubectl   export KUBECONFIG=${cluster.kubeconfigPath}   then: kubectl -n ${NAMESPACE} get rollouts -w`,
     `git       git clone ${repository.url}   change ${SHOP_PATH}/rollout.yaml, commit, push`,

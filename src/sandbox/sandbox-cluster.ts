@@ -100,15 +100,19 @@ export class SandboxCluster {
     return new SandboxCluster({ server, folder, kubeconfigPath, client, gateway, load: generator, metrics }, stops);
   }
 
-  /** Starts the operator as its users run it: the same executable, over HTTP, with nothing but a kubeconfig. */
-  startOperator(logFile: string): void {
+  /**
+   * Starts the operator as its users run it, over HTTP, with nothing but a kubeconfig.
+   * @param executable the program that this sandbox is part of: the sources, or the bundle
+   */
+  startOperator(logFile: string, executable = join(ROOT, 'src/main.ts')): void {
     const args = [
-      join(ROOT, 'src/main.ts'),
+      executable,
       'operator',
       '--kubeconfig',
       this.kubeconfigPath,
       '--no-leader-election',
       '--git-sync',
+      '--git-allow-file',
       '--git-cache-dir',
       join(this.folder, 'git-cache'),
       '--port',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
 import { load } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { compileCondition } from '../../src/analysis/condition.ts';
 import { judge } from '../../src/analysis/judge.ts';
 import { renderQuery } from '../../src/analysis/render-query.ts';

@@ -228,6 +228,23 @@ onEveryCluster('server-side apply', contract => {
     expect(entries.sort()).toEqual(['', 'status']);
   });
 
+  it('an apply that names a version holds for that version only, also when it is forced or changes nothing', async () => {
+    const path = at('configmaps', 'versioned');
+    const first = await contract.client.apply(path, 'git', configMap('versioned', { a: '1' }));
+    const named = (data: Record<string, string>, resourceVersion: string): Wire => ({
+      ...configMap('versioned', data),
+      metadata: { name: 'versioned', resourceVersion },
+    });
+    const old = first.body.metadata.resourceVersion;
+    const second = await contract.client.apply(path, 'git', named({ a: '2' }, old));
+    expect(second.code).toBe(200);
+    const late = await contract.client.apply(path, 'git', named({ a: '3' }, old), { force: true });
+    expect([late.code, late.body.reason]).toEqual([409, 'Conflict']);
+    const same = await contract.client.apply(path, 'git', named({ a: '2' }, old), { force: true });
+    expect([same.code, same.body.reason]).toEqual([409, 'Conflict']);
+    expect((await contract.client.get(path)).body.data).toEqual({ a: '2' });
+  });
+
   it('a dry run of a forced apply shows the result and changes nothing', async () => {
     const path = at('configmaps', 'rehearsal');
     await contract.client.apply(path, 'one', configMap('rehearsal', { a: '1' }));

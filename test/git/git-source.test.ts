@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import git from 'isomorphic-git';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GitSource, GitSourceError, type GitTree } from '../../src/git/git-source.ts';
+import { type GitCredentials, GitSource, type GitTree } from '../../src/git/git-source.ts';
+import { type GitLimits, GitSourceError } from '../../src/git/git-source-error.ts';
 import { GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
 
@@ -38,12 +39,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function source(url: string, at: { branch?: string; path?: string } = {}): GitSource {
+function source(url: string, at: { branch?: string; path?: string } = {}, limits: Partial<GitLimits> = {}) {
   caches += 1;
-  return new GitSource(
-    { repository: url, branch: at.branch ?? 'main', path: at.path ?? '' },
-    join(folder, 'cache', `c-${caches}`),
-  );
+  const location = { repository: url, branch: at.branch ?? 'main', path: at.path ?? '' };
+  return puller(new GitSource(location, join(folder, 'cache', `c-${caches}`), limits));
+}
+
+/** Asks and reads in one go. */
+function puller(reader: GitSource) {
+  return {
+    pull: async (credentials: GitCredentials = {}) => reader.read(await reader.tip(credentials), credentials),
+    tip: () => reader.tip(),
+    remove: () => reader.remove(),
+  };
 }
 
 async function failure(pull: Promise<unknown>): Promise<GitSourceError> {
@@ -97,6 +105,55 @@ describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
     expect([error.code, error.message]).toEqual(['NoSuchBranch', `branch nowhere does not exist in ${url()}`]);
   });
 
+  it.each([
+    '',
+    '-main',
+    '../../HEAD',
+    'a..b',
+    '/main',
+    'main/',
+    'main.lock',
+    'a/.hidden',
+    'a b',
+    'a:b',
+    'HEAD~1',
+    '@',
+    'x@{1}',
+    'a\\b',
+    'a\nb',
+  ])('refuses what cannot be a branch and might be a path: %j', async branch => {
+    expect((await failure(source(url(), { branch }).pull())).code).toBe('InvalidBranch');
+  });
+
+  it('is not misled by a tag with the name of its branch', async () => {
+    const first = await repository.head();
+    await git.writeRef({ fs, gitdir: repository.folder, ref: 'refs/tags/main', value: first ?? '', force: true });
+    const second = await repository.commitFiles('second', { 'apps/shop/a.yaml': 'a: 2\n' });
+    const tree = await source(url()).pull();
+    expect(tree.commit).toBe(second);
+    expect(tree.files[1]?.text).toBe('a: 2\n');
+  });
+
+  it('keeps branches apart, also ones with a slash', async () => {
+    const side = await GitRepository.create({ folder: repository.folder, branch: 'team/side' });
+    const sha = await side.commitFiles('side', { 'side.yaml': 's: 1\n' });
+    expect(await source(url(), { branch: 'team/side' }).pull()).toMatchObject({
+      commit: sha,
+      revision: `team/side@sha1:${sha}`,
+    });
+    expect((await source(url()).pull()).commit).toBe(await repository.head());
+    expect((await failure(source(url(), { branch: 'side' }).pull())).code).toBe('NoSuchBranch');
+  });
+
+  it.each([
+    ['too many files', { files: 2 }, 'more than 2 manifests under the root; narrow spec.path'],
+    ['too much in all', { totalBytes: 10 }, 'the manifests are larger than 10 bytes'],
+  ])('refuses %s', async (_what, limits, sentence) => {
+    const error = await failure(source(url(), {}, limits).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toContain(sentence);
+  });
+
   it.each(['apps/nowhere', 'README.md', '../shop'])('says which folder does not exist: %s', async path => {
     const error = await failure(source(url(), { path }).pull());
     expect(error.code).toBe('NoSuchPath');
@@ -142,10 +199,67 @@ describe('what can go wrong on the way', () => {
     expect([error.code, error.message]).toEqual(['Unreachable', `${server.url}-other answers 404`]);
   });
 
-  it('does not take a web page for a repository', async () => {
-    const page = await listen((_request, response) => response.end('<html>sign in</html>'));
-    expect((await failure(source(`${page.url}/shop.git`).pull())).code).toBe('Broken');
+  it('does not take a web page for a repository, and passes on nothing of what it says', async () => {
+    const page = await listen((_request, response) => response.end(`${SECRET} of whoever listens there`));
+    const error = await failure(source(`${page.url}/shop.git`).pull());
+    expect(error.code).toBe('Broken');
+    expect(error.message).toContain('not as a Git repository does');
+    expect(error.message).not.toContain(SECRET);
     page.close();
+  });
+
+  it('waits no longer than it may for a server that never answers', async () => {
+    const silent = await listen(() => undefined);
+    const error = await failure(source(`${silent.url}/shop.git`, {}, { timeoutMs: 200 }).pull());
+    expect([error.code, error.message]).toEqual(['Unreachable', `${silent.url}/shop.git did not answer within 0.2 s`]);
+    silent.close();
+  });
+
+  it('waits no longer than it may for a server that stops in the middle', async () => {
+    const slow = await listen((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' });
+      response.write('001e# service=git-upload-pack\n');
+    });
+    const error = await failure(source(`${slow.url}/shop.git`, {}, { timeoutMs: 200 }).pull());
+    expect(error.code).toBe('Unreachable');
+    slow.close();
+  });
+
+  it('stops reading a tip that is larger than memory has room for', async () => {
+    await repository.commitFiles('big', { 'video.bin': Array.from({ length: 40_000 }, () => Math.random()).join(' ') });
+    const error = await failure(source(server.url, {}, { maxBytes: 100_000 }).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toContain('keep manifests in a repository of their own');
+  });
+});
+
+describe('the price of a pull over http', () => {
+  it('is one small question while the branch does not move, and no old packs when it does', async () => {
+    const asked: string[] = [];
+    const counting = await listen(async (request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const { method = 'GET' } = request;
+      const answer = await fetch(`${new URL(server.url).origin}${request.url}`, {
+        method,
+        ...(method === 'POST' ? { body: Buffer.concat(chunks) } : {}),
+      });
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    });
+    const shop = source(`${counting.url}/${new URL(server.url).pathname.slice(1)}`);
+    await shop.pull();
+    asked.length = 0;
+    await shop.pull();
+    expect(asked).toEqual([expect.stringMatching(/^GET .*info\/refs/)]);
+    for (const n of [1, 2, 3]) {
+      await repository.commitFiles(`n${n}`, { 'apps/shop/a.yaml': `a: ${n}\n` });
+      await shop.pull();
+    }
+    const packs = await fs.promises.readdir(join(folder, 'cache', `c-${caches}`, 'objects', 'pack'));
+    expect(packs.filter(name => name.endsWith('.pack'))).toHaveLength(1);
+    counting.close();
   });
 });
 
@@ -237,6 +351,6 @@ describe('what was fetched for others', () => {
     const cache = join(folder, 'shared-cache');
     const url = pathToFileURL(join(cache, 'somebody-elses')).href;
     const reader = new GitSource({ repository: url, branch: 'main', path: '' }, join(cache, 'mine'));
-    await expect(reader.pull()).rejects.toMatchObject({ code: 'Unauthorized' });
+    await expect(reader.tip()).rejects.toMatchObject({ code: 'Unauthorized' });
   });
 });

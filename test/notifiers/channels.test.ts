@@ -104,6 +104,7 @@ test('an alert lasts until its rollout recovers or is promoted, with the same la
     expect(ended.every(({ endsAt }) => endsAt === at)).toBe(true);
     expect(ended.map(({ labels }) => labels.alertname).sort()).toEqual([
       'SluiceRolloutAborted',
+      'SluiceRolloutDegraded',
       'SluiceRolloutInvalid',
       'SluiceRolloutPaused',
       'SluiceRolloutStableLost',

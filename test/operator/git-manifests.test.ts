@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { adoptOurs } from '../../src/operator/git-sync/adopt-ours.ts';
 import { readManifests } from '../../src/operator/git-sync/manifests.ts';
 
 const configMap = (name: string, data = 'a: "1"') =>
@@ -10,51 +8,51 @@ const read = (files: Record<string, string>) =>
     Object.entries(files).map(([path, text]) => ({ path, text })),
     'shop',
   );
-const refused = (files: Record<string, string>) => {
-  const reading = read(files);
+const refused = async (files: Record<string, string>) => {
+  const reading = await read(files);
   return reading.ok ? 'was accepted' : reading.message;
 };
-const names = (files: Record<string, string>) => {
-  const reading = read(files);
+const names = async (files: Record<string, string>) => {
+  const reading = await read(files);
   return reading.ok ? reading.manifests.map(({ file, object }) => `${file}:${object.metadata.name}`) : reading.message;
 };
 
 describe('readManifests', () => {
-  it('reads all documents of all files and says where they are from', () => {
+  it('reads all documents of all files and says where they are from', async () => {
     expect(
-      names({
+      await names({
         'a.yaml': `${configMap('one')}---\n---\n# nothing\n---\n${configMap('two')}`,
         'b.json': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'three' } }),
       }),
     ).toEqual(['a.yaml:one', 'a.yaml:two', 'b.json:three']);
   });
 
-  it('opens a List', () => {
+  it('opens a List', async () => {
     const items = ['one', 'two'].map(name => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }));
-    expect(names({ 'list.json': JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })).toEqual([
+    expect(await names({ 'list.json': JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })).toEqual([
       'list.json:one',
       'list.json:two',
     ]);
   });
 
-  it('passes over kustomization files', () => {
+  it('passes over kustomization files', async () => {
     expect(
-      names({
+      await names({
         'kustomization.yaml': 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n',
         'a.yaml': configMap('one'),
       }),
     ).toEqual(['a.yaml:one']);
   });
 
-  it('refuses YAML that cannot be parsed, naming the file, in one line', () => {
-    const message = refused({ 'good.yaml': configMap('one'), 'bad.yaml': 'a: [1, 2\nb: {' });
+  it('refuses YAML that cannot be parsed, naming the file, in one line', async () => {
+    const message = await refused({ 'good.yaml': configMap('one'), 'bad.yaml': 'a: [1, 2\nb: {' });
     expect(message).toMatch(/^bad\.yaml: /);
     expect(message).not.toContain('\n');
   });
 
-  it('refuses the same object twice, naming both files, also when one leaves out its namespace', () => {
+  it('refuses the same object twice, naming both files, also when one leaves out its namespace', async () => {
     const other = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, namespace: shop}\n';
-    expect(refused({ 'a.yaml': configMap('one'), 'b.yaml': other })).toBe(
+    expect(await refused({ 'a.yaml': configMap('one'), 'b.yaml': other })).toBe(
       'b.yaml: ConfigMap one is already declared in a.yaml',
     );
   });
@@ -69,68 +67,83 @@ describe('readManifests', () => {
     ],
     ['no kind', 'metadata: {name: x}\n', 'a.yaml: a document has no apiVersion or kind'],
     ['a text', 'just words\n', 'a.yaml: a document is not an object'],
+    [
+      'a name that would lead elsewhere in the API',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ../secrets/x}\n',
+      'a.yaml: ConfigMap ../secrets/x: metadata.name "../secrets/x" cannot be a name',
+    ],
+    [
+      'a version that would lead elsewhere in the API',
+      'apiVersion: ../../version\nkind: ConfigMap\nmetadata: {name: x}\n',
+      'a.yaml: ConfigMap x: apiVersion "../../version" is not <group>/<version> or <version>',
+    ],
+    [
+      'a namespace that is no text',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: 5}\n',
+      'a.yaml: ConfigMap x: metadata.namespace 5 cannot be a name',
+    ],
+    [
+      'a label that YAML does not read as text',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: {on-call: true}}\n',
+      'a.yaml: ConfigMap x: metadata.labels on-call is not a text; put it in quotes',
+    ],
+    [
+      'labels that are no map',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: abc}\n',
+      'a.yaml: ConfigMap x: metadata.labels is not a map',
+    ],
+    [
+      'an anchor that refers to itself',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: &a {b: *a}\n',
+      'a.yaml: a document is too large or too deep, or refers to itself',
+    ],
     ['a tag that would run code', 'a: !!js/function "function(){}"\n', /^a\.yaml: /],
-  ])('refuses %s', (_what, text, message) => {
-    expect(refused({ 'a.yaml': text })).toMatch(message);
+  ])('refuses %s', async (_what, text, message) => {
+    expect(await refused({ 'a.yaml': text })).toMatch(message);
   });
 
-  it('gives equal content an equal digest, whatever the order of its keys', () => {
-    const digest = (text: string) => {
-      const reading = read({ 'a.yaml': text });
+  it('gives equal content an equal digest, whatever the order of its keys', async () => {
+    const digest = async (text: string) => {
+      const reading = await read({ 'a.yaml': text });
       return reading.ok ? reading.manifests[0]?.digest : undefined;
     };
-    expect(digest(configMap('x', 'a: "1", b: "2"'))).toBe(digest(configMap('x', 'b: "2", a: "1"')));
-    expect(digest(configMap('x', 'a: "1"'))).not.toBe(digest(configMap('x', 'a: "2"')));
-  });
-});
-
-const object = (kind: string, spec: Record<string, unknown>): KubeObject => ({
-  apiVersion: 'v1',
-  kind,
-  metadata: { name: 'shop' },
-  spec,
-});
-const ref = (name: string, weight?: number) => ({ name, port: 80, ...(weight === undefined ? {} : { weight }) });
-const route = (...rules: unknown[][]) =>
-  object('HTTPRoute', { hostnames: ['shop.example'], rules: rules.map(backendRefs => ({ backendRefs })) });
-
-describe('adoptOurs', () => {
-  it('declares as it is what does not exist yet', () => {
-    const declared = route([ref('stable', 100)]);
-    expect(adoptOurs(declared, undefined)).toBe(declared);
+    expect(await digest(configMap('x', 'a: "1", b: "2"'))).toBe(await digest(configMap('x', 'b: "2", a: "1"')));
+    expect(await digest(configMap('x', 'a: "1"'))).not.toBe(await digest(configMap('x', 'a: "2"')));
   });
 
-  it('leaves the weights of a running canary alone, by name, and nothing else', () => {
-    const live = route([ref('canary', 30), ref('stable', 70)]);
-    live.spec = { ...(live.spec as object), hostnames: ['edited.example'] };
-    expect(adoptOurs(route([ref('stable', 100), ref('canary', 0)]), live)).toEqual(
-      route([ref('stable', 70), ref('canary', 30)]),
+  it('refuses a few bytes of aliases that stand for billions of values, without unfolding them', async () => {
+    const levels = 'abcdefghijkl'.split('').map((name, index, all) => {
+      const below = all[index - 1];
+      return `${name}: &${name} [${Array.from({ length: 10 }, () => (below ? `*${below}` : '1')).join(', ')}]`;
+    });
+    const bomb = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n${levels.join('\n')}\n`;
+    expect(await refused({ 'a.yaml': bomb })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
+  });
+
+  it('refuses one object under two versions of its group', async () => {
+    const route = (version: string) =>
+      `apiVersion: gateway.networking.k8s.io/${version}\nkind: HTTPRoute\nmetadata: {name: shop}\n`;
+    expect(await refused({ 'a.yaml': route('v1'), 'b.yaml': route('v1beta1') })).toBe(
+      'b.yaml: HTTPRoute shop is already declared in a.yaml',
     );
   });
 
-  it('declares the weight of a backend or rule that is new', () => {
-    const adopted = adoptOurs(
-      route([ref('stable', 50), ref('new', 50)], [ref('other', 7)]),
-      route([ref('stable', 80)]),
-    );
-    expect(adopted).toEqual(route([ref('stable', 80), ref('new', 50)], [ref('other', 7)]));
-  });
-
-  it('keeps the revision in a selector, and only that', () => {
-    const live = object('Service', { selector: { app: 'shop', foreign: 'x', 'sluice.dev/pod-template-hash': 'abc' } });
-    const adopted = adoptOurs(object('Service', { selector: { app: 'shop' }, ports: [] }), live);
-    expect(adopted.spec).toEqual({ selector: { app: 'shop', 'sluice.dev/pod-template-hash': 'abc' }, ports: [] });
-  });
-
-  it('adopts nothing for other kinds', () => {
-    const declared = object('ConfigMap', {});
-    expect(adoptOurs(declared, object('ConfigMap', { selector: { 'sluice.dev/pod-template-hash': 'abc' } }))).toBe(
-      declared,
+  it('refuses more objects than a status can hold', async () => {
+    const many = Array.from({ length: 2_001 }, (_, index) => configMap(`m-${index}`)).join('---\n');
+    expect(await refused({ 'a.yaml': many })).toBe(
+      'a.yaml: more than 2000 objects are declared up to here; use several GitSyncs',
     );
   });
 
-  it('makes do with a route of no known shape', () => {
-    const declared = object('HTTPRoute', { rules: ['text', { backendRefs: 'none' }, { backendRefs: [null] }] });
-    expect(adoptOurs(declared, object('HTTPRoute', { rules: 'text' }))).toEqual(declared);
+  it('leaves out what only a server can say, as exported manifests have it', async () => {
+    const exported =
+      'apiVersion: v1\nkind: Service\nmetadata: {name: x, uid: u, resourceVersion: "5", creationTimestamp: null, generation: 2, managedFields: [], labels: {a: b}}\nspec: {}\nstatus: {loadBalancer: {}}\n';
+    const reading = await read({ 'a.yaml': exported });
+    expect(reading.ok && reading.manifests[0]?.object).toEqual({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'x', labels: { a: 'b' } },
+      spec: {},
+    });
   });
 });

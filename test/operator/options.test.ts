@@ -7,6 +7,7 @@ describe('the flags of the operator', () => {
       namespace: 'sluice-system',
       leaderElection: true,
       gitSync: false,
+      gitAllowFile: false,
       port: 8080,
       host: '0.0.0.0',
       concurrency: 16,
@@ -17,13 +18,14 @@ describe('the flags of the operator', () => {
 
   it('reads what is given', () => {
     const flags = parseOperatorFlags(
-      '--no-leader-election --git-sync --port 0 --concurrency=4 --namespace ops --watch-namespace shop --log-level debug'.split(
+      '--no-leader-election --git-sync --git-allow-file --port 0 --concurrency=4 --namespace ops --watch-namespace shop --log-level debug'.split(
         ' ',
       ),
     );
     expect(flags).toMatchObject({
       leaderElection: false,
       gitSync: true,
+      gitAllowFile: true,
       port: 0,
       concurrency: 4,
       namespace: 'ops',
@@ -55,6 +57,7 @@ describe('the flags of the operator', () => {
       'no-leader-election',
       'git-sync',
       'git-cache-dir',
+      'git-allow-file',
       'port',
       'host',
       'concurrency',

@@ -1,122 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MEASUREMENT_PHASES, type MeasurementPhase } from '../../src/api/analysis-run.ts';
+import type { MeasurementPhase } from '../../src/api/analysis-run.ts';
 import type { Decision } from '../../src/core/decision.ts';
 import { blueGreenSpec, canarySpec, templateOf } from '../support/rollout-builder.ts';
 import { SimCluster } from '../support/sim-cluster.ts';
 import { brokenRules } from '../support/sim-invariants.ts';
+import { ungatedShares } from '../support/sim-passage.ts';
+import { SERVICES, type Step, step } from './story-steps.ts';
 
 /** Sequences to try: 1 000 in `npm test`, more on demand with SLUICE_SEQUENCES=100000. */
 const RUNS = Number(process.env['SLUICE_SEQUENCES'] ?? 1_000);
-
-/** One thing that happens to the world between two passes. */
-type Step =
-  | { readonly kind: 'pass' }
-  /** The operator dies after that many writes of a pass; the next pass is a new process. */
-  | { readonly kind: 'crash'; readonly after: number }
-  /** Somebody changes something between decision and action, so that a write in the middle of the plan is refused. */
-  | { readonly kind: 'race'; readonly on: 'set' | 'rollout' | 'route'; readonly which: number }
-  /** A plan is made, and carried out later by `late`, when the world has moved on. */
-  | { readonly kind: 'look' }
-  | { readonly kind: 'late' }
-  /** A quiet stretch, in which the world follows every pass. */
-  | { readonly kind: 'run' }
-  | { readonly kind: 'react' }
-  /** One part of the cluster is faster than the others. */
-  | { readonly kind: 'reactPods' }
-  | { readonly kind: 'reactEndpoints' }
-  | { readonly kind: 'reactGateway'; readonly answer: 'True' | 'False' }
-  | { readonly kind: 'deleteService'; readonly service: string }
-  | { readonly kind: 'steps'; readonly weight: number }
-  | { readonly kind: 'time'; readonly ms: number }
-  | { readonly kind: 'image'; readonly tag: string }
-  | { readonly kind: 'replicas'; readonly count: number }
-  | { readonly kind: 'sample'; readonly outcome: MeasurementPhase }
-  | { readonly kind: 'command'; readonly verb: string }
-  | { readonly kind: 'pods'; readonly tag: string; readonly available: number }
-  | { readonly kind: 'route'; readonly weight: number }
-  | { readonly kind: 'dropSelector'; readonly service: string }
-  | { readonly kind: 'deleteSet' }
-  | { readonly kind: 'pauseSpec'; readonly paused: boolean };
-
-const SERVICES = ['stable', 'canary', 'active', 'preview'];
-const tags = fc.constantFrom('1', '2', '3', '4');
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.constant<Step>({ kind: 'pass' }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('crash' as const), after: fc.nat(4) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('race' as const),
-      on: fc.constantFrom('set' as const, 'rollout' as const, 'route' as const),
-      which: fc.nat(3),
-    }),
-  },
-  { weight: 3, arbitrary: fc.constant<Step>({ kind: 'run' }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'look' }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'late' }) },
-  { weight: 6, arbitrary: fc.constant<Step>({ kind: 'react' }) },
-  { weight: 2, arbitrary: fc.constant<Step>({ kind: 'reactPods' }) },
-  { weight: 2, arbitrary: fc.constant<Step>({ kind: 'reactEndpoints' }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('reactGateway' as const),
-      answer: fc.constantFrom('True' as const, 'True' as const, 'False' as const),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('deleteService' as const), service: fc.constantFrom(...SERVICES) }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('steps' as const), weight: fc.integer({ min: 1, max: 100 }) }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('time' as const), ms: fc.constantFrom(1, 1_000, 31_000, 400_000) }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('image' as const), tag: tags }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('replicas' as const), count: fc.integer({ min: 0, max: 6 }) }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('sample' as const),
-      outcome: fc.constantFrom(...MEASUREMENT_PHASES, 'Successful' as const, 'Successful' as const),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant('command' as const),
-      verb: fc.constantFrom(
-        'promote',
-        'promote-full',
-        'abort',
-        'retry',
-        'pause',
-        'resume',
-        'release-quarantine',
-        'nonsense',
-      ),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pods' as const), tag: tags, available: fc.nat(4) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('route' as const), weight: fc.integer({ min: 0, max: 100 }) }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('dropSelector' as const), service: fc.constantFrom(...SERVICES) }),
-  },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'deleteSet' }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pauseSpec' as const), paused: fc.boolean() }) },
-);
 
 const ANALYSIS = { templates: [{ templateName: 'success-rate' }] };
 const STRATEGIES = {
@@ -127,12 +20,14 @@ const STRATEGIES = {
         { setCanaryScale: { replicas: 1 } },
         { setWeight: 10 },
         { analysis: ANALYSIS },
+        { pause: {} },
         { setWeight: 50 },
         { setCanaryScale: { matchTrafficWeight: true } },
       ],
     }),
   dynamic: () => canarySpec({ canary: { dynamicStableScale: true } }),
   basic: () => canarySpec({ router: false }),
+  basicAnalysis: () => canarySpec({ router: false, analysis: ANALYSIS }),
   blueGreen: () =>
     blueGreenSpec({
       prePromotionAnalysis: ANALYSIS,
@@ -142,15 +37,15 @@ const STRATEGIES = {
     }),
 };
 
+const TEMPLATE = {
+  metrics: [{ name: 'success', interval: '10s', threshold: { min: 0.95 }, provider: { prometheus: { query: 'up' } } }],
+};
+
 function world(strategy: keyof typeof STRATEGIES): SimCluster {
   const cluster = new SimCluster(STRATEGIES[strategy]());
   for (const name of SERVICES) cluster.addService(name);
   cluster.addRoute('shop', 'stable', 'canary');
-  cluster.addTemplate('success-rate', {
-    metrics: [
-      { name: 'success', interval: '10s', threshold: { min: 0.95 }, provider: { prometheus: { query: 'up' } } },
-    ],
-  });
+  cluster.addTemplate('success-rate', TEMPLATE);
   cluster.settle();
   return cluster;
 }
@@ -184,6 +79,15 @@ function race(cluster: SimCluster, on: 'set' | 'rollout' | 'route', which: numbe
   if (on === 'route') cluster.routes.get('shop')?.['spec'].rules[0].backendRefs.reverse();
   carryOut(cluster, made);
   if (on === 'route') cluster.routes.get('shop')?.['spec'].rules[0].backendRefs.reverse();
+}
+
+const ENDED = ['Successful', 'Failed', 'Inconclusive', 'Error'];
+
+/** Measures every run that goes on; those that gate a moment end with it. */
+function sample(cluster: SimCluster, outcome: MeasurementPhase): void {
+  for (const [name, run] of cluster.runs)
+    if (!ENDED.includes(run['status']?.phase))
+      cluster.measure(name, 'success', outcome, name.endsWith('-pre') || name.endsWith('-post') || /-\d+$/.test(name));
 }
 
 function happen(cluster: SimCluster, what: Step): void {
@@ -255,14 +159,18 @@ function happen(cluster: SimCluster, what: Step): void {
       });
       return;
     case 'sample':
-      for (const [name, run] of cluster.runs)
-        if (!['Successful', 'Failed', 'Inconclusive', 'Error'].includes(run['status']?.phase))
-          cluster.measure(
-            name,
-            'success',
-            what.outcome,
-            name.endsWith('-pre') || name.endsWith('-post') || /-\d+$/.test(name),
-          );
+      sample(cluster, what.outcome);
+      return;
+    case 'deliver':
+      happen(cluster, { kind: 'template', state: what.template });
+      happen(cluster, { kind: 'image', tag: what.tag });
+      for (let round = 0; round < what.rounds; round++) {
+        happen(cluster, { kind: 'run' });
+        if (what.outcome !== 'none') sample(cluster, what.outcome);
+        if (what.verb !== 'none') happen(cluster, { kind: 'command', verb: what.verb });
+        happen(cluster, { kind: 'run' });
+        cluster.advance(31_000);
+      }
       return;
     case 'command':
       cluster.command(`${what.verb} id-${++commands}`);
@@ -288,6 +196,10 @@ function happen(cluster: SimCluster, what: Step): void {
       if (service) service['spec'] = { selector: { app: 'shop' } };
       return;
     }
+    case 'template':
+      if (what.state === 'gone') cluster.templates.clear();
+      else cluster.addTemplate('success-rate', what.state === 'good' ? TEMPLATE : { metrics: [{ name: 'success' }] });
+      return;
     case 'deleteSet': {
       const [first] = cluster.replicaSets.keys();
       if (first) cluster.replicaSets.delete(first);
@@ -299,6 +211,7 @@ function happen(cluster: SimCluster, what: Step): void {
 /** Troubles end; what is due is measured well; a person promotes what waits for one. Then the world must come to rest. */
 function converge(cluster: SimCluster): void {
   cluster.behaviour.clear();
+  cluster.addTemplate('success-rate', TEMPLATE);
   for (const name of SERVICES) if (!cluster.services.has(name)) cluster.addService(name);
   cluster.edit(spec => {
     delete spec['paused'];
@@ -309,14 +222,7 @@ function converge(cluster: SimCluster): void {
     cluster.settle();
     const { phase } = cluster.status;
     if (phase === 'Healthy' || phase === 'Aborted') break;
-    for (const [name, run] of cluster.runs)
-      if (!['Successful', 'Failed', 'Inconclusive', 'Error'].includes(run['status']?.phase))
-        cluster.measure(
-          name,
-          'success',
-          'Successful',
-          name.endsWith('-pre') || name.endsWith('-post') || /-\d+$/.test(name),
-        );
+    sample(cluster, 'Successful');
     if (cluster.status['pause']) cluster.command(`promote end-${++commands}`);
     cluster.advance(10_000);
   }
@@ -329,15 +235,16 @@ describe.each(Object.keys(STRATEGIES) as (keyof typeof STRATEGIES)[])('random st
     timeout: 600_000,
   }, () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), steps => {
+      fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom(0, 0, 3, 20), (steps, patience) => {
         const cluster = world(strategy);
+        cluster.patience = patience;
         for (const what of steps) happen(cluster, what);
         converge(cluster);
         const { status } = cluster;
         expect(['Healthy', 'Aborted']).toContain(status['phase']);
         const replicas = cluster.rollout['spec'].replicas as number;
         expect(cluster.pods(status['stable'].podTemplateHash)).toBe(replicas);
-        if (strategy !== 'blueGreen' && strategy !== 'basic') expect(cluster.canaryWeight()).toBe(0);
+        if (cluster.rollout['spec'].strategy.canary?.trafficRouting) expect(cluster.canaryWeight()).toBe(0);
         // Quiet: another pass on the same world writes nothing.
         const again = cluster.decide();
         expect(again.actions).toEqual([]);
@@ -352,4 +259,16 @@ describe.each(Object.keys(STRATEGIES) as (keyof typeof STRATEGIES)[])('random st
       },
     );
   });
+});
+
+it('a canary without a router gets no pods while a template of its analyses is missing', () => {
+  const cluster = world('basicAnalysis');
+  happen(cluster, { kind: 'template', state: 'gone' });
+  happen(cluster, { kind: 'image', tag: '2' });
+  for (let i = 0; i < 8; i++) {
+    cluster.react();
+    const made = plan(cluster);
+    expect(ungatedShares(cluster, made.decision)).toEqual([]);
+    carryOut(cluster, made);
+  }
 });

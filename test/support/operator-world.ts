@@ -57,19 +57,22 @@ export class OperatorWorld {
   readonly folder: string;
   /** Writes that operators asked for, in order. */
   readonly writes: AuditEntry[];
+  /** Everything that operators asked for, in order; a watch is in it when it ends. */
+  readonly requests: AuditEntry[];
   /** Lines that operators logged. */
   readonly logged: string[] = [];
   readonly #server: EmbeddedApiServer;
   readonly #stops: (() => Promise<void>)[];
 
   private constructor(
-    parts: { server: EmbeddedApiServer; client: KubeClient; folder: string; writes: AuditEntry[] },
+    parts: Pick<OperatorWorld, 'client' | 'folder' | 'writes' | 'requests'> & { server: EmbeddedApiServer },
     stops: (() => Promise<void>)[],
   ) {
     this.#server = parts.server;
     this.client = parts.client;
     this.folder = parts.folder;
     this.writes = parts.writes;
+    this.requests = parts.requests;
     this.#stops = stops;
   }
 
@@ -77,12 +80,15 @@ export class OperatorWorld {
   static async start(workloads: boolean): Promise<OperatorWorld> {
     const stops: (() => Promise<void>)[] = [];
     const writes: AuditEntry[] = [];
+    const requests: AuditEntry[] = [];
     const folder = await mkdtemp(join(tmpdir(), 'sluice-operator-'));
     stops.push(() => rm(folder, { recursive: true, force: true }));
     const server = await EmbeddedApiServer.start({
       tokens: { test: 'test', operator: 'operator' },
       onAudit: entry => {
-        if (entry.user === 'operator' && MUTATING.includes(entry.verb)) writes.push(entry);
+        if (entry.user !== 'operator') return;
+        requests.push(entry);
+        if (MUTATING.includes(entry.verb)) writes.push(entry);
       },
     });
     stops.push(() => server.stop());
@@ -109,11 +115,11 @@ export class OperatorWorld {
         spec: { gatewayClassName: 'sandbox', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
       });
     }
-    return new OperatorWorld({ server, client, folder, writes }, stops);
+    return new OperatorWorld({ server, client, folder, writes, requests }, stops);
   }
 
   /** Starts the operator in this process, without leader election. Stopping it twice is fine. */
-  async startOperator(): Promise<{ stop(): Promise<void> }> {
+  async startOperator(options: { gitAllowFile?: boolean } = {}): Promise<{ stop(): Promise<void> }> {
     const operator = new Operator({
       config: staticClusterConfig({ server: this.#server.url, token: 'operator' }),
       log: createLog('debug', line => this.logged.push(line)),
@@ -121,6 +127,7 @@ export class OperatorWorld {
       leaderElection: false,
       gitSync: true,
       gitCacheDir: join(this.folder, 'git-cache'),
+      gitAllowFile: options.gitAllowFile ?? true,
     });
     await operator.start();
     let stopped: Promise<void> | undefined;

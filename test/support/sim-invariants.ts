@@ -4,12 +4,19 @@ import { weightAt } from '../../src/core/canary-steps.ts';
 import { enoughToCarryAll } from '../../src/core/carry.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
 import type { SimCluster } from './sim-cluster.ts';
+import { brokenOutcome, brokenPassage, brokenSwitch, ungated, ungatedShares } from './sim-passage.ts';
 
 type PatchRoute = Extract<Action, { type: 'PatchRoute' }>;
 
 /** What must hold of every decision in every state that the model can reach; answers with what is broken. */
 export function brokenRules(cluster: SimCluster, decision: Decision): string[] {
-  const broken = [...brokenAbort(cluster, decision), ...brokenStable(cluster, decision), ...brokenConditions(decision)];
+  const broken = [
+    ...brokenAbort(cluster, decision),
+    ...brokenStable(cluster, decision),
+    ...brokenPassage(cluster, decision),
+    ...brokenSwitch(cluster, decision),
+    ...brokenConditions(decision),
+  ];
   for (const action of decision.actions) {
     if (action.type === 'PatchRoute') broken.push(...brokenWeights(cluster, decision, action));
     if (action.type === 'ScaleReplicaSet') broken.push(...brokenScale(cluster, action));
@@ -19,6 +26,7 @@ export function brokenRules(cluster: SimCluster, decision: Decision): string[] {
   );
   if (new Set(written).size < written.length) broken.push(`one plan writes a ReplicaSet twice: ${written.join(', ')}`);
   if (decision.wakeAt !== undefined && decision.wakeAt <= cluster.now) broken.push('wakes in the past');
+  broken.push(...ungatedShares(cluster, decision));
   return broken;
 }
 
@@ -36,6 +44,7 @@ function brokenWeights(cluster: SimCluster, decision: Decision, action: PatchRou
   if (action.canaryWeight > allowed)
     broken.push(`weight rises from ${before} to ${action.canaryWeight}, the step declares ${allowed}`);
   if (passesUnstored(cluster, decision)) broken.push('weight rises before the step that was passed is stored');
+  broken.push(...ungated(cluster, decision).map(name => `weight rises without ${name}`));
   const canary = cluster.services.get('canary');
   if (((canary?.['endpoints'] as unknown[] | undefined)?.length ?? 0) === 0)
     broken.push('weight rises on a Service without ready endpoints');
@@ -94,8 +103,12 @@ function brokenAbort(cluster: SimCluster, decision: Decision): string[] {
   const ready = ((stable?.['endpoints'] ?? []) as { targetRef: { name: string } }[]).filter(e =>
     e.targetRef.name.startsWith(`shop-${home}-`),
   ).length;
+  // Endpoints of a set that was deleted are on their way out.
+  const exists = [...cluster.replicaSets.values()].some(set => set.metadata.labels?.[HASH_LABEL] === home);
   const carries =
-    stable?.['spec'].selector?.[HASH_LABEL] === home && ready >= enoughToCarryAll(cluster.rollout['spec'].replicas);
+    exists &&
+    stable?.['spec'].selector?.[HASH_LABEL] === home &&
+    ready >= enoughToCarryAll(cluster.rollout['spec'].replicas);
   if (!carries || cluster.canaryWeight() <= 0) return [];
   const [first] = decision.actions;
   return first?.type === 'PatchRoute' && first.canaryWeight === 0
@@ -118,7 +131,7 @@ function brokenStable(cluster: SimCluster, decision: Decision): string[] {
     q => q.podTemplateHash === next,
   );
   if (held) broken.push('promoted out of quarantine');
-  return broken;
+  return [...broken, ...brokenOutcome(cluster, decision, next)];
 }
 
 function brokenConditions(decision: Decision): string[] {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dump } from 'js-yaml';
 import { allCrds } from './crds.ts';
-import { rbacManifests } from './rbac.ts';
+import { gitSyncRbacYaml, rbacManifests } from './rbac.ts';
 
 /** Writes everything that is generated from src/api. With --check it writes nothing and fails when a file differs. */
 const root = join(import.meta.dirname, '../..');
@@ -18,6 +18,10 @@ files.set(
     rbacManifests()
       .map(manifest => dump(manifest, { noRefs: true }))
       .join('---\n'),
+);
+files.set(
+  'deploy/with-git-sync/rbac.yaml',
+  HEADER.replace('src/api', 'src/operator/permissions.ts') + gitSyncRbacYaml(),
 );
 
 let stale = 0;

@@ -1,5 +1,7 @@
+import { dump } from 'js-yaml';
 import {
   CLUSTER_PERMISSIONS,
+  GIT_SYNC_PERMISSIONS,
   OWN_NAMESPACE_PERMISSIONS,
   type Permission,
   ROUTER_PERMISSIONS,
@@ -64,4 +66,17 @@ function clusterRole(name: string, permissions: readonly Permission[]): Manifest
       subjects: [ACCOUNT],
     },
   ];
+}
+
+/** YAML of what the synchronizer adds, with the reason for each rule beside it. */
+export function gitSyncRbacYaml(): string {
+  const [role, binding] = clusterRole('sluice-git-sync', []);
+  const { rules: _none, ...head } = role ?? {};
+  const reasoned = GIT_SYNC_PERMISSIONS.map(permission => {
+    const lines = dump(rules([permission]), { noRefs: true })
+      .trimEnd()
+      .split('\n');
+    return [`  # ${permission.why}`, ...lines.map(line => `  ${line}`)].join('\n');
+  });
+  return `${dump(head, { noRefs: true })}rules:\n${reasoned.join('\n')}\n---\n${dump(binding, { noRefs: true })}`;
 }

@@ -1,31 +1,28 @@
 import type { GitSyncSpec, GitSyncStatus } from '../../api/git-sync.ts';
-import {
-  GIT_PATH_ANNOTATION,
-  GIT_REPOSITORY_ANNOTATION,
-  GIT_REVISION_ANNOTATION,
-  GIT_SYNC_LABEL,
-  GROUP,
-} from '../../api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
+import { GIT_SYNC_LABEL, GROUP } from '../../api/names.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import type { ResourceType } from '../../kube/resource-path.ts';
-import { adoptOurs } from './adopt-ours.ts';
+import { oursIn } from './adopt-ours.ts';
+import { applyObject, bodyOf, type ObjectApplierParts } from './apply-object.ts';
+import { digestOf } from './canonical.ts';
+import type { DriftWatches } from './drift-watches.ts';
+import { type HeldObject, holdObject, isAsLeft } from './held-object.ts';
+import { type InventoryEntry, inventoryId, readInventoryId } from './inventory.ts';
 import type { Manifest } from './manifests.ts';
+import type { Steering } from './steering.ts';
 import type { TypeResolver } from './type-resolver.ts';
 
-/** Field manager of everything that the synchronizer applies. */
-export const GIT_SYNC_MANAGER = 'sluice-gitsync';
-
-type InventoryEntry = NonNullable<GitSyncStatus['inventory']>[number];
 type Failure = NonNullable<GitSyncStatus['failures']>[number];
 
 export interface ApplyResult {
   readonly inventory: readonly InventoryEntry[];
   readonly failures: readonly Failure[];
-  /** Types that were applied, to watch for drift. */
+  /** Types that were declared, to watch for drift. */
   readonly types: readonly ResourceType[];
   readonly changed: readonly string[];
+  /** Something failed that may work in a moment. */
+  readonly again: boolean;
 }
 
 export interface ApplyRequest {
@@ -35,6 +32,31 @@ export interface ApplyRequest {
   readonly revision: string;
   readonly manifests: readonly Manifest[];
   readonly previous: readonly InventoryEntry[];
+  readonly steering: Steering;
+  /** Name of another GitSync that holds an object, if one does. */
+  readonly otherHolder: (id: string) => string | undefined;
+}
+
+export interface ApplierParts extends ObjectApplierParts {
+  readonly types: TypeResolver;
+  readonly watches: Pick<DriftWatches, 'see'>;
+}
+
+/** What our last apply of an object said and left. */
+interface Left {
+  readonly gitSync: string;
+  readonly type: ResourceType;
+  /** Digest of what was declared, and what of it was not Git's. */
+  readonly declared: string;
+  readonly held: HeldObject;
+}
+
+interface Pass {
+  readonly inventory: InventoryEntry[];
+  readonly failures: Failure[];
+  readonly types: Map<string, ResourceType>;
+  readonly changed: string[];
+  again: boolean;
 }
 
 /** Definitions first, then what may need them, Rollouts last: their Services and templates are there when they start. */
@@ -49,105 +71,134 @@ const ORDER = [
   'Service',
 ];
 
-/** Applies one commit with server-side apply, and deletes what left the repository. */
+/**
+ * Applies one commit with server-side apply, and deletes what left the repository. What a watch shows to be as our last
+ * apply left it is not applied again. What was left is known since the start of the process only: the first apply after
+ * it asks the server, which stores nothing when nothing is to be changed.
+ */
 export class Applier {
-  readonly #client: KubeClient;
-  readonly #types: TypeResolver;
-  readonly #isSteered: (namespace: string, object: KubeObject) => boolean;
-  /** Version that our own apply left, by inventory id: an event with it is no drift. */
-  readonly #applied = new Map<string, string>();
+  readonly #parts: ApplierParts;
+  readonly #left = new Map<string, Left>();
 
-  /** @param isSteered whether a Rollout steers traffic through this object */
-  constructor(client: KubeClient, types: TypeResolver, isSteered: (namespace: string, object: KubeObject) => boolean) {
-    this.#client = client;
-    this.#isSteered = isSteered;
-    this.#types = types;
+  constructor(parts: ApplierParts) {
+    this.#parts = parts;
   }
 
+  /** @throws ApiError when the server cannot be reached or has no time: everything else is a failure of its object */
   async apply(request: ApplyRequest): Promise<ApplyResult> {
-    const inventory: InventoryEntry[] = [];
-    const failures: Failure[] = [];
-    const types = new Map<string, ResourceType>();
-    const changed: string[] = [];
+    const pass: Pass = { inventory: [], failures: [], types: new Map(), changed: [], again: false };
+    const previous = new Map(request.previous.map(entry => [entry.id, entry]));
     for (const manifest of [...request.manifests].sort((a, b) => rank(a) - rank(b))) {
-      const { object } = manifest;
-      const id = inventoryId(object, request.namespace);
-      const before = request.previous.find(entry => entry.id === id);
-      const revision = before?.digest === manifest.digest ? before.revision : request.revision;
-      try {
-        const type = await this.#types.resolve(object);
-        const refusal = refusalOf(object, type, request.namespace);
-        if (refusal || !type) {
-          failures.push({ id, message: refusal ?? 'unknown kind' });
-          if (before) inventory.push(before);
-          continue;
-        }
-        const stored = await this.#applyOne(request, manifest, type, revision);
-        const version = stored.metadata.resourceVersion ?? '';
-        if (this.#applied.get(id) !== version) changed.push(id);
-        this.#applied.set(id, version);
-        types.set(`${type.group}/${type.plural}`, type);
-        inventory.push({ id, version: type.version, digest: manifest.digest, revision });
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.code === 'transient' || error.code === 'notLeader') throw error;
-        failures.push({ id, message: error.message.slice(0, 1024) });
-        if (before) inventory.push(before);
+      const id = inventoryId(manifest.object, request.namespace);
+      const before = previous.get(id);
+      const holder = request.otherHolder(id);
+      if (holder !== undefined) {
+        pass.failures.push({
+          id,
+          message: `${whatIs(manifest.object)} is declared by GitSync ${holder} too; keep one`,
+        });
+        continue;
       }
+      try {
+        const refusal = await this.#applyOne(request, manifest, id, before, pass);
+        if (refusal === undefined) continue;
+        pass.failures.push({ id, message: refusal });
+      } catch (error) {
+        this.#note(pass, id, error, whatIs(manifest.object));
+        this.#left.delete(id);
+        if (error instanceof ApiError && error.code === 'notFound')
+          this.#parts.types.forget(manifest.object.apiVersion ?? '');
+      }
+      if (before) pass.inventory.push(before);
     }
-    // What is not pruned now stays known, so that it can be later.
-    const gone = request.previous.filter(entry => !inventory.some(({ id }) => id === entry.id));
-    const prunes = request.spec.prune !== false && failures.length === 0;
-    const kept = prunes ? await this.#prune(request, gone, failures) : gone;
-    return { inventory: [...inventory, ...kept], failures: failures.slice(0, 50), types: [...types.values()], changed };
+    const declared = new Set(pass.inventory.map(entry => entry.id));
+    // Rollouts came last and leave first. What is not pruned now stays known, so that it can be later.
+    const gone = request.previous.filter(({ id }) => !declared.has(id)).reverse();
+    const kept = pass.failures.length === 0 ? await this.#letGo(request, gone, pass) : gone;
+    return {
+      inventory: [...pass.inventory, ...kept.filter(({ id }) => request.otherHolder(id) === undefined)],
+      failures: pass.failures,
+      types: [...pass.types.values()],
+      changed: pass.changed,
+      again: pass.again,
+    };
   }
 
-  /** True when an observed version is the one that our own apply left. */
-  isOurs(id: string, resourceVersion: string | undefined): boolean {
-    return resourceVersion !== undefined && this.#applied.get(id) === resourceVersion;
+  /** The GitSync that has to look again, when an object is not as its last apply left it. */
+  ownerOfDrift(id: string, steeringOf: (namespace: string) => Steering): string | undefined {
+    const left = this.#left.get(id);
+    if (!left) return undefined;
+    const { namespace, name } = readInventoryId(id);
+    const { object } = this.#parts.watches.see(namespace, left.type, name);
+    return object && isAsLeft(left.held, object, steeringOf(namespace)) ? undefined : left.gitSync;
   }
 
+  /** Ids of what was applied of a type. */
+  *idsOf(namespace: string, type: ResourceType): Generator<string> {
+    for (const [id, left] of this.#left)
+      if (left.type.plural === type.plural && left.type.group === type.group && id.startsWith(`${namespace}_`))
+        yield id;
+  }
+
+  /** Forgets what was left for a GitSync that is gone or rests. */
+  forget(gitSync: string): void {
+    for (const [id, left] of this.#left) if (left.gitSync === gitSync) this.#left.delete(id);
+  }
+
+  /** @returns why not, when the object is none that a GitSync may declare */
   async #applyOne(
     request: ApplyRequest,
     manifest: Manifest,
-    type: ResourceType,
-    revision: string,
-  ): Promise<KubeObject> {
-    const { name } = manifest.object.metadata;
-    const at = { name, ...(type.namespaced ? { namespace: request.namespace } : {}) };
-    const live = this.#isSteered(request.namespace, manifest.object) ? await this.#client.find(type, at) : undefined;
-    const object = adoptOurs(manifest.object, live);
-    const { namespace: _given, ...metadata } = object.metadata;
-    const isRollout = object.kind === 'Rollout' && (object.apiVersion ?? '').startsWith(`${GROUP}/`);
-    const provenance = isRollout
-      ? {
-          [GIT_REPOSITORY_ANNOTATION]: request.spec.repository,
-          [GIT_REVISION_ANNOTATION]: revision,
-          [GIT_PATH_ANNOTATION]: manifest.file,
-        }
-      : {};
-    const body = {
-      ...object,
-      metadata: {
-        ...metadata,
-        ...(type.namespaced ? { namespace: request.namespace } : {}),
-        labels: { ...metadata.labels, [GIT_SYNC_LABEL]: request.name },
-        annotations: { ...metadata.annotations, ...provenance },
-      },
-    };
-    delete (body as Record<string, unknown>)['status'];
-    return this.#client.patch(type, at, { kind: 'apply', body, force: true }, { fieldManager: GIT_SYNC_MANAGER });
+    id: string,
+    before: InventoryEntry | undefined,
+    pass: Pass,
+  ): Promise<string | undefined> {
+    const { types, watches } = this.#parts;
+    const { object, digest } = manifest;
+    const { namespace, steering } = request;
+    const type = await types.resolve(object);
+    const refusal = refusalOf(object, type, namespace);
+    if (refusal !== undefined || !type) return refusal ?? 'unknown kind';
+    pass.types.set(`${object.apiVersion}/${type.plural}`, type);
+    const revision = before?.digest === digest ? before.revision : request.revision;
+    const body = bodyOf(manifest, type, request, revision);
+    const declared = `${digestOf(body)} ${oursIn(body, steering) ?? ''}`;
+    const left = this.#left.get(id);
+    const seen = watches.see(namespace, type, object.metadata.name);
+    const isSettled =
+      left?.declared === declared && seen.following && seen.object && isAsLeft(left.held, seen.object, steering);
+    if (!isSettled) {
+      const stored = await applyObject(this.#parts, type, body, steering);
+      const known = seen.object ?? left?.held;
+      // Right after a start nothing is known of what was there; the inventory says whether this manifest was applied.
+      const isNews = known
+        ? known.metadata.resourceVersion !== stored.metadata.resourceVersion
+        : before?.digest !== digest;
+      if (isNews) pass.changed.push(id);
+      const gitSync = `${namespace}/${request.name}`;
+      this.#left.set(id, { gitSync, type, declared, held: holdObject(stored) });
+    }
+    pass.inventory.push({ id, version: type.version, digest, revision });
+    return undefined;
+  }
+
+  /** Without pruning what left the repository is nobody's from then on, and another GitSync may take it. */
+  async #letGo(request: ApplyRequest, gone: readonly InventoryEntry[], pass: Pass): Promise<InventoryEntry[]> {
+    if (request.spec.prune !== false) return this.#prune(request, gone, pass);
+    for (const { id } of gone) this.#left.delete(id);
+    return [];
   }
 
   /** Deletes what left the repository; gives back what could not be deleted, with the reason among the failures. */
-  async #prune(request: ApplyRequest, gone: readonly InventoryEntry[], failures: Failure[]): Promise<InventoryEntry[]> {
+  async #prune(request: ApplyRequest, gone: readonly InventoryEntry[], pass: Pass): Promise<InventoryEntry[]> {
     const kept: InventoryEntry[] = [];
     for (const entry of gone) {
       try {
-        if (!(await this.#pruneOne(request, entry))) kept.push(entry);
+        if (await this.#pruneOne(request, entry)) this.#left.delete(entry.id);
+        else kept.push(entry);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.code === 'transient' || error.code === 'notLeader') throw error;
         kept.push(entry);
-        failures.push({ id: entry.id, message: error.message.slice(0, 1024) });
+        this.#note(pass, entry.id, error, entry.id);
       }
     }
     return kept;
@@ -155,26 +206,33 @@ export class Applier {
 
   /** True when the object is gone, or was not ours to delete. */
   async #pruneOne(request: ApplyRequest, entry: InventoryEntry): Promise<boolean> {
-    const [namespace = '', name = '', group = '', kind = ''] = entry.id.split('_');
+    const { namespace, name, group, kind } = readInventoryId(entry.id);
+    // Taken over by another GitSync; or this one itself, which leaves its own deletion to people.
+    if (request.otherHolder(entry.id) !== undefined) return true;
+    if (kind === 'GitSync' && group === GROUP && name === request.name) return true;
     const apiVersion = group === '' ? entry.version : `${group}/${entry.version}`;
-    const type = await this.#types.resolve({ apiVersion, kind });
+    const type = await this.#parts.types.resolve({ apiVersion, kind });
     if (!type) return true;
     const at = { name, ...(type.namespaced ? { namespace } : {}) };
-    const live = await this.#client.find(type, at);
+    const { client } = this.#parts;
+    const live = await client.find(type, at);
     // Somebody took it over, or it was recreated by hand: not ours to delete.
     if (live?.metadata.labels?.[GIT_SYNC_LABEL] !== request.name) return true;
-    const outcome = await this.#client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
-    this.#applied.delete(entry.id);
+    const outcome = await client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
     return outcome.outcome !== 'deleting';
+  }
+
+  /** One object's trouble is its own, whatever it is: a webhook that is down must not stop all that comes after it. */
+  #note(pass: Pass, id: string, error: unknown, what: string): void {
+    if (!(error instanceof ApiError)) throw error;
+    const isEverybodys = error.status === 0 || error.code === 'notLeader' || error.code === 'tooManyRequests';
+    if (isEverybodys) throw error;
+    if (error.code === 'transient' || error.code === 'conflict') pass.again = true;
+    pass.failures.push({ id, message: `${what}: ${error.message}`.slice(0, 1024) });
   }
 }
 
-/** `<namespace>_<name>_<group>_<kind>`, as Flux writes it. */
-export function inventoryId(object: Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>, namespace: string): string {
-  const apiVersion = object.apiVersion ?? '';
-  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-  return `${namespace}_${object.metadata.name}_${group}_${object.kind ?? ''}`;
-}
+const whatIs = (object: KubeObject): string => `${object.kind ?? ''} ${object.metadata.name}`;
 
 function rank(manifest: Manifest): number {
   const { kind = '', apiVersion = '' } = manifest.object;
@@ -185,7 +243,7 @@ function rank(manifest: Manifest): number {
 
 /** A GitSync speaks for its own namespace only: a team's repository must not reach into another's. */
 function refusalOf(object: KubeObject, type: ResourceType | undefined, namespace: string): string | undefined {
-  const what = `${object.kind ?? ''} ${object.metadata.name}`;
+  const what = whatIs(object);
   if (!type)
     return `${what}: the cluster does not serve ${object.apiVersion ?? ''} ${object.kind ?? ''}; install its definition first`;
   if (!type.namespaced) return `${what} is cluster-scoped; a GitSync declares objects of its own namespace only`;

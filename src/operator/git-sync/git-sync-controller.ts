@@ -1,30 +1,36 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Condition } from '../../api/conditions.ts';
 import { durationMs } from '../../api/duration.ts';
 import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema, gitSyncStatusSchema } from '../../api/git-sync.ts';
-import { GIT_SYNC_LABEL } from '../../api/names.ts';
 import { toTime } from '../../api/time.ts';
-import { GitSource, GitSourceError, type GitTree } from '../../git/git-source.ts';
+import { type GitCredentials, GitSource, type GitTip } from '../../git/git-source.ts';
+import { GitSourceError } from '../../git/git-source-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import type { Clock } from '../../kube/clock.ts';
+import type { Clock, TimerHandle } from '../../kube/clock.ts';
+import { ApiError, classify } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { objectKey } from '../../kube/kube-object.ts';
-import { Reflector } from '../../kube/reflector.ts';
-import type { ResourceType } from '../../kube/resource-path.ts';
+import type { Reflector } from '../../kube/reflector.ts';
 import { type WorkOutcome, WorkQueue } from '../../kube/work-queue.ts';
 import type { Log } from '../log.ts';
 import { mergeDiff } from '../merge-diff.ts';
 import { RESOURCES } from '../resources.ts';
 import type { SecretReader } from '../secrets.ts';
-import { trimToMetadata } from '../trim.ts';
-import { Applier, inventoryId } from './applier.ts';
-import { readManifests } from './manifests.ts';
+import { Applier, type ApplyResult } from './applier.ts';
+import { type GitSyncState, gitSyncConditions } from './conditions.ts';
+import { DriftWatches } from './drift-watches.ts';
+import { otherHolder } from './holders.ts';
+import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
+import type { Steering } from './steering.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
-/** Drift is corrected at once, yet several changes of one moment in one go. */
+/** Drift is corrected at once, yet several changes of one moment in one go, and not before our own answer is read. */
 const DRIFT_DELAY_MS = 50;
+const MAX_FAILURES = 50;
+/** Somebody who sets a field again whenever we do gets this many answers at once, and then one per pause. */
+const EAGER_CORRECTIONS = 10;
+const FIGHT_PAUSE_MS = 10_000;
 
 export interface GitSyncParts {
   readonly client: KubeClient;
@@ -32,10 +38,20 @@ export interface GitSyncParts {
   readonly secrets: SecretReader;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether a Rollout steers traffic through an object that Git declares. */
-  readonly isSteered: (namespace: string, object: KubeObject) => boolean;
+  /** What the Rollouts of a namespace steer of what Git declares. */
+  readonly steeringOf: (namespace: string) => Steering;
   /** Folder for fetched objects. */
   readonly cacheDir: string;
+  /** Whether repositories may be folders of this machine. */
+  readonly allowFile: boolean;
+  readonly random?: (() => number) | undefined;
+}
+
+/** One repository as last read. */
+interface Source {
+  readonly id: string;
+  readonly reader: GitSource;
+  read?: { readonly tip: GitTip; readonly reading: ManifestReading };
 }
 
 /** Pulls repositories and makes the cluster equal to them: at the interval, on every change of a GitSync, and on drift. */
@@ -43,13 +59,27 @@ export class GitSyncController {
   readonly #parts: GitSyncParts;
   readonly #queue: WorkQueue;
   readonly #applier: Applier;
-  readonly #sources = new Map<string, { readonly id: string; readonly source: GitSource }>();
-  readonly #watches = new Map<string, Reflector>();
+  readonly #watches: DriftWatches;
+  readonly #sources = new Map<string, Source>();
+  /** Inventory ids that something happened to. */
+  readonly #suspects = new Set<string>();
+  /** When drift was last corrected, by GitSync, newest last. */
+  readonly #corrections = new Map<string, number[]>();
+  #inspection: TimerHandle | undefined;
+  #stopped = false;
 
   constructor(parts: GitSyncParts) {
     this.#parts = parts;
-    this.#applier = new Applier(parts.client, new TypeResolver(parts.client), parts.isSteered);
-    this.#queue = new WorkQueue({ handler: key => this.#sync(key), concurrency: 2, baseDelayMs: 200 });
+    const { client, clock, log, random = Math.random } = parts;
+    this.#watches = new DriftWatches({
+      client,
+      log,
+      onChange: id => this.#suspect([id]),
+      onListed: (namespace, type) => this.#suspect(this.#applier.idsOf(namespace, type)),
+    });
+    const types = new TypeResolver(client);
+    this.#applier = new Applier({ client, clock, random, types, watches: this.#watches });
+    this.#queue = new WorkQueue({ handler: key => this.#sync(key), concurrency: 4, clock, random, baseDelayMs: 200 });
     parts.gitSyncs.store.addHandler((type, object, old) => {
       if (type !== 'modified' || old?.metadata.generation !== object.metadata.generation)
         this.#queue.add(objectKey(object.metadata));
@@ -61,114 +91,191 @@ export class GitSyncController {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#parts.clock.clearTimeout(this.#inspection);
     await this.#queue.drain(5_000);
-    await Promise.all([...this.#watches.values()].map(watch => watch.stop()));
+    await this.#watches.stop();
+    // The next process has no use for what was fetched.
+    await Promise.all([...this.#sources.values()].map(({ reader }) => reader.remove()));
+  }
+
+  /** Looks a moment later whether these are as we left them. */
+  #suspect(ids: Iterable<string>): void {
+    for (const id of ids) this.#suspects.add(id);
+    if (this.#inspection !== undefined || this.#stopped || this.#suspects.size === 0) return;
+    this.#inspection = this.#parts.clock.setTimeout(() => {
+      this.#inspection = undefined;
+      const known = new Map<string, Steering>();
+      const steeringOf = (namespace: string) => {
+        const steering = known.get(namespace) ?? this.#parts.steeringOf(namespace);
+        known.set(namespace, steering);
+        return steering;
+      };
+      const owners = [...this.#suspects].map(id => this.#applier.ownerOfDrift(id, steeringOf));
+      this.#suspects.clear();
+      for (const key of new Set(owners)) if (key !== undefined) this.#correct(key);
+    }, DRIFT_DELAY_MS);
+  }
+
+  #correct(key: string): void {
+    const now = this.#parts.clock.monotonic();
+    const recent = (this.#corrections.get(key) ?? []).filter(at => now - at < EAGER_CORRECTIONS * FIGHT_PAUSE_MS);
+    const isFight = recent.length >= EAGER_CORRECTIONS;
+    this.#queue.addAfter(key, isFight ? FIGHT_PAUSE_MS : 0);
+    this.#corrections.set(key, [...recent, now].slice(-EAGER_CORRECTIONS));
   }
 
   async #sync(key: string): Promise<WorkOutcome> {
-    const { gitSyncs, clock } = this.#parts;
+    const { gitSyncs, clock, allowFile } = this.#parts;
     const slash = key.indexOf('/');
     const object = gitSyncs.store.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
     if (!object) {
-      await this.#sources.get(key)?.source.remove();
+      this.#rest(key);
+      await this.#sources.get(key)?.reader.remove();
       this.#sources.delete(key);
       return { outcome: 'done' };
     }
     const parsed = gitSyncSpecSchema.safeParse(object['spec']);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
-      await this.#write(object, {
-        conditions: this.#conditions(
-          object,
-          'InvalidSpec',
-          `spec.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
-          'stalled',
-        ),
-      });
+      const message = `spec.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
+      await this.#tell(object, 'stalled', 'InvalidSpec', message);
       return { outcome: 'done' };
     }
-    if (parsed.data.suspend) return { outcome: 'done' };
-    const interval = durationMs(parsed.data.interval) ?? DEFAULT_INTERVAL_MS;
-    const started = clock.now();
-    await this.#pullAndApply(object, parsed.data);
-    return { outcome: 'wakeAfter', ms: Math.max(1_000, interval - (clock.now() - started)) };
+    const spec = parsed.data;
+    if (spec.suspend) {
+      this.#rest(key);
+      const message = 'suspended by spec.suspend; nothing is pulled, applied or put right';
+      await this.#tell(object, 'suspended', 'Suspended', message);
+      return { outcome: 'done' };
+    }
+    if (spec.repository.startsWith('file:') && !allowFile) {
+      const message = `${spec.repository} is a folder of the machine that the operator runs on; use an http(s) address, or start the operator with --git-allow-file`;
+      await this.#tell(object, 'stalled', 'FileRepositoryNotAllowed', message);
+      return { outcome: 'done' };
+    }
+    const interval = durationMs(spec.interval) ?? DEFAULT_INTERVAL_MS;
+    const started = clock.monotonic();
+    try {
+      const { again } = await this.#pullAndApply(object, spec);
+      if (again) return { outcome: 'backoff', cause: 'an object could not be applied yet' };
+    } catch (error) {
+      // Deleted while it was worked on; its event is on its way.
+      if (error instanceof ApiError && error.code === 'notFound') return { outcome: 'done' };
+      this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
+      return { outcome: 'backoff', cause: error, atLeastMs: classify(error).retryAfterMs };
+    }
+    return { outcome: 'wakeAfter', ms: Math.max(1_000, interval - (clock.monotonic() - started)) };
   }
 
-  async #pullAndApply(object: KubeObject, spec: GitSyncSpec): Promise<void> {
-    const { clock, log } = this.#parts;
+  async #pullAndApply(object: KubeObject, spec: GitSyncSpec): Promise<{ again: boolean }> {
+    const { log } = this.#parts;
     const stored = gitSyncStatusSchema.safeParse(object['status'] ?? {});
     const status: GitSyncStatus = stored.success ? stored.data : {};
-    let tree: GitTree;
+    let pulled: NonNullable<Source['read']>;
     try {
-      tree = await this.#sourceOf(object, spec).pull(await this.#credentials(object, spec));
+      pulled = await this.#pull(object, spec);
     } catch (error) {
-      const message = error instanceof GitSourceError || error instanceof Error ? error.message : 'unknown error';
+      const message = error instanceof Error ? error.message : 'unknown error';
       const reason = error instanceof GitSourceError ? error.code : 'PullFailed';
       log.warn('pull failed', { gitSync: objectKey(object.metadata), reason, error: message });
-      await this.#write(object, { message, conditions: this.#conditions(object, reason, message, 'failed') });
-      return;
+      await this.#tell(object, 'failed', reason, message);
+      return { again: false };
     }
-    const { namespace = '', name } = object.metadata;
-    const reading = readManifests(tree.files, namespace);
+    const { tip, reading } = pulled;
+    const lastAttemptedRevision = tip.revision;
     if (!reading.ok) {
-      const message = `${tree.revision}: ${reading.message}; nothing of this commit was applied`;
-      await this.#write(object, {
-        lastAttemptedRevision: tree.revision,
-        message,
-        conditions: this.#conditions(object, 'BuildFailed', message, 'stalled'),
-      });
-      return;
+      const message = `${tip.revision}: ${reading.message}; nothing of this commit was applied`;
+      await this.#tell(object, 'stalled', 'BuildFailed', message, { lastAttemptedRevision });
+      return { again: false };
+    }
+    const previous = status.inventory ?? [];
+    if (reading.manifests.length === 0 && previous.length > 0 && spec.prune !== false) {
+      const message = `${tip.revision}: nothing is declared under ${spec.path || 'the root'}, and that would delete all ${previous.length} objects; check spec.path, or delete the objects yourself`;
+      await this.#tell(object, 'stalled', 'NothingDeclared', message, { lastAttemptedRevision });
+      return { again: false };
     }
     let current = object;
-    if (status.lastAttemptedRevision !== tree.revision)
+    if (status.lastAttemptedRevision !== tip.revision)
       current =
-        (await this.#write(object, {
-          lastAttemptedRevision: tree.revision,
-          message: `applying ${tree.revision}`,
-          conditions: this.#conditions(object, 'Applying', `applying ${tree.revision}`, 'progressing'),
-        })) ?? object;
+        (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, { lastAttemptedRevision })) ??
+        object;
+    const result = await this.#apply(object, spec, tip, reading.manifests, previous);
+    await this.#report(current, status, tip, reading.manifests.length, result);
+    return { again: result.again };
+  }
+
+  /** Asks for the tip; reads files only when it moved. */
+  async #pull(object: KubeObject, spec: GitSyncSpec): Promise<NonNullable<Source['read']>> {
+    const source = this.#sourceOf(object, spec);
+    const credentials = await this.#credentials(object, spec);
+    const tip = await source.reader.tip(credentials);
+    if (source.read?.tip.commit !== tip.commit) {
+      const { files, ...at } = await source.reader.read(tip, credentials);
+      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
+    }
+    return source.read;
+  }
+
+  async #apply(
+    { metadata: { name, namespace = '' } }: KubeObject,
+    spec: GitSyncSpec,
+    { revision }: GitTip,
+    manifests: readonly Manifest[],
+    previous: NonNullable<GitSyncStatus['inventory']>,
+  ): Promise<ApplyResult> {
+    const { gitSyncs, steeringOf } = this.#parts;
     const result = await this.#applier.apply({
       name,
       namespace,
       spec,
-      revision: tree.revision,
-      manifests: reading.manifests,
-      previous: status.inventory ?? [],
+      revision,
+      manifests,
+      previous,
+      steering: steeringOf(namespace),
+      otherHolder: otherHolder({ namespace, name }, () => gitSyncs.store.values()),
     });
-    for (const type of result.types) this.#watchFor(type, namespace);
-    const failed = result.failures.length > 0;
+    if (!this.#stopped) this.#watches.use(`${namespace}/${name}`, namespace, result.types);
+    return result;
+  }
+
+  async #report(
+    object: KubeObject,
+    status: GitSyncStatus,
+    { revision }: GitTip,
+    declared: number,
+    { inventory, failures, changed, again }: ApplyResult,
+  ): Promise<void> {
+    const failed = failures.length > 0;
     const message = failed
-      ? `${result.failures.length} of ${reading.manifests.length} objects could not be applied: ${result.failures[0]?.message ?? ''}`
-      : `${reading.manifests.length} objects applied at ${tree.revision}`;
-    const isNews = status.lastAppliedRevision !== tree.revision || failed || result.changed.length > 0;
-    await this.#write(current, {
-      ...(failed ? {} : { lastAppliedRevision: tree.revision }),
-      ...(isNews ? { lastSyncedAt: toTime(clock.now()) } : {}),
-      message: message.slice(0, 4096),
-      inventory: [...result.inventory],
-      failures: failed ? [...result.failures] : undefined,
-      conditions: this.#conditions(current, failed ? 'ApplyFailed' : 'Applied', message, failed ? 'stalled' : 'ready'),
+      ? `${failures.length} of ${declared} objects could not be applied: ${failures[0]?.message ?? ''}`
+      : `${declared} objects applied at ${revision}`;
+    const isNews = (!failed && status.lastAppliedRevision !== revision) || changed.length > 0;
+    const state = failed ? (again ? 'failed' : 'stalled') : 'ready';
+    await this.#tell(object, state, failed ? 'ApplyFailed' : 'Applied', message, {
+      ...(failed ? {} : { lastAppliedRevision: revision }),
+      ...(isNews ? { lastSyncedAt: toTime(this.#parts.clock.now()) } : {}),
+      inventory: [...inventory],
+      failures: failed ? failures.slice(0, MAX_FAILURES) : undefined,
     });
   }
 
-  #sourceOf(object: KubeObject, spec: GitSyncSpec): GitSource {
+  #sourceOf(object: KubeObject, spec: GitSyncSpec): Source {
     const key = objectKey(object.metadata);
     const id = createHash('sha256')
       .update(`${key} ${spec.repository} ${spec.branch} ${spec.path ?? ''}`)
       .digest('hex')
       .slice(0, 24);
     const known = this.#sources.get(key);
-    if (known?.id === id) return known.source;
-    void known?.source.remove();
-    const source = new GitSource(
-      { repository: spec.repository, branch: spec.branch, path: spec.path ?? '' },
-      join(this.#parts.cacheDir, id),
-    );
-    this.#sources.set(key, { id, source });
+    if (known?.id === id) return known;
+    void known?.reader.remove();
+    const { repository, branch, path = '' } = spec;
+    const source: Source = { id, reader: new GitSource({ repository, branch, path }, join(this.#parts.cacheDir, id)) };
+    this.#sources.set(key, source);
     return source;
   }
 
-  async #credentials(object: KubeObject, spec: GitSyncSpec) {
+  async #credentials(object: KubeObject, spec: GitSyncSpec): Promise<GitCredentials> {
     if (!spec.secretRef) return {};
     const { namespace = '' } = object.metadata;
     const data = await this.#parts.secrets.readAll(namespace, spec.secretRef.name);
@@ -180,41 +287,26 @@ export class GitSyncController {
     };
   }
 
-  /** Watches what was applied; a change that is not our own is drift. */
-  #watchFor(type: ResourceType, namespace: string): void {
-    const id = `${namespace}/${type.group}/${type.plural}`;
-    if (this.#watches.has(id)) return;
-    const watch = new Reflector({
-      client: this.#parts.client,
-      type,
-      namespace,
-      labelSelector: GIT_SYNC_LABEL,
-      trim: keepLabels,
-      optional: true,
-    });
-    watch.store.addHandler((change, object, old, source) => {
-      const owner = object.metadata.labels?.[GIT_SYNC_LABEL];
-      const sameSpec =
-        change === 'modified' &&
-        object.metadata.generation !== undefined &&
-        old?.metadata.generation === object.metadata.generation &&
-        sameNames(old, object);
-      if (!owner || source === 'list' || sameSpec) return;
-      const inventory = inventoryId(
-        { apiVersion: object.apiVersion, kind: type.kind, metadata: object.metadata },
-        namespace,
-      );
-      if (change !== 'deleted' && this.#applier.isOurs(inventory, object.metadata.resourceVersion)) return;
-      this.#queue.addAfter(`${namespace}/${owner}`, DRIFT_DELAY_MS);
-    });
-    this.#watches.set(id, watch);
-    watch.start();
+  /** A GitSync that is gone or suspended follows nothing. */
+  #rest(key: string): void {
+    this.#watches.use(key, key.slice(0, key.indexOf('/')), []);
+    this.#applier.forget(key);
+    this.#corrections.delete(key);
   }
 
-  async #write(object: KubeObject, change: GitSyncStatus): Promise<KubeObject | undefined> {
+  /** Writes status when it says something new. @returns the object as stored then */
+  async #tell(
+    object: KubeObject,
+    state: GitSyncState,
+    reason: string,
+    text: string,
+    change: GitSyncStatus = {},
+  ): Promise<KubeObject | undefined> {
     const before = (object['status'] ?? {}) as Record<string, unknown>;
-    const merged = { ...before, ...change, observedGeneration: object.metadata.generation };
-    const diff = mergeDiff(before, merged);
+    const message = text.slice(0, 4096);
+    const conditions = gitSyncConditions(object, state, reason, message, this.#parts.clock.now());
+    const observedGeneration = object.metadata.generation;
+    const diff = mergeDiff(before, { ...before, ...change, message, conditions, observedGeneration });
     if (!diff) return undefined;
     const { name, namespace } = object.metadata;
     return this.#parts.client.patch(
@@ -224,45 +316,4 @@ export class GitSyncController {
       { subresource: 'status' },
     );
   }
-
-  #conditions(
-    object: KubeObject,
-    reason: string,
-    message: string,
-    state: 'ready' | 'progressing' | 'failed' | 'stalled',
-  ): Condition[] {
-    const before = ((object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? []) as Condition[];
-    const claim = (type: string, status: Condition['status']): Condition => {
-      const old = before.find(condition => condition.type === type && condition.status === status);
-      const { generation } = object.metadata;
-      return {
-        type,
-        status,
-        reason,
-        message: message.slice(0, 4096),
-        ...(generation === undefined ? {} : { observedGeneration: generation }),
-        lastTransitionTime: old?.lastTransitionTime ?? toTime(this.#parts.clock.now()),
-      };
-    };
-    if (state === 'ready') return [claim('Ready', 'True')];
-    if (state === 'progressing') return [claim('Ready', 'Unknown'), claim('Reconciling', 'True')];
-    if (state === 'failed') return [claim('Ready', 'False'), claim('Reconciling', 'True')];
-    return [claim('Ready', 'False'), claim('Stalled', 'True')];
-  }
-}
-
-function keepLabels(object: KubeObject): KubeObject {
-  const { labels, annotations } = object.metadata;
-  return {
-    ...trimToMetadata(object),
-    metadata: {
-      ...trimToMetadata(object).metadata,
-      ...(labels ? { labels } : {}),
-      ...(annotations ? { annotations } : {}),
-    },
-  };
-}
-
-function sameNames(a: KubeObject | undefined, b: KubeObject): boolean {
-  return JSON.stringify(a?.metadata.labels) === JSON.stringify(b.metadata.labels);
 }

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
 import { loadAll } from 'js-yaml';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { isRecord } from '../../kube/kube-object.ts';
+import { digestOf, TooManyParts } from './canonical.ts';
+import { inventoryId, MAX_OBJECTS } from './inventory.ts';
 
 /** One manifest of a repository. */
 export interface Manifest {
   readonly file: string;
   readonly object: KubeObject;
-  /** sha256 of its canonical JSON. */
+  /** Digest of its canonical JSON. */
   readonly digest: string;
 }
 
@@ -15,47 +16,68 @@ export type ManifestReading =
   | { readonly ok: true; readonly manifests: readonly Manifest[] }
   | { readonly ok: false; readonly message: string };
 
-/** Reads every document of every file. One bad document refuses the commit: half of a commit is no state anybody declared. */
-export function readManifests(
+/** A file of 1 MiB has fewer, an alias bomb has more. */
+const MAX_PARTS = 500_000;
+/** What the server sets; in exported manifests it would be a precondition or an error. */
+const SERVERS_OWN = [
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'managedFields',
+  'selfLink',
+];
+
+/**
+ * Reads every document of every file. One bad document refuses the commit: half of a commit is no state anybody declared.
+ * Between files everything else has its turn: an abort does not wait for somebody's YAML.
+ */
+export async function readManifests(
   files: readonly { readonly path: string; readonly text: string }[],
   namespace: string,
-): ManifestReading {
+): Promise<ManifestReading> {
   const manifests: Manifest[] = [];
   const seen = new Map<string, string>();
   for (const { path, text } of files) {
-    let documents: unknown[];
-    try {
-      documents = loadAll(text, { filename: path });
-    } catch (error) {
-      return {
-        ok: false,
-        message: `${path}: ${error instanceof Error ? error.message.split('\n')[0] : 'cannot be parsed'}`,
-      };
-    }
-    for (const document of documents.flatMap(expandList)) {
-      if (document === null || document === undefined || isKustomization(document)) continue;
-      const problem = problemOf(document);
-      if (problem) return { ok: false, message: `${path}: ${problem}` };
-      const object = document as KubeObject;
-      const id = `${object.apiVersion}/${object.kind}/${object.metadata.namespace ?? namespace}/${object.metadata.name}`;
+    await new Promise(resolve => setImmediate(resolve));
+    const reading = readFile(path, text);
+    if (!reading.ok) return reading;
+    for (const manifest of reading.manifests) {
+      const { object } = manifest;
+      // The version is no part of it: one object under two versions is one object.
+      const id = inventoryId(object, String(object.metadata.namespace ?? namespace));
       const other = seen.get(id);
-      if (other)
-        return {
-          ok: false,
-          message: `${path}: ${object.kind} ${object.metadata.name} is already declared in ${other}`,
-        };
+      if (other) return refused(path, `${object.kind} ${object.metadata.name} is already declared in ${other}`);
       seen.set(id, path);
-      manifests.push({
-        file: path,
-        object,
-        digest: createHash('sha256')
-          .update(JSON.stringify(sorted(object)))
-          .digest('hex')
-          .slice(0, 32),
-      });
+      manifests.push(manifest);
     }
+    if (manifests.length > MAX_OBJECTS)
+      return refused(path, `more than ${MAX_OBJECTS} objects are declared up to here; use several GitSyncs`);
   }
   return { ok: true, manifests };
+}
+
+function refused(path: string, message: string): Extract<ManifestReading, { ok: false }> {
+  return { ok: false, message: `${path}: ${message}` };
+}
+
+function readFile(path: string, text: string): ManifestReading {
+  try {
+    const manifests: Manifest[] = [];
+    for (const document of loadAll(text, { filename: path }).flatMap(expandList)) {
+      if (document === null || document === undefined || isKustomization(document)) continue;
+      const problem = problemOf(document);
+      if (problem) return refused(path, problem);
+      const object = withoutServersOwn(document as KubeObject);
+      manifests.push({ file: path, object, digest: digestOf(object, MAX_PARTS) });
+    }
+    return { ok: true, manifests };
+  } catch (error) {
+    if (error instanceof TooManyParts) return refused(path, 'a document is too large or too deep, or refers to itself');
+    return refused(path, (error instanceof Error ? error.message.split('\n')[0] : undefined) ?? 'cannot be parsed');
+  }
 }
 
 function expandList(document: unknown): unknown[] {
@@ -74,21 +96,34 @@ function isKustomization(document: unknown): boolean {
 
 function problemOf(document: unknown): string | undefined {
   if (!isRecord(document)) return 'a document is not an object';
-  if (typeof document.apiVersion !== 'string' || typeof document.kind !== 'string')
-    return 'a document has no apiVersion or kind';
+  if (!isText(document.apiVersion) || !isText(document.kind)) return 'a document has no apiVersion or kind';
   const meta = document.metadata;
-  if (!isRecord(meta) || typeof meta.name !== 'string' || meta.name === '')
-    return `a ${document.kind} has no metadata.name`;
-  if (meta.generateName !== undefined) return `${document.kind} ${meta.name}: generateName cannot be declared in Git`;
+  if (!isRecord(meta) || !isText(meta.name)) return `a ${document.kind} has no metadata.name`;
+  const what = `${document.kind} ${meta.name}`;
+  if (meta.generateName !== undefined) return `${what}: generateName cannot be declared in Git`;
+  // These become parts of an address.
+  const parts = { 'metadata.name': meta.name, 'metadata.namespace': meta.namespace ?? 'none', kind: document.kind };
+  for (const [field, value] of Object.entries(parts))
+    if (!isText(value) || value === '.' || value === '..' || /[/%\s]/.test(value))
+      return `${what}: ${field} ${JSON.stringify(value)} cannot be a name`;
+  if (!/^([^/\s%]+\/)?[^/\s%.]+$/.test(document.apiVersion))
+    return `${what}: apiVersion ${JSON.stringify(document.apiVersion)} is not <group>/<version> or <version>`;
+  for (const field of ['labels', 'annotations']) {
+    const map = meta[field];
+    if (map === undefined || map === null) continue;
+    if (!isRecord(map)) return `${what}: metadata.${field} is not a map`;
+    const wrong = Object.keys(map).find(key => typeof map[key] !== 'string');
+    if (wrong !== undefined) return `${what}: metadata.${field} ${wrong} is not a text; put it in quotes`;
+  }
   return undefined;
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map(key => [key, sorted(value[key])]),
-  );
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function withoutServersOwn(document: KubeObject): KubeObject {
+  const kept = Object.entries(document.metadata).filter(([key, value]) => !SERVERS_OWN.includes(key) && value !== null);
+  const { status: _status, ...rest } = document;
+  return { ...rest, metadata: Object.fromEntries(kept) as KubeObject['metadata'] };
 }

@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../kube/client.ts';
+import { errorFromResponse } from '../../kube/errors.ts';
 import { isRecord, type KubeObject } from '../../kube/kube-object.ts';
 import { groupVersionPath, type ResourceType } from '../../kube/resource-path.ts';
 
@@ -21,6 +22,11 @@ export class TypeResolver {
     return kinds.get(object.kind ?? '');
   }
 
+  /** Asks again next time: the kind is gone, or was not what it seemed. */
+  forget(apiVersion: string): void {
+    this.#known.delete(apiVersion);
+  }
+
   async #discover(apiVersion: string): Promise<Map<string, ResourceType>> {
     const [group, version] = apiVersion.includes('/') ? apiVersion.split('/', 2) : ['', apiVersion];
     const types = new Map<string, ResourceType>();
@@ -33,7 +39,8 @@ export class TypeResolver {
       path,
     });
     // Only a 404 says that the group is not served; anything else says nothing.
-    if (status !== 200 && status !== 404) throw new Error(`discovery of ${apiVersion} answers ${status}`);
+    if (status !== 200 && status !== 404)
+      throw errorFromResponse({ verb: 'discover', path, status, body, nowMs: this.#client.transport.clock.now() });
     if (status !== 200 || !isRecord(body) || !Array.isArray(body.resources)) return types;
     for (const entry of body.resources.filter(isRecord)) {
       if (typeof entry.name !== 'string' || entry.name.includes('/') || typeof entry.kind !== 'string') continue;

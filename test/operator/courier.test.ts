@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredNotice } from '../../src/api/rollout-status.ts';
+import { KubeClient } from '../../src/kube/client.ts';
+import { staticClusterConfig } from '../../src/kube/config.ts';
+import { EventRecorder } from '../../src/kube/event-recorder.ts';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { EVENTS } from '../../src/kube/resource-types.ts';
+import { Transport } from '../../src/kube/transport.ts';
+import { type Caches, createCaches } from '../../src/operator/caches.ts';
+import { Courier } from '../../src/operator/courier.ts';
+import { createLog } from '../../src/operator/log.ts';
+import { Memory } from '../../src/operator/memory.ts';
+import { Metrics } from '../../src/operator/metrics.ts';
+import { SecretReader } from '../../src/operator/secrets.ts';
+import { aNotice } from '../notifiers/a-notice.ts';
+import { aReceiver, type Receiver } from '../notifiers/receiver.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { FaultServer } from '../support/fault-server.ts';
+
+const ROLLOUT: KubeObject = {
+  apiVersion: 'sluice.dev/v1alpha1',
+  kind: 'Rollout',
+  metadata: { name: 'shop', namespace: 'shop', uid: 'rollout-uid' },
+};
+
+let api: FaultServer;
+let receiver: Receiver;
+let transport: Transport;
+let caches: Caches;
+let clock: FakeClock;
+let memory: Memory;
+let recorder: EventRecorder;
+let courier: Courier;
+let version: number;
+/** Keys that the courier asked a pass for. */
+let passes: string[];
+let notices: Record<string, StoredNotice[]>;
+
+beforeEach(async () => {
+  api = await FaultServer.start([EVENTS]);
+  receiver = await aReceiver();
+  transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
+  const client = new KubeClient({ transport, fieldManager: 'test' });
+  caches = createCaches({ client });
+  // It never moves: whatever happens in these tests waits for no pause to end.
+  clock = new FakeClock(Date.now());
+  memory = new Memory();
+  recorder = new EventRecorder({ client, component: 'sluice', instance: 'test' });
+  version = 0;
+  passes = [];
+  notices = { 'shop/shop': [notice('n-1', 'shop/team')] };
+  courier = new Courier({
+    caches,
+    memory,
+    secrets: new SecretReader(client),
+    recorder,
+    metrics: new Metrics(),
+    log: createLog('debug', () => undefined),
+    clock,
+    enqueue: key => {
+      passes.push(key);
+      setImmediate(() => courier.consider(key, ROLLOUT, notices[key] ?? []));
+    },
+  });
+});
+afterEach(async () => {
+  await courier.stop();
+  await recorder.drain(1_000);
+  transport.close();
+  await api.close();
+  receiver.close();
+});
+
+const notice = (id: string, ...pending: string[]): StoredNotice => ({ ...aNotice({ id }), pending });
+const webhook = (url: string) => ({ events: ['Aborted'], webhook: { url } });
+
+function notifier(name: string, spec: Record<string, unknown>, labels: Record<string, string> = {}): void {
+  version += 1;
+  const known = caches.notifiers.store.get({ namespace: 'shop', name });
+  caches.notifiers.store.applyEvent(known ? 'MODIFIED' : 'ADDED', {
+    apiVersion: 'sluice.dev/v1alpha1',
+    kind: 'Notifier',
+    metadata: { name, namespace: 'shop', uid: `uid-${name}`, resourceVersion: String(version), labels },
+    spec,
+  });
+}
+const consider = (key = 'shop/shop') => courier.consider(key, ROLLOUT, notices[key] ?? []);
+const isDelivered = (id: string, to = 'shop/team', key = 'shop/shop') =>
+  eventually(`${id} is delivered`, () => memory.of(key).delivered.has(`${id}|${to}`));
+const isWaiting = (count = 1) => eventually('it waits for its next round', () => clock.pending >= count);
+
+describe('an alert that waits for its next round', () => {
+  it('goes out at once when its Notifier is mended', async () => {
+    notifier('team', { events: ['Aborted'] });
+    consider();
+    await isWaiting();
+    expect(passes).toEqual([]);
+    notifier('team', webhook(receiver.url));
+    await isDelivered('n-1');
+    expect(receiver.received).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('goes out at once when its Notifier is created', async () => {
+    consider();
+    await isWaiting();
+    notifier('team', webhook(receiver.url));
+    await isDelivered('n-1');
+  });
+
+  it('does so for every Rollout that owes it, and waits on where another Notifier changed', async () => {
+    notices['shop/other'] = [notice('n-2', 'shop/team'), notice('n-3', 'shop/steam')];
+    consider();
+    consider('shop/other');
+    await isWaiting(3);
+    notifier('team', webhook(receiver.url));
+    await isDelivered('n-1');
+    await isDelivered('n-2', 'shop/team', 'shop/other');
+    expect(receiver.received).toHaveLength(2);
+    expect(memory.of('shop/other').delivered.has('n-3|shop/steam')).toBe(false);
+    expect(clock.pending).toBe(1);
+  });
+
+  it('waits on when only labels of its Notifier changed', async () => {
+    notifier('team', { events: ['Aborted'] });
+    consider();
+    await isWaiting();
+    notifier('team', { events: ['Aborted'] }, { team: 'a' });
+    expect(clock.pending).toBe(1);
+    expect(passes).toEqual([]);
+  });
+});
+
+describe('an alert that is on its way when its Notifier changes', () => {
+  it('gives up the old address and goes to the new one', async () => {
+    const silent = await aReceiver(() => undefined);
+    notifier('team', webhook(silent.url));
+    consider();
+    await eventually('the old address was asked', () => silent.received.length > 0);
+    notifier('team', webhook(receiver.url));
+    await isDelivered('n-1');
+    expect(receiver.received).toHaveLength(1);
+    silent.close();
+  });
+});

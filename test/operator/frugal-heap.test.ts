@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { collectWhenIdle } from '../../src/operator/frugal-heap.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const MB = 1 << 20;
+
+function watched() {
+  const clock = new FakeClock();
+  const state = { heap: 40 * MB, workAt: clock.monotonic(), collections: 0 };
+  const stop = collectWhenIdle({
+    clock,
+    lastWorkAt: () => state.workAt,
+    heapBytes: () => state.heap,
+    collect: () => {
+      state.collections += 1;
+      state.heap = 20 * MB;
+    },
+  });
+  return { clock, state, stop };
+}
+
+test('garbage is collected once after work has ended, and not again while nothing grows', async () => {
+  const { clock, state, stop } = watched();
+  await clock.advance(300_000);
+  expect(state.collections).toBe(1);
+  stop();
+});
+
+test('nothing is collected while there is work', async () => {
+  const { clock, state, stop } = watched();
+  for (let n = 0; n < 60; n += 1) {
+    await clock.advance(5_000);
+    state.workAt = clock.monotonic();
+  }
+  expect(state.collections).toBe(0);
+  stop();
+});
+
+test('what grew by more than a tenth is collected again', async () => {
+  const { clock, state, stop } = watched();
+  await clock.advance(60_000);
+  state.heap += MB;
+  await clock.advance(60_000);
+  expect(state.collections).toBe(1);
+  state.heap += 3 * MB;
+  await clock.advance(60_000);
+  expect(state.collections).toBe(2);
+  stop();
+  state.heap += 90 * MB;
+  await clock.advance(60_000);
+  expect(state.collections).toBe(2);
+});
+
+test('a process with a limited heap keeps its young generation small, and idleness gives memory back', () => {
+  const module = pathToFileURL(join(import.meta.dirname, '../../src/operator/frugal-heap.ts')).href;
+  const program = `
+    import { getHeapSpaceStatistics } from 'node:v8';
+    import { collectWhenIdle, limitHeap } from ${JSON.stringify(module)};
+    limitHeap();
+    let kept = [];
+    for (let n = 0; n < 400_000; n += 1) kept.push({ n, text: String(n) });
+    kept = kept.slice(0, 100_000);
+    const young = getHeapSpaceStatistics().find(space => space.space_name === 'new_space').space_size;
+    const before = process.memoryUsage().heapTotal;
+    kept = [];
+    let now = 0;
+    let due;
+    const clock = { now: () => now, monotonic: () => now, setTimeout: fn => { due = fn; }, clearTimeout: () => {} };
+    collectWhenIdle({ clock, lastWorkAt: () => 0 });
+    now = 20_000;
+    due();
+    console.log(JSON.stringify({ young, before, after: process.memoryUsage().heapTotal }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const seen = JSON.parse(stdout || `{"stderr":${JSON.stringify(stderr)}}`) as Record<string, number>;
+  expect(seen).toMatchObject({ young: expect.any(Number) });
+  expect(seen['young']).toBeLessThan(4 * MB);
+  expect(seen['after']).toBeLessThan((seen['before'] ?? 0) / 2);
+});
