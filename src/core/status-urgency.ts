@@ -1,4 +1,4 @@
-import type { RolloutStatus } from '../api/rollout-status.ts';
+import type { RevisionRef, RolloutStatus } from '../api/rollout-status.ts';
 
 /** Members that only show: they are derived anew from the world in each pass. */
 const SHOWN = [
@@ -36,10 +36,19 @@ function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonl
   }
   return sorted({
     ...rest,
+    stable: withoutSet(status.stable),
+    canary: withoutSet(status.canary),
     flags: (status.conditions ?? []).map(({ type, status: flag }) => `${type}=${flag}`),
     // An abort is done when traffic is back, and that is told at once.
     ...(after.abort ? { weights: status.weights } : {}),
   });
+}
+
+/** The name of a revision's ReplicaSet is found again by its hash. */
+function withoutSet(ref: RevisionRef | undefined): Partial<RevisionRef> | undefined {
+  if (!ref) return undefined;
+  const { replicaSet: _found, ...rest } = ref;
+  return rest;
 }
 
 /** From a step to a later one of the same trial, with nothing but timed pauses between. */

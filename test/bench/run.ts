@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { applyFolder, applyObject } from '../support/control-plane/apply-folder.ts';
+import type { AuditEntry } from '../support/control-plane/audit-log.ts';
 import { startFakeGatewayController } from '../support/control-plane/fake-gateway-controller.ts';
 import { applyGatewayApiCrds } from '../support/control-plane/gateway-api.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
@@ -67,6 +68,29 @@ const patchRollout = (plane: ControlPlane, index: number, image: string) => {
   return applyObject(plane.client, rolloutOf(namespace, name, image) as never);
 };
 
+/** From a change of a Rollout to the operator's first write about it, one change at a time. */
+async function firstWriteOf(plane: ControlPlane, writes: (sinceMs: number) => AuditEntry[]): Promise<void> {
+  const begun = Date.now();
+  const last = Math.min(ROLLOUTS, 20);
+  for (let i = 1; i <= last; i++) {
+    await patchRollout(plane, ROLLOUTS - i, 'app:1.5.0');
+    await sleep(400);
+  }
+  const ours = writes(begun);
+  const changes = plane
+    .auditEntries({ verb: 'patch', resource: 'rollouts', sinceMs: begun })
+    .filter(entry => entry.user !== OPERATOR);
+  const delays = changes.flatMap(change => {
+    const first = ours.find(
+      entry =>
+        entry.namespace === change.namespace && entry.name?.startsWith(`${change.name}-`) && entry.atMs >= change.atMs,
+    );
+    return first ? [{ asked: first.atMs - change.atMs, answered: first.atMs - change.doneMs }] : [];
+  });
+  say('change asked -> first write', spread(delays.map(({ asked }) => asked)));
+  say('change answered -> first write', spread(delays.map(({ answered }) => answered)));
+}
+
 async function main(): Promise<void> {
   const prometheus = await startStubPrometheus();
   const plane = await startControlPlane({ operatorIsClusterAdmin: false });
@@ -99,7 +123,8 @@ async function main(): Promise<void> {
   say(`create ${ROLLOUTS} to all healthy`, `${((Date.now() - created) / 1000).toFixed(1)} s`);
   say('writes per creation', perResource(writes(created), ROLLOUTS));
 
-  await sleep(5_000);
+  // What the burst left behind is collected some ten seconds after it.
+  await sleep(20_000);
   const idle = Date.now();
   const cpu = cpuMs(operator.pid);
   await sleep(IDLE_S * 1000);
@@ -112,9 +137,7 @@ async function main(): Promise<void> {
 
   const tenth = Math.max(1, Math.floor(ROLLOUTS / 10));
   const begun = Date.now();
-  const changedAt: number[] = [];
   for (let i = 0; i < tenth; i++) {
-    changedAt.push(Date.now());
     await patchRollout(plane, i, 'app:2.0.0');
   }
   await waitFor(
@@ -127,17 +150,13 @@ async function main(): Promise<void> {
   await sleep(1_000);
   const canaryWrites = writes(begun);
   say('writes of a 5-step canary', perResource(canaryWrites, tenth));
-  const changes = plane
-    .auditEntries({ verb: 'patch', resource: 'rollouts', sinceMs: begun })
-    .filter(entry => entry.user !== OPERATOR);
-  const firstWrite = changes.map(change => {
-    const first = canaryWrites.find(
-      entry =>
-        entry.namespace === change.namespace && entry.name?.startsWith(`${change.name}-`) && entry.atMs >= change.atMs,
-    );
-    return first ? first.atMs - change.atMs : Number.NaN;
-  });
-  say('change -> first write', spread(firstWrite.filter(Number.isFinite)));
+  await firstWriteOf(plane, writes);
+  await waitFor(
+    plane,
+    'promoted too',
+    rollout => rollout.status?.stable?.images?.[0] === 'app:1.5.0',
+    Math.min(ROLLOUTS, 20),
+  );
 
   const bad = Math.max(tenth, Math.min(ROLLOUTS - tenth, tenth));
   for (let i = tenth; i < tenth + bad; i++) await patchRollout(plane, i, 'app:3.0.0');
@@ -167,6 +186,8 @@ async function main(): Promise<void> {
   }
   say(`failing sample stored -> route at 0 %, ${bad} at once`, spread(stored));
   say('metric turns bad -> route at 0 % (interval 2 s)', spread(fromFlip));
+  // What only shows is stored up to a second later.
+  await sleep(1_500);
   const resting = Date.now();
   await sleep(15_000);
   say(

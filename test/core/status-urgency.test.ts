@@ -29,6 +29,12 @@ describe('a status may wait a moment to be stored', () => {
     ['the phase differs', at(0), at(0, { phase: 'Paused' }), false],
     ['a new generation was seen', at(0), at(0, { observedGeneration: 3 }), false],
     ['an alert is owed', at(0), at(0, { notices: [] }), false],
+    [
+      'the ReplicaSet of the canary was seen',
+      at(0, { canary: { revision: 2, podTemplateHash: 'h' } }),
+      at(0, { canary: { revision: 2, podTemplateHash: 'h', replicaSet: 'shop-h' } }),
+      true,
+    ],
     ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), true],
     [
       'the members come in another order',
