@@ -39,7 +39,7 @@ export class RawClient {
     this.cluster = cluster;
   }
 
-  /** Sends one request. Objects are sent as JSON, texts as they are. */
+  /** Sends one request. Objects are sent as JSON, texts and bytes as they are. */
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const response = await this.open(method, path, body, headers);
     const chunks: Buffer[] = [];
@@ -114,7 +114,8 @@ export class RawClient {
   private open(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<IncomingMessage> {
     const { server, token, caPem } = this.cluster;
     const url = new URL(path, server);
-    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const isRaw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+    const text = isRaw ? body : JSON.stringify(body);
     const options = {
       method,
       headers: {

@@ -3,6 +3,7 @@ import { load } from 'js-yaml';
 import { badRequest, genericError } from '../api-error.ts';
 import type { JsonValue } from '../json.ts';
 import { dropProtoKeys } from '../json.ts';
+import { decodeBody, PROTOBUF } from '../protobuf/decode-body.ts';
 
 /** The largest body that is read: the real server's limit. */
 export const largestBody = 3 * 1024 * 1024;
@@ -27,8 +28,9 @@ export function mediaTypeOf(header: string | undefined): string {
   return (header ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Parses a JSON or YAML body; throws a 400 for anything else. `__proto__` keys are dropped. */
+/** Parses a JSON, YAML or Kubernetes protobuf body; throws a 400 for anything else. `__proto__` keys are dropped. */
 export function parseBody(body: Buffer, mediaType: string): JsonValue {
+  if (mediaType === PROTOBUF) return decodeBody(body);
   const text = body.toString('utf8');
   const isYaml = mediaType.endsWith('yaml');
   try {

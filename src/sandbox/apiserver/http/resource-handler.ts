@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { badRequest, forbiddenField, invalid, methodNotAllowed, noSuchResource, required } from '../api-error.ts';
 import type { JsonObject, JsonValue, KubeObject } from '../json.ts';
 import { isObject, stringAt } from '../json.ts';
+import { PROTOBUF } from '../protobuf/decode-body.ts';
 import type { ServerContext } from '../rest/context.ts';
 import { patchTypes, unsupportedMediaType } from '../rest/patcher.ts';
 import type { Page } from '../rest/reader.ts';
@@ -270,7 +271,7 @@ export class ResourceHandler {
 
   private async body(call: ResourceCall): Promise<JsonValue> {
     const mediaType = mediaTypeOf(call.request.headers['content-type']);
-    const isKnown = mediaType === '' || mediaType === 'application/json' || mediaType.endsWith('yaml');
+    const isKnown = ['', 'application/json', PROTOBUF].includes(mediaType) || mediaType.endsWith('yaml');
     if (!isKnown) throw unsupportedMediaType(undefined);
     return parseBody(await readBody(call.request), mediaType);
   }
