@@ -3,7 +3,9 @@ import { parseExposition } from '../../../src/sandbox/metrics/exposition.ts';
 import type { MetricsBackend } from '../../../src/sandbox/metrics/metrics-backend.ts';
 import { startMetrics } from '../../../src/sandbox/metrics/metrics-backend.ts';
 import { findPrometheus } from '../../../src/sandbox/metrics/real-prometheus.ts';
+import { skipUnless } from '../../support/binaries/availability.ts';
 import { eventually } from '../../support/eventually.ts';
+import { ensurePrometheus, prometheusAvailability } from '../../support/prometheus-binary.ts';
 import { startCluster } from '../workloads/sandbox-fixture.ts';
 
 let cluster: Awaited<ReturnType<typeof startCluster>>;
@@ -114,8 +116,9 @@ describe('the metrics of the sandbox', () => {
   });
 });
 
-const real = await findPrometheus(undefined).catch(() => undefined);
-describe.skipIf(real === undefined)('with the real Prometheus', () => {
+const unavailable = skipUnless(prometheusAvailability());
+const real = unavailable ? undefined : await ensurePrometheus();
+describe.skipIf(unavailable)('with the real Prometheus', () => {
   test('the same query gives the same labels', async () => {
     await startScraping(real ?? '');
     expect(metrics?.kind).toBe('prometheus');
