@@ -107,6 +107,7 @@ export const rolloutStatusSchema = z.object({
       podTemplateHash: hash,
       step: z.string().max(256).optional(),
       weight: z.int().optional(),
+      source: sourceSchema.optional(),
       evidence: evidenceSchema.optional(),
     })
     .optional(),
@@ -143,6 +144,17 @@ export const rolloutStatusSchema = z.object({
       outcome: z.string().max(512),
     })
     .optional(),
+  /** Services and route that carry our key and our weights, also when spec names them no more. */
+  steered: z
+    .object({
+      services: z.array(z.string().max(253)).max(20),
+      route: z
+        .object({ name: z.string().max(253), stable: z.string().max(253), canary: z.string().max(253) })
+        .optional(),
+    })
+    .optional(),
+  /** Why the command annotation cannot be read as a command. */
+  commandIssue: z.string().max(512).optional(),
   /** The progress deadline's clock: when most pods of the revision were first available, and since when nothing is waited for. */
   progress: z
     .object({

@@ -44,8 +44,7 @@ export function findAbort(w: World, d: Draft, plan: TrialPlan, effect: CommandEf
 
 /** Users may reach the revision on trial. */
 function isServing(w: World): boolean {
-  const { blueGreen } = w.spec.strategy;
-  return blueGreen ? w.service(blueGreen.activeService)?.selects === w.hash : actualWeight(w) > 0;
+  return actualWeight(w) > 0;
 }
 
 function crashLoop(w: World, d: Draft): string | undefined {
@@ -74,6 +73,7 @@ export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number)
       ? { step: `${Math.min(step.index + 1, step.total)}/${step.total} ${step.description}`.slice(0, 256) }
       : {}),
     weight,
+    ...(ref.source ? { source: ref.source } : {}),
     ...(call.evidence ? { evidence: call.evidence } : {}),
   };
   const entry = {

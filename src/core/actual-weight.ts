@@ -1,9 +1,14 @@
 import type { World } from './world.ts';
 
-/** Weight that the canary has now: from the route, or the share of available pods without a router. */
+/** Weight that the canary has now: from the route, the share of available pods without a router, all or nothing in blue-green. */
 export function actualWeight(w: World): number {
+  const { blueGreen } = w.spec.strategy;
+  if (blueGreen) return isOnTrial(w) && w.service(blueGreen.activeService)?.selects === w.hash ? 100 : 0;
   if (w.router) return w.router.state.kind === 'weights' ? w.router.state.canary : 0;
   const total = w.sets.reduce((sum, set) => sum + set.available, 0);
-  const isTrial = w.stable !== undefined && w.stable.podTemplateHash !== w.hash;
-  return total === 0 || !isTrial ? 0 : Math.round((100 * (w.newSet?.available ?? 0)) / total);
+  return total === 0 || !isOnTrial(w) ? 0 : Math.round((100 * (w.newSet?.available ?? 0)) / total);
+}
+
+function isOnTrial(w: World): boolean {
+  return w.stable !== undefined && w.stable.podTemplateHash !== w.hash;
 }

@@ -198,7 +198,9 @@ function selections(t: Trial, station: Station, held: boolean): Map<string, stri
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0)
     select.set(blueGreen.previewService, w.hash);
-  const switched = station > 4 || (station === 4 && !held);
+  // A hold freezes the switch where it is: a pause must not move users.
+  const moved = w.service(blueGreen.activeService)?.selects === w.hash;
+  const switched = station > 4 || (station === 4 && (moved || !held));
   select.set(blueGreen.activeService, switched ? w.hash : stableHash);
   return select;
 }

@@ -61,7 +61,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   if (dismissed && d.status.analysis) delete d.status.analysis.background;
   const background = dismissed ? undefined : candidate;
   const gate = dismissed ? undefined : read;
-  const hold = holdOf(t, gate) ?? beginningOf(w, background);
+  const hold = holdOf(t, gate) ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
   const cut = hold === undefined && !full ? advance(t, effect, background) : false;
   if (full && d.status.step && d.status.step.index < steps.length && !hold) setStep(w, d.status, steps.length, steps);
 
@@ -89,7 +89,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       scale: hold && movesNothing(t, hold) ? new Map() : wantedPods.scale,
       select: selections(t, index),
       canaryWeight: w.router
-        ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut)
+        ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut, unmeasured)
         : undefined,
       capacityForWeight: wantedPods.canary,
       explicitScale: scaleAt(steps, index) !== undefined,
@@ -110,7 +110,7 @@ function backgroundRun(t: Trial): WantedRun | undefined {
   const index = d.status.step?.index ?? 0;
   const name = currentRunName(w, d.status, 'background');
   const started = findRun(w, name) !== undefined;
-  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && t.actual > 0;
+  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && reachesUsers(t);
   return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
 }
 
@@ -125,6 +125,12 @@ function analysesAhead(t: Trial): WantedRun[] {
   if (canary.analysis)
     ahead.push({ name: currentRunName(w, d.status, 'background'), kind: 'background', use: canary.analysis });
   return ahead;
+}
+
+/** Traffic goes to this very revision: a weight may still be that of the revision before it. */
+function reachesUsers({ w, canary, actual }: Trial): boolean {
+  if (!w.newSet || actual === 0) return false;
+  return !w.router || w.service(canary.canaryService)?.selects === w.hash;
 }
 
 function readRun(w: World, name: string): GateReading | undefined {
@@ -162,6 +168,13 @@ function holdOf(t: Trial, gate: GateReading | undefined): Because | undefined {
   if (unbuildable) return unbuildable;
   if (gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold') return gate.because;
   return undefined;
+}
+
+/** Data that came back after its deadline does not end the pause for a person that the deadline began. */
+function overdueData(w: World, effect: CommandEffect): Because | undefined {
+  const { pause, canary } = w.stored ?? {};
+  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || effect.promote) return undefined;
+  return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
 }
 
 /**
@@ -267,10 +280,19 @@ function shareOfReplicas(t: Trial, weight: number, scale: Map<string, number>): 
 }
 
 /** The weight to ask of the route in this pass. */
-function weightWanted(t: Trial, index: number, desired: number, pods: number, frozen: boolean): number {
+function weightWanted(
+  t: Trial,
+  index: number,
+  desired: number,
+  pods: number,
+  frozen: boolean,
+  unmeasured: boolean,
+): number {
   const { w, steps, actual } = t;
   const service = w.service(t.canary.canaryService);
   if (actual > 0 && (service?.readyOf(w.newSet?.name) ?? 0) === 0) return 0;
+  // More users only when the weight they have now was measured and is good.
+  if (unmeasured && actual > 0 && desired > actual) return actual;
   const reached = steps[index] !== undefined && steps[index]?.setWeight === undefined;
   if (frozen && !reached) return Math.min(actual, desired);
   const promoting = index >= steps.length || t.full;
@@ -338,6 +360,8 @@ function waitReason(
     const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
     if (why !== undefined && state.kind === 'weights' && state.rejected)
       return { reason: 'RouteNotAccepted', message: why };
+    if (unmeasured && actual > 0 && desired > actual)
+      return { reason: 'GateRunning', message: 'waits for the background analysis to pass at the weight of now' };
     if (actual !== desired)
       return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
     if (why !== undefined) return { reason: 'ShiftingTraffic', message: why };
@@ -372,6 +396,7 @@ function notePause(
   const inconclusive = [gate, stepGate].find(g => g?.verdict === 'Inconclusive');
   const step = steps[index];
   if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
+  else if (because.reason === 'NoDataDeadline') setPause(w, d, because.reason);
   else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
   else if (because.reason === 'PauseStep' && step?.pause)
     setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));

@@ -46,9 +46,16 @@ function renumber(w: World): Action[] {
   ];
 }
 
+/**
+ * Kubernetes cuts what it makes pod names from at 58 characters, a dash included; with a longer name the hash would be cut
+ * off, and pods of two revisions could not be told apart.
+ */
+const LONGEST_SET_NAME = 57;
+
 /** Name of a revision's ReplicaSet and of its ControllerRevision. */
 export function childName(w: World, hash: string, collisions: number): string {
-  return `${w.name}-${hash}${collisions > 0 ? `-${collisions}` : ''}`;
+  const suffix = `${hash}${collisions > 0 ? `-${collisions}` : ''}`;
+  return `${w.name.slice(0, LONGEST_SET_NAME - suffix.length - 1).replace(/[-.]+$/, '')}-${suffix}`;
 }
 
 /** Created with no pods; the next action scales it, so that a crash in between leaves nothing half-made. */

@@ -39,10 +39,21 @@ interface Result {
 }
 type Verb = (w: World, status: RolloutStatus, mode: Mode, by: string | undefined) => Result;
 
+const OUTDATED: Result = {
+  outcome: 'refused: Git declares another revision by now; look at it and send a new command',
+};
+
+/** The revision that was on trial when the command was sent is not the one that Git declares now. */
+function isAboutAnother(w: World): boolean {
+  const seen = w.stored?.canary?.podTemplateHash;
+  return seen !== undefined && seen !== w.hash;
+}
+
 const onTrial = (mode: Mode) => mode === 'Trial' || mode === 'FastTrack';
 
 const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
   promote: (w, status, mode) => {
+    if (isAboutAnother(w)) return OUTDATED;
     if (mode === 'Aborted') return { outcome: 'refused: the revision was aborted; send retry to try it again' };
     if (!onTrial(mode)) return { outcome: 'nothing to promote: no revision is on trial' };
     if (w.spec.paused) return { outcome: 'refused: spec.paused is declared in Git; change it there' };
@@ -51,8 +62,11 @@ const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
     return { outcome: 'promoted', promote: true };
   },
   'promote-full': (w, status, mode, by) => {
+    if (isAboutAnother(w)) return OUTDATED;
     if (mode === 'Aborted') return { outcome: 'refused: the revision was aborted; send retry to try it again' };
     if (!onTrial(mode)) return { outcome: 'nothing to promote: no revision is on trial' };
+    if (w.spec.paused) return { outcome: 'refused: spec.paused is declared in Git; change it there' };
+    if (status.pausedByCommand) return { outcome: 'refused: the rollout is paused by command; send resume' };
     status.promoteFull = { podTemplateHash: w.hash, ...(by ? { by: by.slice(0, 128) } : {}) };
     return { outcome: 'promoting without further steps and analysis' };
   },

@@ -19,12 +19,14 @@ import { updateNotices } from './notices.ts';
 import { orderActions } from './order.ts';
 import { noteProblems } from './problems.ts';
 import { desiredRevision } from './revisions.ts';
+import { lookAgainAt } from './route-conflict.ts';
 import { driveRuns } from './runs.ts';
 import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec } from './spec-reader.ts';
 import { reportStatus } from './status-report.ts';
 import { statusMayWait } from './status-urgency.ts';
+import { releaseDeparted } from './steered.ts';
 import { stepNamesOf } from './step-names.ts';
 import { clearTrial, deadlineAt, endDelivery } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -65,11 +67,13 @@ export function decide(snapshot: Snapshot, now: number): Decision {
   const effect = applyCommand(w, d);
   const { mode, intent } = plan(w, d, effect);
   d.actions.push(
+    ...releaseDeparted(w, d),
     ...orderActions(w, d, intent),
     ...driveRuns(w, d, intent),
     ...inspectPods(w, d, mode),
     ...collectGarbage(w, d, intent),
   );
+  if (snapshot.rivals.length > 0) d.wakes.push(lookAgainAt(w));
   const shown = noteProblems(w, d, intent);
   reportStatus(w, d, mode, shown);
   const stepNames = stepNamesOf(w);
@@ -79,7 +83,8 @@ export function decide(snapshot: Snapshot, now: number): Decision {
     sizedBySteps: new Set(mode === 'Trial' ? [w.newSet?.name ?? '', w.stableSet?.name ?? ''] : []),
     recentConflicts: snapshot.routeConflicts,
   });
-  updateNotices({ snapshot, now, pods: `${w.stableSet?.ready ?? 0}/${w.replicas} pods ready` }, d.status, facts);
+  const serving = w.sets.find(set => set.hash === d.status.stable?.podTemplateHash);
+  updateNotices({ snapshot, now, pods: `${serving?.ready ?? 0}/${w.replicas} pods ready` }, d.status, facts);
   const status = prune(d.status);
   return {
     actions: d.actions,

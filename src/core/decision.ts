@@ -30,14 +30,16 @@ export type Action =
       readonly annotations: Readonly<Record<string, string | null>>;
     }
   | { readonly type: 'CreateService'; readonly object: ApiObject }
-  /** Own one key of a Service's selector by server-side apply. */
-  | { readonly type: 'SelectRevision'; readonly service: string; readonly podTemplateHash: string }
+  /** Set our one key of a Service's selector; null takes it away. */
+  | { readonly type: 'SelectRevision'; readonly service: string; readonly podTemplateHash: string | null }
   | { readonly type: 'CreateRoute'; readonly ref: ObjectRef; readonly object: ApiObject }
   | {
       readonly type: 'PatchRoute';
       readonly ref: ObjectRef;
       readonly patch: Patch;
       readonly canaryWeight: number;
+      /** Traffic leaves the canary: safe whatever else of a plan failed. */
+      readonly lowers: boolean;
       /** Somebody else had changed our weights. */
       readonly reassert: boolean;
     }

@@ -35,6 +35,8 @@ function revisionFacts(before: RolloutStatus | undefined, after: RolloutStatus):
     const images = (after.desired?.images ?? []).join(', ');
     facts.push(normal('RevisionDetected', `revision ${after.desired?.revision ?? '?'} (${images})${from}`, 'Started'));
   }
+  if (after.commandIssue !== undefined && after.commandIssue !== before?.commandIssue)
+    facts.push(warning('CommandIgnored', `sluice.dev/command is ignored: ${after.commandIssue}`));
   const command = after.lastCommand;
   if (command && command.id !== before?.lastCommand?.id && isHeld(before, hash) && !isHeld(after, hash))
     facts.push(
@@ -156,6 +158,8 @@ function troubleFacts(before: RolloutStatus | undefined, after: RolloutStatus): 
     case 'NoData':
     case 'ProviderError':
       return [warning('NoData', message)];
+    case 'ServiceConflict':
+      return [warning('AutomationConflict', message)];
     case 'StableLost':
       return [warning('StableLost', message, 'StableLost')];
     case 'RouteNotAccepted':

@@ -68,7 +68,8 @@ export function isFinished(run: RunView): boolean {
 export function hasPassed(run: RunView): boolean {
   return run.spec.metrics.every(metric => {
     const result = run.status.metricResults?.find(r => r.name === metric.name);
-    return result?.dryRun === true || ((result?.successful ?? 0) > 0 && result?.consecutiveFailure === 0);
+    if (result?.dryRun) return true;
+    return (result?.successful ?? 0) > 0 && result?.consecutiveFailure === 0 && result.consecutiveError === 0;
   });
 }
 

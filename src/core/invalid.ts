@@ -1,3 +1,5 @@
+import { type Command, parseCommand } from '../api/commands.ts';
+import { COMMAND_ANNOTATION, COMMAND_BY_ANNOTATION } from '../api/names.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { readiness } from './conditions.ts';
@@ -24,8 +26,10 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
       lastTransitionTime: same && old ? old.lastTransitionTime : toTime(now),
     };
   });
+  const command = unansweredCommand(snapshot, stored);
   const status: RolloutStatus = {
     ...stored,
+    ...(command ? { lastCommand: refusalOf(command, now) } : {}),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase: 'Invalid',
     message,
@@ -44,5 +48,24 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
     facts,
     wakeAt: undefined,
     because,
+  };
+}
+
+function unansweredCommand(snapshot: Snapshot, stored: RolloutStatus | undefined): Command | undefined {
+  const annotations = snapshot.rollout.metadata.annotations ?? {};
+  const parsed = parseCommand(annotations[COMMAND_ANNOTATION], annotations[COMMAND_BY_ANNOTATION]);
+  if (!parsed || !('verb' in parsed)) return undefined;
+  const last = stored?.lastCommand;
+  return parsed.id === last?.id && parsed.verb === last.verb ? undefined : parsed;
+}
+
+/** Without a spec nobody can say which route and Services a command would move. */
+function refusalOf(command: Command, now: number): NonNullable<RolloutStatus['lastCommand']> {
+  return {
+    id: command.id,
+    verb: command.verb,
+    ...(command.by ? { by: command.by.slice(0, 128) } : {}),
+    at: toTime(now),
+    outcome: 'refused: spec cannot be read; mend it in Git, then send the command again',
   };
 }

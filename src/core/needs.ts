@@ -2,7 +2,8 @@ import type { AnalysisUse } from '../api/analysis-template.ts';
 import type { ApiObject, ObjectRef } from '../api/object-meta.ts';
 import { serviceNames } from './prerequisites.ts';
 import { routerNeeds } from './router.ts';
-import { readSpec } from './spec-reader.ts';
+import { routeKey } from './snapshot.ts';
+import { readSpec, readStatus } from './spec-reader.ts';
 
 /** What a snapshot of this Rollout must show besides what the Rollout owns. */
 export interface Needs {
@@ -18,6 +19,10 @@ export function needsOf(rollout: ApiObject): Needs {
   const reading = readSpec(rollout);
   if (!reading.ok) return NOTHING;
   const { canary, blueGreen } = reading.spec.strategy;
+  const steered = readStatus(rollout)?.steered;
+  const departed = steered?.route
+    ? routerNeeds({ trafficRouting: { gatewayAPI: { httpRoute: steered.route.name } } })
+    : [];
   const uses: (AnalysisUse | undefined)[] = [
     canary?.analysis,
     ...(canary?.steps ?? []).map(step => step.analysis),
@@ -28,8 +33,10 @@ export function needsOf(rollout: ApiObject): Needs {
   for (const { templateName, clusterScope = false } of uses.flatMap(use => use?.templates ?? []))
     templates.set(`${clusterScope}/${templateName}`, { name: templateName, clusterScope });
   return {
-    services: serviceNames({ spec: reading.spec }),
-    routes: canary ? routerNeeds(canary) : [],
+    services: [...new Set([...serviceNames({ spec: reading.spec }), ...(steered?.services ?? [])])],
+    routes: [
+      ...new Map([...(canary ? routerNeeds(canary) : []), ...departed].map(ref => [routeKey(ref), ref])).values(),
+    ],
     templates: [...templates.values()],
   };
 }

@@ -71,11 +71,14 @@ function compose(
   };
 }
 
-const NEXT: Readonly<Record<NoticeEvent, (name: string, namespace: string) => string>> = {
+const NEXT: Readonly<Record<NoticeEvent, (name: string, namespace: string, status: RolloutStatus) => string>> = {
   Aborted: (name, namespace) =>
     `revert the commit in Git, or try it again: kubectl -n ${namespace} annotate --overwrite rollouts.sluice.dev ${name} sluice.dev/command="retry $(date +%s)"`,
-  Paused: (name, namespace) =>
-    `kubectl -n ${namespace} annotate --overwrite rollouts.sluice.dev ${name} sluice.dev/command="promote $(date +%s)"`,
+  Paused: (name, namespace, { pause }) => {
+    if (pause?.reason === 'PausedBySpec') return 'clear spec.paused in Git';
+    const verb = pause?.reason === 'PausedByCommand' ? 'resume' : 'promote';
+    return `kubectl -n ${namespace} annotate --overwrite rollouts.sluice.dev ${name} sluice.dev/command="${verb} $(date +%s)"`;
+  },
   Promoted: () => 'nothing to do',
   Recovered: () => 'nothing to do',
   Started: (name, namespace) => `watch it: kubectl -n ${namespace} get rollouts.sluice.dev ${name} -w`,
@@ -116,6 +119,6 @@ function contentOf(view: NoticeView, status: RolloutStatus, fact: Fact, event: N
     ...(source?.revision ? { commit: source.revision } : {}),
     ...(source?.path ? { path: source.path } : {}),
     ...(stable ? { serving: `revision ${stable.revision} (${(stable.images ?? []).join(', ')})${pods}` } : {}),
-    next: NEXT[event](name, namespace),
+    next: NEXT[event](name, namespace, status),
   };
 }

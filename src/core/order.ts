@@ -1,14 +1,15 @@
 import { SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
 import { toTime } from '../api/time.ts';
-import { notCarried, stablePods } from './carry.ts';
+import { enoughToCarryAll, notCarried, stablePods } from './carry.ts';
 import { missingChildren } from './children.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import { serviceNames } from './prerequisites.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
-import { isWriteLoop, lookAgainAt } from './route-conflict.ts';
+import { isSelectorLoop, isWriteLoop, lookAgainAt } from './route-conflict.ts';
 import { podsForWeight } from './routed-replicas.ts';
+import type { ServiceView } from './service-view.ts';
 import type { World } from './world.ts';
 
 /*
@@ -25,13 +26,14 @@ import type { World } from './world.ts';
 export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
   const home = w.stable ? w.stableSet : w.newSet;
   const weight = weightActions(w, d, intent, home);
-  const select = selectActions(w, intent, home);
+  const select = selectActions(w, d, intent, home);
   const scale = scaleActions(w, d, intent);
   return oneWritePerSet([
     ...select.filter(action => action.urgent).map(({ action }) => action),
     ...(weight?.lowers ? weight.actions : []),
-    ...missingChildren(w, d),
+    // Sets that exist grow first: a new template that is refused must not keep stable from scaling.
     ...scale.up,
+    ...missingChildren(w, d),
     ...select.filter(action => !action.urgent).map(({ action }) => action),
     ...(weight && !weight.lowers ? weight.actions : []),
     ...scale.annotate,
@@ -64,6 +66,7 @@ function weightActions(
 ): WeightActions | undefined {
   const { router } = w;
   if (!router || intent.canaryWeight === undefined || router.state.kind !== 'weights') return undefined;
+  if (w.snapshot.rivals.some(rival => rival.routes.includes(router.ref.name))) return undefined;
   const { canary: actual, uniform, accepted } = router.state;
   const { canary } = w.spec.strategy;
   let want = intent.canaryWeight;
@@ -85,13 +88,14 @@ function weightActions(
   // We had seen our weight there, we want the same still, and it is gone: somebody else wrote it.
   const { stored } = w;
   const asked = stored?.weights?.canary === want && want !== actual;
-  const reassert = asked && stored.weights?.actualCanary === want;
+  const { lastWeight = stored?.weights?.actualCanary } = w.snapshot;
+  const reassert = asked && lastWeight === want;
   const lowers = want <= actual;
   if (asked && isWriteLoop(w, lowers)) {
     d.wakes.push(lookAgainAt(w));
     return undefined;
   }
-  return { lowers, actions: [{ type: 'PatchRoute', ref: router.ref, patch, canaryWeight: want, reassert }] };
+  return { lowers, actions: [{ type: 'PatchRoute', ref: router.ref, patch, canaryWeight: want, lowers, reassert }] };
 }
 
 interface SelectAction {
@@ -100,19 +104,28 @@ interface SelectAction {
   readonly urgent: boolean;
 }
 
-function selectActions(w: World, intent: Intent, home: ReplicaSetView | undefined): SelectAction[] {
+function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView | undefined): SelectAction[] {
   const { canary, blueGreen } = w.spec.strategy;
   const homeService = canary?.stableService ?? blueGreen?.activeService;
   const actions: SelectAction[] = [];
   for (const [name, hash] of intent.select) {
     const service = w.service(name);
     if (!service?.exists || service.selects === hash) continue;
+    if (w.snapshot.rivals.some(rival => rival.services.includes(name))) continue;
+    if (isSelectorLoop(w, name, hash)) {
+      d.wakes.push(lookAgainAt(w));
+      continue;
+    }
     // With no replicas wanted nobody is to be served, and the Service follows its revision all the same.
     const target = w.sets.find(set => set.hash === hash && (set.ready > 0 || w.replicas === 0));
     if (!target) continue;
     const isHome = name === homeService;
     const returning = isHome && hash === (w.stable?.podTemplateHash ?? '') && target === home;
     if (isHome && !returning && w.stable && target.available < Math.min(w.replicas, target.spec)) continue;
+    // Users of pods that are not ours yet, and of a stable set that was forgotten, keep what they have until enough is there.
+    const enough = Math.min(w.replicas, enoughToCarryAll(w.replicas));
+    if (isHome && !w.stable && target.ready < enough && service.ready > service.readyOf(target.name)) continue;
+    if (isHome && returning && blueGreen && !carriesEnough(w, service, target, enough)) continue;
     // The canary Service may change revision only while no traffic reaches it through the route.
     if (
       !isHome &&
@@ -125,6 +138,12 @@ function selectActions(w: World, intent: Intent, home: ReplicaSetView | undefine
     actions.push({ action: { type: 'SelectRevision', service: name, podTemplateHash: hash }, urgent: returning });
   }
   return actions;
+}
+
+/** Blue-green moves all users at once: home only to a set that can carry them, or that is no worse than where they are. */
+function carriesEnough(w: World, service: ServiceView, home: ReplicaSetView, enough: number): boolean {
+  const current = w.sets.find(set => set.hash === service.selects);
+  return home.ready >= enough || home.ready >= (current?.ready ?? 0);
 }
 
 interface ScaleActions {

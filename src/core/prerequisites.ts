@@ -19,16 +19,30 @@ export const NOTHING_MOVES: readonly RolloutReason[] = [
   'RouteMissing',
   'RouteMalformed',
   'StableLost',
+  'ServiceConflict',
 ];
 
 /** Holds that only a person can end. */
 export const BLOCKED: readonly RolloutReason[] = [
   'ServiceMissing',
+  'ServiceConflict',
   'RouteMissing',
   'RouteMalformed',
   'TemplateMissing',
   'TemplateInvalid',
 ];
+
+/** Two Rollouts that steer one Service or route would undo each other for ever: the one that came first keeps it. */
+function rivalOf(w: World): Because | undefined {
+  const [rival] = w.snapshot.rivals;
+  if (!rival) return undefined;
+  const services = rival.services.map(name => `Service ${name}`);
+  const what = [...services, ...rival.routes.map(name => `route ${name}`)].join(' and ');
+  return {
+    reason: 'ServiceConflict',
+    message: `${what}: in use by Rollout ${rival.name}, which came first; give this Rollout its own`,
+  };
+}
 
 /** Whether a lost ReplicaSet can be made again from its ControllerRevision. */
 export function canBeRebuilt(w: World, ref: RevisionRef): boolean {
@@ -58,8 +72,14 @@ function lostStable(w: World): Because | undefined {
 export function missingPrerequisite(w: World, promoteFull = false): Because | undefined {
   const lost = lostStable(w);
   if (lost && !(promoteFull && isLostForGood(w))) return lost;
+  const rivalry = rivalOf(w);
+  if (rivalry) return rivalry;
+  const { canary, blueGreen } = w.spec.strategy;
+  const template = (canary ?? blueGreen)?.serviceTemplate;
   for (const name of serviceNames(w))
-    if (!w.service(name)?.exists)
+    if (!w.service(name)?.exists && template)
+      return { reason: 'WaitingForEndpoints', message: `Service ${name} is being created` };
+    else if (!w.service(name)?.exists)
       return {
         reason: 'ServiceMissing',
         message: `Service ${name} does not exist; create it, or give strategy serviceTemplate so that it is created`,

@@ -2,7 +2,7 @@ import { childName } from './children.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import { isLostForGood } from './prerequisites.ts';
-import { conflictOf } from './route-conflict.ts';
+import { conflictOf, selectorConflictOf } from './route-conflict.ts';
 import type { World } from './world.ts';
 
 /** What the API server refused, shown in place of what the phase waits for. */
@@ -20,6 +20,14 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
         },
       };
     }
+    if (problem.kind === 'NameTaken' && intent.runs.some(run => run.name === problem.name))
+      return {
+        ...intent,
+        because: {
+          reason: 'WriteRefused',
+          message: `${problem.message}; delete that AnalysisRun, or send abort and retry`,
+        },
+      };
     if (problem.kind === 'TemplateRejected')
       return {
         ...intent,
@@ -45,6 +53,6 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
         message: `the API server refuses a write of ${refused.name}: ${refused.message}; check the operator's permissions`,
       },
     };
-  const conflict = conflictOf(w, intent.canaryWeight);
+  const conflict = conflictOf(w, intent.canaryWeight) ?? selectorConflictOf(w, intent);
   return conflict ? { ...intent, because: conflict } : intent;
 }

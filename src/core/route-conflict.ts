@@ -1,4 +1,5 @@
 import type { Because } from './decision.ts';
+import type { Intent } from './intent.ts';
 import type { World } from './world.ts';
 
 /** Foreign writes to our weights within a minute after which the canary's weight is not raised again for a while. */
@@ -12,9 +13,25 @@ export function isWriteLoop(w: World, lowers: boolean): boolean {
   return w.snapshot.routeConflicts >= (lowers ? LOWER_LIMIT : RAISE_LIMIT);
 }
 
+/** Whether writing a Service's selector again would feed a write loop. */
+export function isSelectorLoop(w: World, service: string, hash: string): boolean {
+  return (w.snapshot.selectorWrites[`${service} ${hash}`] ?? 0) >= LOWER_LIMIT;
+}
+
 /** When to look again, epoch milliseconds: only time ends a fight that the other side does not. */
 export function lookAgainAt(w: World): number {
   return w.now + LOOK_AGAIN_MS;
+}
+
+/** Shown while somebody else keeps writing the selector of a Service that the strategy names. */
+export function selectorConflictOf(w: World, intent: Pick<Intent, 'select'>): Because | undefined {
+  for (const [name, hash] of intent.select)
+    if (isSelectorLoop(w, name, hash) && w.service(name)?.selects !== hash)
+      return {
+        reason: 'ServiceConflict',
+        message: `somebody else keeps writing the selector of Service ${name}; exclude its key sluice.dev/pod-template-hash from what your GitOps tool corrects`,
+      };
+  return undefined;
 }
 
 /** Shown in place of what the phase waits for while somebody else keeps writing our weights. */

@@ -48,6 +48,8 @@ export function templatesOf(w: World, wanted: Pick<WantedRun, 'use'>) {
 }
 
 function createRun(w: World, wanted: WantedRun): Action[] {
+  // Its arguments name the revision's ReplicaSet; a run never learns them later.
+  if (!w.newSet) return [];
   const { namespace, uid } = w.snapshot.rollout.metadata;
   const resolved = resolveRun(wanted.use, templatesOf(w, wanted), {
     'stable-hash': w.stable?.podTemplateHash ?? '',

@@ -8,6 +8,8 @@ export interface ServiceView {
   readonly exists: boolean;
   /** Revision that its selector asks for; undefined when it selects all revisions, or when it is empty. */
   readonly selects: string | undefined;
+  /** All ready endpoints behind it, of whatever workload. */
+  readonly ready: number;
   /** Ready endpoints of a ReplicaSet behind it. */
   readyOf(replicaSet: string | undefined): number;
 }
@@ -24,6 +26,7 @@ export function viewService(name: string, snapshot: Snapshot): ServiceView {
     name,
     exists: object !== null,
     selects: typeof selects === 'string' ? selects : undefined,
+    ready: readyEndpoints(slices, undefined),
     readyOf: replicaSet => (replicaSet === undefined ? 0 : readyEndpoints(slices, `${replicaSet}-`)),
   };
 }
@@ -34,7 +37,7 @@ interface Endpoint {
 }
 
 /** Pods of a ReplicaSet are named `<set>-<five characters>`; a dual-stack pod is in two slices and counts once. */
-function readyEndpoints(slices: readonly ApiObject[], prefix: string): number {
+function readyEndpoints(slices: readonly ApiObject[], prefix: string | undefined): number {
   const ready = new Set<string>();
   for (const slice of slices) {
     const endpoints = slice['endpoints'];
@@ -42,7 +45,7 @@ function readyEndpoints(slices: readonly ApiObject[], prefix: string): number {
     for (const endpoint of endpoints as (Endpoint | null)[]) {
       const pod = endpoint?.targetRef?.name;
       if (endpoint?.conditions?.ready !== true || typeof pod !== 'string') continue;
-      if (pod.startsWith(prefix) && !pod.slice(prefix.length).includes('-')) ready.add(pod);
+      if (prefix === undefined || (pod.startsWith(prefix) && !pod.slice(prefix.length).includes('-'))) ready.add(pod);
     }
   }
   return ready.size;

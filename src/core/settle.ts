@@ -44,6 +44,11 @@ export function planSteady(w: World, d: Draft): Intent {
   };
 }
 
+const NOTHING_WANTED: Because = {
+  reason: 'NoReplicas',
+  message: 'no replicas are wanted; the first revision becomes stable when its pods are available',
+};
+
 /** No revision has ever been available: bring this one up, without steps. */
 export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; readonly complete: boolean } {
   d.status.trialStartedAt ??= toTime(w.now);
@@ -51,6 +56,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
   const available = w.newSet?.available ?? 0;
   const missing = missingPrerequisite(w);
   const overdue = w.now >= deadlineAt(w, d.status);
+  const idle = w.replicas === 0 && !missing;
   const waiting: Because = missing ?? {
     reason: 'FirstDeploy',
     message: `first revision: ${available} of ${w.replicas} pods are available${podTrouble(w)}`,
@@ -65,16 +71,18 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
   ])
     if (name !== undefined) select.set(name, w.hash);
   return {
-    complete: !missing && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
+    complete: !missing && !idle && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
     intent: {
       ...NOTHING,
-      phase: overdue ? 'Degraded' : 'Progressing',
-      because: overdue
-        ? {
-            reason: 'ProgressDeadlineExceeded',
-            message: `${waiting.message}; there is no stable revision to return to`,
-          }
-        : waiting,
+      phase: idle ? 'Healthy' : overdue ? 'Degraded' : 'Progressing',
+      because: idle
+        ? NOTHING_WANTED
+        : overdue
+          ? {
+              reason: 'ProgressDeadlineExceeded',
+              message: `${waiting.message}; there is no stable revision to return to`,
+            }
+          : waiting,
       scale: shareScale(w),
       select,
       canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
@@ -90,12 +98,13 @@ export function planAborted(w: World, d: Draft): Intent {
     endDelivery(w, d, open, 'Superseded');
     clearTrial(d.status);
   }
-  const because: Because = abort
-    ? { reason: abort.reason, message: abort.message }
-    : {
-        reason: 'Quarantined',
-        message: 'this pod template failed before; it is not tried again until Git changes it or retry is sent',
-      };
+  const because: Because =
+    abort?.podTemplateHash === w.hash
+      ? { reason: abort.reason, message: abort.message }
+      : {
+          reason: 'Quarantined',
+          message: 'this pod template failed before; it is not tried again until Git changes it or retry is sent',
+        };
   const { canary, blueGreen } = w.spec.strategy;
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   const select = new Map<string, string>();

@@ -33,6 +33,21 @@ export interface Snapshot {
   readonly delivered: readonly string[];
   /** Foreign writes to our route weights within the last minute. */
   readonly routeConflicts: number;
+  /** Weight that this process gave the canary last; absent after a restart. */
+  readonly lastWeight?: number;
+  /** How often a Service was pointed at a revision within the last minute, by `<service> <hash>`. */
+  readonly selectorWrites: Readonly<Record<string, number>>;
+  /** Rollouts that came before this one and steer the same Services or route. */
+  readonly rivals: readonly Rival[];
+}
+
+/** Another Rollout, and what of ours it steers too. */
+export interface Rival {
+  readonly name: string;
+  /** Names of Services. */
+  readonly services: readonly string[];
+  /** Names of routes. */
+  readonly routes: readonly string[];
 }
 
 export interface PodInspection {

@@ -1,16 +1,22 @@
 import type { ApiObject } from '../api/object-meta.ts';
 import { type RolloutSpec, rolloutSpecSchema } from '../api/rollout.ts';
-import { type RolloutStatus, rolloutStatusSchema } from '../api/rollout-status.ts';
+import { type RevisionRef, type RolloutStatus, revisionRefSchema, rolloutStatusSchema } from '../api/rollout-status.ts';
 
 export type SpecReading =
   | { readonly ok: true; readonly spec: RolloutSpec }
   | { readonly ok: false; readonly issues: readonly string[] };
 
+const LONGEST_NAME = 63;
 const readings = new WeakMap<object, SpecReading>();
 
 /** Reads the spec of a Rollout. Objects may have been stored around the schema, so it is judged again here. */
 export function readSpec(rollout: ApiObject): SpecReading {
   const raw = rollout['spec'];
+  if (rollout.metadata.name.length > LONGEST_NAME)
+    return {
+      ok: false,
+      issues: [`metadata.name is longer than ${LONGEST_NAME} characters, which a label value may have`],
+    };
   if (typeof raw !== 'object' || raw === null) return { ok: false, issues: ['spec is missing'] };
   const known = readings.get(raw);
   if (known) return known;
@@ -34,7 +40,17 @@ export function readStatus(rollout: ApiObject): RolloutStatus | undefined {
   const unreadable = new Set(parsed.error.issues.map(issue => issue.path[0]));
   const rest = Object.entries(raw).filter(([key]) => !unreadable.has(key));
   const salvaged = rolloutStatusSchema.safeParse({ phase: 'Progressing', ...Object.fromEntries(rest) });
-  return salvaged.success ? salvaged.data : undefined;
+  if (!salvaged.success) return undefined;
+  const stable = salvaged.data.stable ?? identityOf((raw as Record<string, unknown>)['stable']);
+  return stable ? { ...salvaged.data, stable } : salvaged.data;
+}
+
+/** Which revision a reference means, when something else in it cannot be read. */
+function identityOf(ref: unknown): RevisionRef | undefined {
+  const { revision, podTemplateHash, replicaSet } = (ref ?? {}) as Record<string, unknown>;
+  const number = typeof revision === 'number' && Number.isInteger(revision) && revision > 0 ? revision : 1;
+  const kept = revisionRefSchema.safeParse({ revision: number, podTemplateHash, replicaSet });
+  return kept.success ? kept.data : undefined;
 }
 
 function describe(path: readonly PropertyKey[], message: string): string {

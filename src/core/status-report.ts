@@ -23,6 +23,8 @@ export function reportStatus(w: World, d: Draft, mode: Mode, intent: Intent): vo
   delete status.desired.replicaSet;
   if (status.stable && w.stableSet) status.stable.replicaSet = w.stableSet.name;
   reportWeights(w, status, mode);
+  if (w.malformedCommand === undefined) delete status.commandIssue;
+  else status.commandIssue = w.malformedCommand.slice(0, 512);
   const ignored = w.malformedCommand === undefined ? '' : `; the command is ignored: ${w.malformedCommand}`;
   status.message = `${messageOf(status, mode, intent.because).slice(0, 3500)}${ignored}`;
   status.replicas = w.sets.reduce((sum, set) => sum + set.running, 0);
@@ -47,8 +49,11 @@ function reportWeights(w: World, status: RolloutStatus, mode: Mode): void {
 }
 
 function messageOf(status: RolloutStatus, mode: Mode, because: Because): string {
-  if (mode === 'Aborted')
-    return `revision ${status.desired?.revision ?? '?'} was aborted: ${because.message}; revision ${status.stable?.revision ?? '?'} serves`;
+  if (mode === 'Aborted') {
+    const left = status.weights?.actualCanary ?? 0;
+    const serves = `revision ${status.stable?.revision ?? '?'} serves${left > 0 ? `, and weight ${left} has not left the canary yet` : ''}`;
+    return `revision ${status.desired?.revision ?? '?'} was aborted: ${because.message}; ${serves}`;
+  }
   const { step, weights } = status;
   if ((mode === 'Trial' || mode === 'FastTrack') && step && step.total > 0) {
     const at = weights ? ` at ${weights.actualCanary}%` : '';

@@ -25,7 +25,13 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
   }
   status.canary = ref;
   const stepsHash = documentHash(steps);
-  if (status.step?.stepsHash !== stepsHash) setStep(w, status, 0, steps, stepsHash);
+  if (status.step?.stepsHash === stepsHash) return;
+  // Other steps, other gates: what an earlier step measured must not count for a new one of the same number.
+  if (open && status.step) {
+    status.attempt = (status.attempt ?? 1) + 1;
+    delete status.analysis;
+  }
+  setStep(w, status, 0, steps, stepsHash);
 }
 
 /** Forgets what belongs to one trial; stable, history and quarantine stay. */
@@ -90,8 +96,9 @@ export function endDelivery(
   outcome: DeliveryOutcome,
   extra: Partial<Pick<Delivery, 'reason' | 'message' | 'promotedBy' | 'weightReached'>> = {},
 ): void {
+  const { attempt = 1 } = d.status;
   const verdicts = w.snapshot.analysisRuns
-    .filter(run => run.metadata.name.startsWith(`${w.name}-${ref.podTemplateHash}-${ref.revision}-`))
+    .filter(run => run.metadata.name.startsWith(`${w.name}-${ref.podTemplateHash}-${ref.revision}-${attempt}-`))
     .flatMap(run => viewRun(run)?.summary ?? []);
   const delivery: Delivery = {
     revision: ref.revision,

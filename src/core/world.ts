@@ -41,7 +41,9 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
   const stable = stored?.stable;
   const annotations = rollout.metadata.annotations ?? {};
   const parsed = parseCommand(annotations[COMMAND_ANNOTATION], annotations[COMMAND_BY_ANNOTATION]);
-  const command = parsed && 'verb' in parsed && parsed.id !== stored?.lastCommand?.id ? parsed : undefined;
+  const last = stored?.lastCommand;
+  const isNew = parsed && 'verb' in parsed && (parsed.id !== last?.id || parsed.verb !== last.verb);
+  const command = isNew ? parsed : undefined;
   const services = new Map<string, ServiceView>();
   return {
     snapshot,

@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from './clock.ts';
 import { systemClock } from './clock.ts';
 
-/** Urgent keys are taken before normal ones. */
+/** Urgent keys are taken before normal ones, and have workers of their own when all others are busy. */
 export type Lane = 'urgent' | 'normal';
 
 /** How one run of a key ended. Throwing is the same as `backoff`. */
@@ -35,8 +35,10 @@ export type QueueObservation =
 /** Input of {@link WorkQueue}. */
 export interface WorkQueueOptions {
   readonly handler: WorkHandler;
-  /** How many different keys run at once. */
+  /** How many different keys run at once, urgent ones aside. */
   readonly concurrency: number;
+  /** Workers beyond `concurrency` that take urgent keys only: slow normal ones must not hold them up. Default 4. */
+  readonly urgentWorkers?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   /** First and longest delay after errors, in milliseconds. Default 1 and 10 000. */
@@ -44,6 +46,8 @@ export interface WorkQueueOptions {
   readonly maxDelayMs?: number | undefined;
   readonly observe?: ((observation: QueueObservation) => void) | undefined;
 }
+
+const URGENT_WORKERS = 4;
 
 interface Waiting {
   readonly since: number;
@@ -57,7 +61,8 @@ interface Timer {
 
 /**
  * A queue of keys. A key is in it once, never runs twice at the same time, and when it is added during its run it runs exactly
- * once more. Errors back off per key: base * 2^n up to the maximum, times a random factor in [0.5, 1); success resets that.
+ * once more. Errors back off per key: base * 2^n up to the maximum, times a random factor in [0.5, 1); success resets that. What
+ * was urgent and failed is urgent when it is tried again.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -167,8 +172,10 @@ export class WorkQueue {
   }
 
   #pump(): void {
-    while (this.#state === 'started' && this.#running.size < this.#options.concurrency) {
+    const { concurrency, urgentWorkers = URGENT_WORKERS } = this.#options;
+    while (this.#state === 'started') {
       const lane: Lane = this.#lanes.urgent.size > 0 ? 'urgent' : 'normal';
+      if (this.#running.size >= concurrency + (lane === 'urgent' ? urgentWorkers : 0)) return;
       const [next] = this.#lanes[lane];
       if (next === undefined) return;
       const [key, waiting] = next;
@@ -176,7 +183,7 @@ export class WorkQueue {
       this.#running.add(key);
       const startedAt = this.#clock.monotonic();
       this.#options.observe?.({ kind: 'started', key, lane, waitedMs: startedAt - waiting.since });
-      void this.#run(key).then(outcome => this.#finish(key, startedAt, outcome));
+      void this.#run(key).then(outcome => this.#finish(key, lane, startedAt, outcome));
     }
   }
 
@@ -188,10 +195,10 @@ export class WorkQueue {
     }
   }
 
-  #finish(key: string, startedAt: number, outcome: WorkOutcome): void {
+  #finish(key: string, lane: Lane, startedAt: number, outcome: WorkOutcome): void {
     this.#running.delete(key);
     this.#options.observe?.({ kind: 'finished', key, tookMs: this.#clock.monotonic() - startedAt });
-    if (outcome.outcome === 'backoff') this.#retry(key, outcome);
+    if (outcome.outcome === 'backoff') this.#retry(key, lane, outcome);
     else {
       this.#failures.delete(key);
       if (outcome.outcome === 'wakeAfter') this.addAfter(key, outcome.ms);
@@ -203,7 +210,7 @@ export class WorkQueue {
     this.#pump();
   }
 
-  #retry(key: string, outcome: Extract<WorkOutcome, { outcome: 'backoff' }>): void {
+  #retry(key: string, lane: Lane, outcome: Extract<WorkOutcome, { outcome: 'backoff' }>): void {
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);
     const { baseDelayMs = 1, maxDelayMs = 10_000 } = this.#options;
@@ -211,6 +218,6 @@ export class WorkQueue {
     const wanted = Math.min(ceiling * (0.5 + this.#random() / 2), outcome.atMostMs ?? Number.POSITIVE_INFINITY);
     const delayMs = Math.max(wanted, outcome.atLeastMs ?? 0);
     this.#options.observe?.({ kind: 'retry', key, failures, delayMs, cause: outcome.cause });
-    this.addAfter(key, delayMs);
+    this.addAfter(key, delayMs, lane);
   }
 }

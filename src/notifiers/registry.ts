@@ -2,7 +2,7 @@ import type { SecretKey } from '../api/metric-provider.ts';
 import type { NotifierSpec } from '../api/notifier.ts';
 import { alertmanagerNotifier } from './alertmanager.ts';
 import { type DeliverOptions, deliver } from './deliver.ts';
-import type { Delivery, Notice, Notifier } from './notifier.ts';
+import { type Delivery, type Notice, type Notifier, SecretUnavailable } from './notifier.ts';
 import { slackNotifier } from './slack.ts';
 import { createWebhookNotifier } from './webhook.ts';
 
@@ -53,11 +53,9 @@ export async function notify(
   let bound: Bound | undefined;
   try {
     bound = await bindSpec(spec, readSecret, now);
-  } catch {
-    return {
-      result: 'failed',
-      why: 'a Secret that the Notifier names cannot be read; do the Secret and its key exist?',
-    };
+  } catch (error) {
+    const why = error instanceof SecretUnavailable ? error.message : 'do the Secret and its key exist?';
+    return { result: 'failed', why: `a Secret that the Notifier names cannot be read: ${why.slice(0, 400)}` };
   }
   if (!bound) return { result: 'refused', why: 'the Notifier names no channel' };
   return await bound.deliver(notice, options);

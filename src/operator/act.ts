@@ -5,7 +5,7 @@ import type { Action } from '../core/decision.ts';
 import type { ActionProblem } from '../core/snapshot.ts';
 import type { KubeClient, Patch } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
-import type { KubeObject } from '../kube/kube-object.ts';
+import { isRecord, type KubeObject } from '../kube/kube-object.ts';
 import type { ResourceType } from '../kube/resource-path.ts';
 import { RESOURCES, resourceOf } from './resources.ts';
 
@@ -24,6 +24,13 @@ export interface Background {
   inspectPods(rollout: KubeObject, podTemplateHash: string): void;
   terminateRun(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void>;
 }
+
+/**
+ * Longest wait for a write of a child, in milliseconds: less than the transport's, because a pass that hangs holds up the
+ * Rollout; more than the 10 s that the API server gives an admission webhook by default, or one that hangs and may be
+ * ignored would still keep every write from ever arriving.
+ */
+const WRITE = { timeoutMs: 15_000 } as const;
 
 /** Carries out one action. Every action may be repeated; what it was decided on is a precondition of the write. */
 export class Actor {
@@ -68,13 +75,16 @@ export class Actor {
       case 'SelectRevision': {
         // A selector is an atomic map: applying one key server-side would replace all the others. A merge patch keeps them.
         const body = { spec: { selector: { [HASH_LABEL]: action.podTemplateHash } } };
-        await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'merge', body });
+        await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'merge', body }, WRITE);
         return;
       }
       case 'PatchRoute': {
         const type = resourceOf(action.ref) ?? RESOURCES.httpRoutes;
         const patch: Patch = { kind: 'json', body: action.patch };
-        await client.patch(type, { namespace, name: action.ref.name }, patch, { fieldManager: FIELD_MANAGER });
+        await client.patch(type, { namespace, name: action.ref.name }, patch, {
+          ...WRITE,
+          fieldManager: FIELD_MANAGER,
+        });
         return;
       }
       case 'TerminateAnalysisRun':
@@ -90,7 +100,7 @@ export class Actor {
         await client.delete(
           DELETABLE[action.kind],
           { namespace, name: action.target.name },
-          { uid: action.target.uid, propagation: 'Background' },
+          { ...WRITE, uid: action.target.uid, propagation: 'Background' },
         );
         return;
     }
@@ -110,23 +120,41 @@ export class Actor {
       RESOURCES.replicaSets,
       { namespace, name: target.name },
       { kind: 'merge', body: { ...change, metadata } },
+      WRITE,
     );
   }
 
   /** Creates a child. One that exists and is ours is the same wish fulfilled; one of somebody else is a name taken. */
   async #create(rollout: KubeObject, type: ResourceType, object: ApiObject): Promise<Outcome | undefined> {
     try {
-      await this.#client.create(type, object as unknown as KubeObject);
+      await this.#client.create(type, object as unknown as KubeObject, WRITE);
       return undefined;
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'alreadyExists') throw error;
       const { name, namespace } = object.metadata;
       const existing = await this.#client.find(type, { name, namespace });
       const owner = existing?.metadata.ownerReferences?.find(ref => ref.controller === true);
-      if (!existing || owner?.uid === rollout.metadata.uid) return { kind: 'conflict', error };
+      if (!existing) return { kind: 'conflict', error };
+      if (owner?.uid === rollout.metadata.uid) {
+        await this.#relabel(type, existing, object);
+        return { kind: 'conflict', error };
+      }
       const message = `${type.kind} ${name} exists and belongs to ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`;
       return { kind: 'problem', problem: { kind: 'NameTaken', name, message }, error };
     }
+  }
+
+  /**
+   * A child that lost our labels has left the caches, which select by them: it is there and cannot be seen. They are put
+   * back; whoever took them off, the pods' own selector cannot change.
+   */
+  async #relabel(type: ResourceType, existing: KubeObject, wanted: ApiObject): Promise<void> {
+    if (type !== RESOURCES.replicaSets && type !== RESOURCES.controllerRevisions) return;
+    const { name, namespace, uid, resourceVersion, labels = {}, deletionTimestamp } = existing.metadata;
+    const lost = Object.entries(wanted.metadata.labels ?? {}).filter(([key, value]) => labels[key] !== value);
+    if (lost.length === 0 || deletionTimestamp !== undefined || !selectsAs(existing, wanted)) return;
+    const body = { metadata: { uid, resourceVersion, labels: Object.fromEntries(lost) } };
+    await this.#client.patch(type, { namespace, name }, { kind: 'merge', body }, WRITE);
   }
 
   /** The revision's template is read live: the cache keeps only its metadata. */
@@ -154,6 +182,14 @@ const DELETABLE: Readonly<Record<'ReplicaSet' | 'ControllerRevision' | 'Analysis
   ControllerRevision: RESOURCES.controllerRevisions,
   AnalysisRun: RESOURCES.analysisRuns,
 };
+
+/** Whether a set selects the pods of the template that is meant: a wrong label would send traffic to another revision. */
+function selectsAs(existing: KubeObject, wanted: ApiObject): boolean {
+  const spec = isRecord(existing.spec) ? existing.spec : {};
+  const selector = isRecord(spec.selector) ? spec.selector : {};
+  const selected = isRecord(selector.matchLabels) ? selector.matchLabels[HASH_LABEL] : undefined;
+  return selected === undefined || selected === wanted.metadata.labels?.[HASH_LABEL];
+}
 
 function outcomeOf(error: unknown, action: Action): Outcome {
   if (!(error instanceof ApiError)) return { kind: 'failed', error };

@@ -7,7 +7,7 @@ import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Caches } from './caches.ts';
 import { deliverNotice } from './deliver-notice.ts';
 import type { Log } from './log.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, RolloutMemory } from './memory.ts';
 import { isSame } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import type { SecretReader } from './secrets.ts';
@@ -25,6 +25,17 @@ export interface CourierParts {
 
 /** After a round of retries has failed, the next one begins this much later. */
 const NEXT_ROUND_MS = 60_000;
+
+/** What is sent to whom. */
+interface Letter {
+  readonly key: string;
+  readonly rollout: KubeObject;
+  readonly notice: StoredNotice;
+  readonly to: string;
+  readonly id: string;
+  /** What is known of the Rollout that owes it: written to also when that is forgotten meanwhile, and then lost with it. */
+  readonly known: RolloutMemory;
+}
 
 /** An alert on its way to one receiver. */
 interface Errand {
@@ -54,12 +65,13 @@ export class Courier {
   /** Starts what is owed and not under way. */
   consider(key: string, rollout: KubeObject, notices: readonly StoredNotice[]): void {
     if (this.#stop.signal.aborted) return;
+    const known = this.#parts.memory.of(key);
     for (const notice of notices)
       for (const to of notice.pending) {
         const id = `${notice.id}|${to}`;
-        if (this.#underway.has(id) || this.#waiting.has(id) || this.#parts.memory.of(key).delivered.has(id)) continue;
+        if (this.#underway.has(id) || this.#waiting.has(id) || known.delivered.has(id)) continue;
         const abort = new AbortController();
-        const done = this.#send(key, rollout, notice, to, id, abort.signal).finally(() => {
+        const done = this.#send({ key, rollout, notice, to, id, known }, abort.signal).finally(() => {
           this.#underway.delete(id);
           if (abort.signal.aborted && !this.#stop.signal.aborted) this.#parts.enqueue(key);
         });
@@ -86,15 +98,8 @@ export class Courier {
     await Promise.allSettled([...this.#underway.values()].map(({ done }) => done));
   }
 
-  async #send(
-    key: string,
-    rollout: KubeObject,
-    notice: StoredNotice,
-    to: string,
-    id: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { caches, memory, secrets, metrics, clock, enqueue } = this.#parts;
+  async #send({ key, rollout, notice, to, id, known }: Letter, signal: AbortSignal): Promise<void> {
+    const { caches, secrets, metrics, clock, enqueue } = this.#parts;
     const slash = to.indexOf('/');
     const namespace = to.slice(0, slash);
     const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
@@ -121,7 +126,7 @@ export class Courier {
       return;
     }
     // Refused for good counts as done: asking again would be refused again.
-    memory.of(key).delivered.add(id);
+    known.delivered.add(id);
     enqueue(key);
   }
 

@@ -1,7 +1,8 @@
+import { parseCommand } from '../api/commands.ts';
 import { COMMAND_ANNOTATION } from '../api/names.ts';
 import { routeKey, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { objectKey } from '../kube/kube-object.ts';
+import { isRecord, objectKey } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import { asApi, type Caches, sliceService } from './caches.ts';
@@ -43,9 +44,13 @@ export function wireEvents(caches: Caches, enqueue: Enqueue): void {
   );
 }
 
-/** An abort command overtakes everything else. */
+/** An abort command overtakes everything else, until it is acknowledged: its annotation stays on the Rollout for ever. */
 function laneOf(object: KubeObject): Lane {
-  return object.metadata.annotations?.[COMMAND_ANNOTATION]?.startsWith('abort') ? 'urgent' : 'normal';
+  const command = parseCommand(object.metadata.annotations?.[COMMAND_ANNOTATION]);
+  if (!command || !('verb' in command) || command.verb !== 'abort') return 'normal';
+  const last = isRecord(object['status']) ? object['status']['lastCommand'] : undefined;
+  const answered = isRecord(last) && last['id'] === command.id && last['verb'] === command.verb;
+  return answered ? 'normal' : 'urgent';
 }
 
 function ownersOf(caches: Caches, object: KubeObject): string[] {

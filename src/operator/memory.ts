@@ -10,6 +10,10 @@ export interface RolloutMemory {
   conflicts: number[];
   /** Patches of the route that were refused in a row: at first the route has moved, later nobody may write it. */
   refusedPatches: number;
+  /** Weight that was given to the canary last. */
+  lastWeight: number | undefined;
+  /** Epoch milliseconds at which a Service was pointed at a revision, newest last, by `<service> <hash>`. */
+  readonly selectorWrites: Map<string, number[]>;
   /** Since when a status that may wait has been waiting, monotonic milliseconds. */
   statusWaitsSince: number | undefined;
 }
@@ -27,6 +31,8 @@ export class Memory {
         delivered: new Set(),
         conflicts: [],
         refusedPatches: 0,
+        lastWeight: undefined,
+        selectorWrites: new Map(),
         statusWaitsSince: undefined,
       };
       this.#entries.set(key, entry);

@@ -1,6 +1,6 @@
 import type { ApiObject } from '../api/object-meta.ts';
-import { needsOf } from '../core/needs.ts';
-import { routeKey, type Snapshot, templateKey } from '../core/snapshot.ts';
+import { type Needs, needsOf } from '../core/needs.ts';
+import { type Rival, routeKey, type Snapshot, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { asApi, type Caches } from './caches.ts';
 import type { Memory } from './memory.ts';
@@ -52,7 +52,38 @@ export function observe(
     problems: known.problems,
     delivered: [...known.delivered],
     routeConflicts: known.conflicts.filter(at => at > now - CONFLICT_WINDOW_MS).length,
+    ...(known.lastWeight === undefined ? {} : { lastWeight: known.lastWeight }),
+    selectorWrites: Object.fromEntries(
+      [...known.selectorWrites].map(([name, times]) => [
+        name,
+        times.filter(at => at > now - CONFLICT_WINDOW_MS).length,
+      ]),
+    ),
+    rivals: rivalsOf(caches, rollout, needs),
   };
+}
+
+/** Rollouts of the namespace that came before this one and look at the same Services or route. */
+function rivalsOf(caches: Caches, rollout: KubeObject, needs: Needs): Rival[] {
+  const { namespace = '', name } = rollout.metadata;
+  const rivals = new Map<string, { services: string[]; routes: string[] }>();
+  const note = (what: 'services' | 'routes', key: string, shown: string) => {
+    for (const other of caches.rollouts.store.byIndex(what, `${namespace}/${key}`)) {
+      if (other.metadata.name === name || !cameBefore(other, rollout)) continue;
+      const rival = rivals.get(other.metadata.name) ?? { services: [], routes: [] };
+      rival[what].push(shown);
+      rivals.set(other.metadata.name, rival);
+    }
+  };
+  for (const service of needs.services) note('services', service, service);
+  for (const ref of needs.routes) note('routes', routeKey(ref), ref.name);
+  return [...rivals].map(([rival, shared]) => ({ name: rival, ...shared })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The older one, then the one whose name sorts first: both operators of a hand-over see the same order. */
+function cameBefore(a: KubeObject, b: KubeObject): boolean {
+  const [first = '', second = ''] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
+  return first === second ? a.metadata.name < b.metadata.name : first < second;
 }
 
 function found(object: KubeObject | undefined): ApiObject | null {

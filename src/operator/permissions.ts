@@ -39,7 +39,7 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
   {
     apiGroups: ['apps'],
     resources: ['controllerrevisions'],
-    verbs: [...WATCH, 'create', 'delete'],
+    verbs: [...WATCH, 'create', 'delete', 'patch'],
     why: 'templates of revisions, to rebuild a lost one',
   },
   { apiGroups: [''], resources: ['services'], verbs: [...WATCH, 'create', 'patch'], why: 'one key of their selectors' },

@@ -4,7 +4,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Log } from './log.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, RolloutMemory } from './memory.ts';
 import { RESOURCES } from './resources.ts';
 
 export interface PodInspectorParts {
@@ -14,6 +14,9 @@ export interface PodInspectorParts {
   readonly log: Log;
   readonly enqueue: (key: string) => void;
 }
+
+/** How many pods of a revision are remembered; the worst come first. */
+const KEPT = 50;
 
 /** Looks at the pods of one revision, live and off the Rollout's own path, and remembers what they say. */
 export class PodInspector {
@@ -28,28 +31,46 @@ export class PodInspector {
     const key = objectKey(rollout.metadata);
     if (this.#running.has(key)) return;
     this.#running.add(key);
-    void this.#look(key, rollout, podTemplateHash).finally(() => this.#running.delete(key));
+    // Taken now: a Rollout that is forgotten meanwhile must not be remembered again.
+    const known = this.#parts.memory.of(key);
+    void this.#look(known, rollout, podTemplateHash).finally(() => this.#running.delete(key));
   }
 
-  async #look(key: string, rollout: KubeObject, podTemplateHash: string): Promise<void> {
-    const { client, memory, clock, log, enqueue } = this.#parts;
+  async #look(known: RolloutMemory, rollout: KubeObject, podTemplateHash: string): Promise<void> {
+    const { client, clock, log, enqueue } = this.#parts;
+    const key = objectKey(rollout.metadata);
     try {
       const labelSelector = `${HASH_LABEL}=${podTemplateHash}`;
-      const { items } = await client.list(RESOURCES.pods, { namespace: rollout.metadata.namespace, labelSelector });
+      // All of them: the one that crashes may be the last.
+      const { items } = await client.list(RESOURCES.pods, {
+        namespace: rollout.metadata.namespace,
+        labelSelector,
+        map: item => slimPod(item, rollout),
+      });
       const inspection: PodInspection = {
         podTemplateHash,
         at: clock.now(),
-        pods: items
-          .filter(pod => belongs(pod, rollout))
-          .slice(0, 50)
-          .map(viewPod),
+        pods: items.map(viewPod).sort(byTrouble).slice(0, KEPT),
       };
-      memory.of(key).inspection = inspection;
+      known.inspection = inspection;
       if (inspection.pods.some(pod => pod.restarts > 0 || pod.waiting !== undefined)) enqueue(key);
     } catch (error) {
       log.debug('pods could not be looked at', { rollout: key, error });
     }
   }
+}
+
+/** What is judged of a pod of this Rollout; undefined for others. A pod's spec is most of its size. */
+function slimPod(item: unknown, rollout: KubeObject): KubeObject | undefined {
+  if (!isRecord(item) || !isRecord(item.metadata)) return undefined;
+  const { apiVersion, kind, metadata, status } = item as unknown as KubeObject;
+  const pod = { apiVersion, kind, metadata: { name: metadata.name }, status };
+  return belongs({ ...pod, metadata }, rollout) ? pod : undefined;
+}
+
+/** Restarts are what a revision is aborted for; of pods with as many, one that waits says why. */
+function byTrouble(a: InspectedPod, b: InspectedPod): number {
+  return b.restarts - a.restarts || Number(b.waiting !== undefined) - Number(a.waiting !== undefined);
 }
 
 /** Equal templates of two Rollouts have equal hashes: the name of the owning set tells them apart. */

@@ -12,7 +12,7 @@ interface Entry {
   readonly provider: MetricProvider<RenderedPrometheusQuery>;
 }
 
-/** Connections to the declared metric sources, kept while their MetricProvider does not change. */
+/** Connections to the declared metric sources, kept while their MetricProvider is there and does not change. */
 export class ProviderPool {
   readonly #cache: Reflector;
   readonly #secrets: SecretReader;
@@ -25,6 +25,9 @@ export class ProviderPool {
     this.#secrets = secrets;
     this.#namespace = operatorNamespace;
     this.#clock = clock;
+    cache.store.addHandler((type, object) => {
+      if (type === 'deleted') this.#drop(object.metadata.name);
+    });
   }
 
   /** The provider of that name for a namespace, or the sample that stands for its absence. */
@@ -42,7 +45,7 @@ export class ProviderPool {
     const version = `${object.metadata.uid ?? ''}/${object.metadata.generation ?? object.metadata.resourceVersion ?? ''}`;
     let entry = this.#entries.get(name);
     if (entry?.version !== version) {
-      entry?.provider.close();
+      this.#drop(name);
       const parsed = metricProviderSpecSchema.safeParse(object['spec']);
       if (!parsed.success)
         return {
@@ -67,6 +70,11 @@ export class ProviderPool {
           ),
       };
     return entry.provider;
+  }
+
+  #drop(name: string): void {
+    this.#entries.get(name)?.provider.close();
+    this.#entries.delete(name);
   }
 
   close(): void {

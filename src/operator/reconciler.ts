@@ -37,7 +37,7 @@ const LONGEST_WAKE_MS = 3_600_000;
 /** When to look again at what was refused. */
 const TROUBLE_MS = 5_000;
 /** Not sooner than this after an error, whatever is due. */
-const SOONEST_AGAIN_MS = 100;
+const SOONEST_AGAIN_MS = 1_000;
 /** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
 const STATUS_DELAY_MS = 1_000;
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
@@ -132,12 +132,10 @@ export class Reconciler {
     const known = memory.of(key);
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
-      // Measuring goes on whatever was refused before it: a gate must not go blind.
-      if (first && action.type !== 'TakeSample' && action.type !== 'InspectPods') continue;
+      if (first && !isSafeAfterFailure(action)) continue;
       const outcome = refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
-        if (action.type === 'PatchRoute' && action.reassert)
-          known.conflicts = [...known.conflicts.slice(-9), clock.now()];
+        noteDone(known, action, clock.now());
         continue;
       }
       log.debug('action did not succeed', {
@@ -157,6 +155,23 @@ export class Reconciler {
     const { caches, consistency } = this.#parts;
     consistency.noteWrite(key, caches.rollouts.store, written.metadata, written.metadata.resourceVersion);
   }
+}
+
+/** Measuring goes on whatever was refused before it: a gate must not go blind. And traffic may always leave the canary. */
+function isSafeAfterFailure(action: Action): boolean {
+  return (
+    action.type === 'TakeSample' || action.type === 'InspectPods' || (action.type === 'PatchRoute' && action.lowers)
+  );
+}
+
+function noteDone(known: RolloutMemory, action: Action, now: number): void {
+  if (action.type === 'SelectRevision') {
+    const key = `${action.service} ${action.podTemplateHash}`;
+    known.selectorWrites.set(key, [...(known.selectorWrites.get(key) ?? []).slice(-9), now]);
+  }
+  if (action.type !== 'PatchRoute') return;
+  known.lastWeight = action.canaryWeight;
+  if (action.reassert) known.conflicts = [...known.conflicts.slice(-9), now];
 }
 
 /**

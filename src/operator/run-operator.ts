@@ -19,10 +19,17 @@ export async function runOperator(args: readonly string[]): Promise<number> {
     return 2;
   }
   const log = createLog(flags.logLevel);
-  const config = await loadClusterConfig({
-    ...(flags.kubeconfig === undefined ? {} : { file: flags.kubeconfig }),
-    ...(flags.context === undefined ? {} : { context: flags.context }),
-  });
+  let config: Awaited<ReturnType<typeof loadClusterConfig>>;
+  try {
+    config = await loadClusterConfig({
+      ...(flags.kubeconfig === undefined ? {} : { file: flags.kubeconfig }),
+      ...(flags.context === undefined ? {} : { context: flags.context }),
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`the cluster's address and credentials cannot be read: ${why}\nGive --kubeconfig FILE.\n`);
+    return 1;
+  }
   const operator = new Operator({
     config,
     log,

@@ -113,14 +113,16 @@ export class Sampler {
     const stored = await this.#store(namespace, runName, (runSpec, status) =>
       recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
     );
-    metrics.measurement(
-      namespace,
-      name,
-      metricName,
-      judged.phase,
-      judged.value === undefined ? undefined : Number(judged.value),
-      metric.threshold ?? {},
-    );
+    // Series of a Rollout that is gone have been dropped, and nobody would drop them again.
+    if (caches.rollouts.store.get({ namespace, name })?.metadata.uid === rollout.metadata.uid)
+      metrics.measurement(
+        namespace,
+        name,
+        metricName,
+        judged.phase,
+        judged.value === undefined ? undefined : Number(judged.value),
+        metric.threshold ?? {},
+      );
     const decisive = stored?.phase === 'Failed' || stored?.phase === 'Error';
     enqueue(objectKey(rollout.metadata), decisive ? 'urgent' : 'normal');
   }
@@ -128,32 +130,38 @@ export class Sampler {
   async #sample(namespace: string, spec: AnalysisRunSpec, metric: Metric): Promise<{ sample: Sample; query?: string }> {
     const asked = metric.provider?.prometheus;
     if (!asked) return { sample: { kind: 'ConfigError', message: `metric ${metric.name} names no provider` } };
-    const args = new Map<string, string>();
+    const args = await this.#arguments(namespace, spec);
+    if ('kind' in args) return { sample: args };
+    const rendered = renderQuery(asked.query, args);
+    if (!rendered.ok) return { sample: { kind: 'ConfigError', message: rendered.message }, query: asked.query };
+    // What holds a secret must not be shown: the query is then quoted as it was written.
+    const secret = (spec.args ?? []).filter(
+      arg => arg.valueFrom?.secretKeyRef !== undefined && asked.query.includes(`args.${arg.name}`),
+    );
+    const secrets = secret.flatMap(arg => formsOf(args.get(arg.name) ?? ''));
+    const query = secret.length > 0 ? asked.query : rendered.query;
+    const provider = this.#providers.get(asked.providerRef ?? DEFAULT_PROVIDER, namespace);
+    if ('kind' in provider && 'message' in provider) return { sample: provider, query };
+    return { sample: await provider.sample({ ...asked, query: rendered.query, secrets }, this.#stop.signal), query };
+  }
+
+  /** Values of a run's arguments, those of Secrets among them, or the sample that stands for a Secret that is not there. */
+  async #arguments(
+    namespace: string,
+    spec: AnalysisRunSpec,
+  ): Promise<ReadonlyMap<string, string> | Extract<Sample, { kind: 'ProviderError' }>> {
+    const values = new Map<string, string>();
     for (const arg of spec.args ?? []) {
       try {
         const ref = arg.valueFrom?.secretKeyRef;
         const value = arg.value ?? (ref ? await this.#parts.secrets.read(namespace, ref) : undefined);
-        if (value !== undefined) args.set(arg.name, value);
+        if (value !== undefined) values.set(arg.name, value);
       } catch (error) {
-        return {
-          sample: {
-            kind: 'ProviderError',
-            retryable: true,
-            message: error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read',
-          },
-        };
+        const message = error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read';
+        return { kind: 'ProviderError', retryable: true, message };
       }
     }
-    const rendered = renderQuery(asked.query, args);
-    if (!rendered.ok) return { sample: { kind: 'ConfigError', message: rendered.message }, query: asked.query };
-    // What holds a secret must not be shown: the query is then quoted as it was written.
-    const usesSecret = (spec.args ?? []).some(
-      arg => arg.valueFrom?.secretKeyRef !== undefined && asked.query.includes(`args.${arg.name}`),
-    );
-    const query = usesSecret ? asked.query : rendered.query;
-    const provider = this.#providers.get(asked.providerRef ?? DEFAULT_PROVIDER, namespace);
-    if ('kind' in provider && 'message' in provider) return { sample: provider, query };
-    return { sample: await provider.sample({ ...asked, query: rendered.query }, this.#stop.signal), query };
+    return values;
   }
 
   /** Changes a run's status from what is stored; a conflict reads again. @returns the status that is stored now */
@@ -188,4 +196,13 @@ export class Sampler {
     }
     return undefined;
   }
+}
+
+/** A secret as a query may hold it: as it is, and escaped for either kind of quotes. */
+function formsOf(value: string): string[] {
+  const escaped = ['"', "'"].map(quote => {
+    const rendered = renderQuery(`${quote}{{args.value}}${quote}`, new Map([['value', value]]));
+    return rendered.ok ? rendered.query.slice(1, -1) : value;
+  });
+  return [...new Set([value, ...escaped])].filter(form => form !== '');
 }

@@ -9,9 +9,15 @@ export interface ResponseContext {
   readonly maxAgeMs?: number | undefined;
   /** Values that must not appear in any text. */
   readonly secrets?: readonly string[];
+  /** The query holds a secret: words of the provider may quote any part of it, so none are shown. */
+  readonly isSecretQuery?: boolean;
 }
 
 const MAX_RESULTS = 1000;
+/** Error types of Prometheus (web/api/v1); VictoriaMetrics puts the HTTP status in their place. */
+const ERROR_TYPE =
+  /^(?:timeout|canceled|execution|bad_data|internal|unavailable|not_found|not_acceptable|[45][0-9]{2})$/;
+const NOT_SHOWN = 'is not shown, because the query holds a secret argument';
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,7 +37,8 @@ export function readPrometheusResponse(body: string, context: ResponseContext): 
   if (envelope.status === 'error') return prometheusError(envelope, context);
   const data = envelope.data;
   if (envelope.status !== 'success' || !isFields(data)) return malformed('no status or no data in the answer');
-  const warnings = Array.isArray(envelope.warnings) ? envelope.warnings.map(String) : [];
+  const said = Array.isArray(envelope.warnings) ? envelope.warnings.map(String) : [];
+  const warnings = said.length > 0 && context.isSecretQuery ? [`a warning of the provider ${NOT_SHOWN}`] : said;
   if (envelope.isPartial === true) warnings.push('the answer is marked partial');
   if (warnings.length > 0)
     return { kind: 'Partial', warnings: warnings.slice(0, 5).map(text => safeText(text, context.secrets)) };
@@ -41,7 +48,10 @@ export function readPrometheusResponse(body: string, context: ResponseContext): 
 /** The error of an envelope. A query that cannot be parsed is the user's; a query that ran too long is not. */
 export function prometheusError(envelope: Fields, context: ResponseContext): Sample {
   const type = String(envelope.errorType ?? 'unknown');
-  const message = safeText(`${type}: ${String(envelope.error ?? 'no reason given')}`, context.secrets);
+  const shown = context.isSecretQuery
+    ? `${ERROR_TYPE.test(type) ? type : 'unknown'}: what the provider says ${NOT_SHOWN}`
+    : `${type}: ${String(envelope.error ?? 'no reason given')}`;
+  const message = safeText(shown, context.secrets);
   if (type === 'bad_data') return { kind: 'ConfigError', message: safeText(`the query is wrong: ${message}`) };
   return { kind: 'ProviderError', retryable: !['execution', 'not_acceptable', 'not_found'].includes(type), message };
 }

@@ -15,7 +15,13 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const MAX_SOCKETS = 20;
 
 /** A query whose arguments are filled in. */
-export type RenderedPrometheusQuery = Pick<PrometheusQuery, 'query' | 'rangeQuery' | 'timeout' | 'maxAge'>;
+export interface RenderedPrometheusQuery extends Pick<PrometheusQuery, 'query' | 'rangeQuery' | 'timeout' | 'maxAge'> {
+  /**
+   * Values of secret arguments in the query, in every form in which it may hold them. With any, nothing that the provider
+   * says in words is shown: it quotes parts of queries.
+   */
+  readonly secrets?: readonly string[] | undefined;
+}
 
 export interface PrometheusOptions {
   readonly spec: MetricProviderSpec;
@@ -94,7 +100,12 @@ async function send(
     validateStatus: () => true,
   });
   const body = typeof response.data === 'string' ? response.data : '';
-  const context = { at, maxAgeMs: durationMs(query.maxAge), secrets: request.secrets };
+  const context = {
+    at,
+    maxAgeMs: durationMs(query.maxAge),
+    secrets: [...request.secrets, ...(query.secrets ?? [])],
+    isSecretQuery: query.secrets !== undefined && query.secrets.length > 0,
+  };
   return httpStatusFailure(response.status, body, context) ?? readPrometheusResponse(body, context);
 }
 

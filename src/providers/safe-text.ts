@@ -7,7 +7,9 @@ const MAX_LENGTH = 256;
  */
 export function safeText(text: string, secrets: readonly string[] = []): string {
   let safe = text.slice(0, 4096);
-  for (const secret of secrets) if (secret.length > 0) safe = safe.replaceAll(secret, '***');
+  // The longest first: one that begins like another would be left as the rest of it.
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length))
+    if (secret.length > 0) safe = safe.replaceAll(secret, '***');
   safe = safe
     .replace(/[^\x20-\x7e\u00a0-\ud7ff]+/g, ' ')
     .replace(/ {2,}/g, ' ')

@@ -56,7 +56,10 @@ describe('the first deploy', () => {
     expect(canaryNow(one, '1')).toBe('1 pods, 0 %');
     const none = emptyCluster(canarySpec({ replicas: 0 }));
     none.settle();
-    expect(stateOf(none)).toBe('Healthy Healthy');
+    expect([stateOf(none), none.status['stable']]).toEqual(['Healthy NoReplicas', undefined]);
+    none.edit(spec => Object.assign(spec, { replicas: 2 }));
+    none.settle();
+    expect([stateOf(none), canaryNow(none, '1')]).toEqual(['Healthy Healthy', '2 pods, 0 %']);
   });
 
   it('points both Services of a blue-green at the new pods', () => {

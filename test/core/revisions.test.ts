@@ -150,7 +150,7 @@ describe('a change of mind in Git', () => {
     push(cluster, '3');
     cluster.settle();
     const story = cluster.log.flatMap<string | number>(a =>
-      a.type === 'PatchRoute' ? [a.canaryWeight] : a.type === 'SelectRevision' ? [a.podTemplateHash] : [],
+      a.type === 'PatchRoute' ? [a.canaryWeight] : a.type === 'SelectRevision' ? [a.podTemplateHash ?? 'none'] : [],
     );
     expect(story).toEqual([0, hashOf('1'), hashOf('3'), 20]);
     expect([cluster.pods(hashOf('2')), canaryNow(cluster, '3'), cluster.status['step'].index]).toEqual([

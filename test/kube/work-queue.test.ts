@@ -74,7 +74,7 @@ describe('a key', () => {
 
 describe('the urgent lane', () => {
   test('goes first, and a waiting key can be moved to it', async () => {
-    const { queue, started, end } = manual({ concurrency: 1 });
+    const { queue, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
     queue.add('x');
     for (const key of ['a', 'b', 'c']) queue.add(key);
     queue.add('u', 'urgent');
@@ -82,6 +82,33 @@ describe('the urgent lane', () => {
     queue.add('c');
     for (const key of ['x', 'u', 'c', 'a', 'b']) await end(key);
     expect(started).toEqual(['x', 'u', 'c', 'a', 'b']);
+  });
+
+  test('has four workers of its own when slow keys hold all others', async () => {
+    const { queue, started, end } = manual({ concurrency: 16 });
+    const slow = Array.from({ length: 16 }, (_, n) => `slow-${n}`);
+    for (const key of [...slow, 'late']) queue.add(key);
+    const urgent = ['u1', 'u2', 'u3', 'u4', 'u5'];
+    for (const key of urgent) queue.add(key, 'urgent');
+    expect(started).toEqual([...slow, ...urgent.slice(0, 4)]);
+    await end('u2');
+    expect(started.at(-1)).toBe('u5');
+    for (const key of ['u1', 'u3', 'u4', 'u5']) await end(key);
+    expect(started).not.toContain('late');
+    await end('slow-0');
+    expect(started.at(-1)).toBe('late');
+  });
+
+  test('is kept by an urgent key that failed, so that its next try waits for nobody either', async () => {
+    const { queue, clock, started, end } = manual({ concurrency: 1 });
+    queue.add('slow');
+    queue.add('u', 'urgent');
+    await end('u', { outcome: 'backoff', cause: 'conflict' });
+    await clock.advance(1);
+    expect(started).toEqual(['slow', 'u', 'u']);
+    await end('u');
+    queue.add('u');
+    expect(started).toEqual(['slow', 'u', 'u']);
   });
 
   test('is kept by a key added as urgent during its run', async () => {

@@ -144,3 +144,16 @@ describe('an alert that is on its way when its Notifier changes', () => {
     silent.close();
   });
 });
+
+describe('an alert that arrives after its Rollout was forgotten', () => {
+  it('is not remembered again', async () => {
+    notices['shop/gone'] = [notice('n-9', 'shop/team')];
+    notifier('team', webhook(receiver.url));
+    consider('shop/gone');
+    memory.forget('shop/gone');
+    notices['shop/gone'] = [];
+    await eventually('it arrived', () => passes.includes('shop/gone'));
+    expect(receiver.received).toHaveLength(1);
+    expect(memory.of('shop/gone').delivered.size).toBe(0);
+  });
+});

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { httpStatusFailure, networkFailure } from '../../src/providers/http-failure.ts';
 import { readNumber, readPrometheusResponse } from '../../src/providers/prometheus-response.ts';
 
@@ -74,6 +74,49 @@ test('text of the provider is cut to 256 printable characters and freed of secre
   if (sample.kind !== 'ConfigError') throw new Error('unreachable');
   expect(sample.message.length).toBeLessThanOrEqual(256);
   expect(sample.message).toMatch(/^[\x20-\x7e]+$/);
+});
+
+test('of two secrets the longer is taken out first, or the rest of it would be left', () => {
+  const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error: 'token abc-tail' });
+  const sample = readPrometheusResponse(body, { at: AT, secrets: ['abc', 'abc-tail'] });
+  expect(sample).toMatchObject({ message: 'the query is wrong: bad_data: token ***' });
+});
+
+describe('of a query that holds a secret', () => {
+  const read = (envelope: object) =>
+    readPrometheusResponse(JSON.stringify(envelope), { at: AT, secrets: ['s3cr3t[tail'], isSecretQuery: true });
+
+  test.each([
+    ['bad_data', 'ConfigError', 'the query is wrong: bad_data: what'],
+    ['execution', 'ProviderError', 'execution: what'],
+    ['timeout', 'ProviderError', 'timeout: what'],
+    ['422', 'ProviderError', '422: what'],
+    ['tail', 'ProviderError', 'unknown: what'],
+  ])('an error %s is told by its type alone', (errorType, kind, begins) => {
+    const sample = read({ status: 'error', errorType, error: 'error parsing regexp: missing closing ]: `[tail`' });
+    expect(sample).toMatchObject({ kind, message: expect.stringContaining(begins) });
+    expect(JSON.stringify(sample)).not.toMatch(/tail/);
+    expect(JSON.stringify(sample)).toMatch(/not shown, because the query holds a secret argument/);
+  });
+
+  test('warnings are told of, not repeated', () => {
+    const sample = read({
+      status: 'success',
+      data: { resultType: 'vector', result: [] },
+      warnings: ['no {t="[tail"}'],
+    });
+    expect(sample).toEqual({
+      kind: 'Partial',
+      warnings: ['a warning of the provider is not shown, because the query holds a secret argument'],
+    });
+    const partial = read({ status: 'success', isPartial: true, data: { resultType: 'vector', result: [] } });
+    expect(partial).toEqual({ kind: 'Partial', warnings: ['the answer is marked partial'] });
+  });
+
+  test('a value is a value', () => {
+    const data = { resultType: 'vector', result: [{ metric: {}, value: [AT / 1000, '0.5'] }] };
+    expect(read({ status: 'success', data })).toMatchObject({ kind: 'Value', result: [0.5] });
+  });
 });
 
 test.each([

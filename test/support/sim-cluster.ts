@@ -5,7 +5,7 @@ import type { Source } from '../../src/api/rollout-status.ts';
 import { toTime } from '../../src/api/time.ts';
 import { decide } from '../../src/core/decide.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
-import type { ActionProblem, PodInspection, Snapshot } from '../../src/core/snapshot.ts';
+import type { ActionProblem, PodInspection, Rival, Snapshot } from '../../src/core/snapshot.ts';
 import { templateKey } from '../../src/core/snapshot.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { withMeasurement } from './sim-measurement.ts';
@@ -48,6 +48,10 @@ export class SimCluster {
   statusWrites = 0;
   log: Action[] = [];
 
+  selectorWrites: Record<string, number> = {};
+  rivals: Rival[] = [];
+  /** What this process wrote last; a crash forgets it. */
+  lastWeight: number | undefined;
   /** Passes that a status may be kept waiting for which `statusMayWait` is said. */
   patience = 0;
   private skipped = 0;
@@ -253,11 +257,10 @@ export class SimCluster {
         return;
       case 'SelectRevision': {
         const service = this.services.get(action.service);
-        if (service)
-          service['spec'] = {
-            ...service['spec'],
-            selector: { ...service['spec'].selector, [HASH_LABEL]: action.podTemplateHash },
-          };
+        if (!service) return;
+        const { [HASH_LABEL]: _before, ...selector } = service['spec'].selector ?? {};
+        if (action.podTemplateHash !== null) selector[HASH_LABEL] = action.podTemplateHash;
+        service['spec'] = { ...service['spec'], selector };
         return;
       }
       case 'CreateRoute':
@@ -272,6 +275,7 @@ export class SimCluster {
         if (!route) return;
         try {
           applyJsonPatch(route, action.patch);
+          this.lastWeight = action.canaryWeight;
         } catch (error) {
           throw new SimConflict(String(error));
         }

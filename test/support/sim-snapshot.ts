@@ -34,5 +34,8 @@ export function snapshotOf(cluster: SimCluster): Snapshot {
     problems: cluster.problems,
     delivered: [...cluster.delivered],
     routeConflicts: cluster.routeConflicts,
+    selectorWrites: cluster.selectorWrites,
+    rivals: cluster.rivals,
+    ...(cluster.lastWeight === undefined ? {} : { lastWeight: cluster.lastWeight }),
   });
 }

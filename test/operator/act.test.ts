@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HASH_LABEL, ROLLOUT_LABEL } from '../../src/api/names.ts';
+import type { ApiObject } from '../../src/api/object-meta.ts';
+import type { Action } from '../../src/core/decision.ts';
+import { KubeClient } from '../../src/kube/client.ts';
+import { staticClusterConfig } from '../../src/kube/config.ts';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { Transport } from '../../src/kube/transport.ts';
+import { Actor } from '../../src/operator/act.ts';
+import { RESOURCES } from '../../src/operator/resources.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { FaultServer } from '../support/fault-server.ts';
+
+const ROLLOUT: KubeObject = {
+  apiVersion: 'sluice.dev/v1alpha1',
+  kind: 'Rollout',
+  metadata: { name: 'shop', namespace: 'shop', uid: 'rollout-uid' },
+};
+const OWNER = {
+  apiVersion: 'sluice.dev/v1alpha1',
+  kind: 'Rollout',
+  name: 'shop',
+  uid: 'rollout-uid',
+  controller: true,
+};
+const LABELS = { app: 'shop', [HASH_LABEL]: 'abc', [ROLLOUT_LABEL]: 'shop' };
+
+let api: FaultServer;
+let transport: Transport;
+let clock: FakeClock;
+let actor: Actor;
+
+beforeEach(async () => {
+  api = await FaultServer.start([RESOURCES.replicaSets, RESOURCES.controllerRevisions, RESOURCES.services]);
+  clock = new FakeClock();
+  transport = new Transport({ config: staticClusterConfig({ server: api.url }), clock });
+  actor = new Actor(new KubeClient({ transport, fieldManager: 'test' }), {
+    takeSample: () => undefined,
+    inspectPods: () => undefined,
+    terminateRun: () => Promise.resolve(),
+  });
+});
+afterEach(async () => {
+  transport.close();
+  await api.close();
+});
+
+function child(
+  kind: 'ReplicaSet' | 'ControllerRevision',
+  labels: Record<string, string>,
+  more: object = {},
+): KubeObject {
+  const metadata = { name: 'shop-abc', namespace: 'shop', labels, ownerReferences: [OWNER], ...more };
+  const template = { metadata: { labels: LABELS } };
+  return kind === 'ReplicaSet'
+    ? { apiVersion: 'apps/v1', kind, metadata, spec: { selector: { matchLabels: LABELS }, template } }
+    : { apiVersion: 'apps/v1', kind, metadata, data: { template, selector: { matchLabels: { app: 'shop' } } } };
+}
+
+const wish = (kind: 'ReplicaSet' | 'ControllerRevision'): Action =>
+  kind === 'ReplicaSet'
+    ? { type: 'CreateReplicaSet', object: child(kind, LABELS) as unknown as ApiObject }
+    : { type: 'CreateRevision', object: child(kind, LABELS) as unknown as ApiObject };
+
+describe.each([
+  ['ReplicaSet', RESOURCES.replicaSets],
+  ['ControllerRevision', RESOURCES.controllerRevisions],
+] as const)('a %s of ours that is to be created and exists', (kind, type) => {
+  const stored = () => api.of(type).objects.get('shop/shop-abc')?.metadata;
+
+  it('gets the labels back that it lost, and keeps those that others gave it', async () => {
+    api.of(type).create(child(kind, { app: 'shop', team: 'blue' }));
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'conflict' });
+    expect(stored()?.labels).toEqual({ ...LABELS, team: 'blue' });
+    const [patch] = api.seen('patch');
+    expect(patch?.body).toEqual({
+      metadata: {
+        uid: stored()?.uid,
+        resourceVersion: expect.any(String),
+        labels: { [HASH_LABEL]: 'abc', [ROLLOUT_LABEL]: 'shop' },
+      },
+    });
+  });
+
+  it('and has all its labels, or is being deleted, is left alone', async () => {
+    api.of(type).create(child(kind, LABELS));
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'conflict' });
+    api.of(type).remove('shop/shop-abc');
+    api.of(type).create(child(kind, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }));
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'conflict' });
+    expect(api.seen('patch')).toEqual([]);
+  });
+
+  it('is not labelled when it belongs to somebody else', async () => {
+    api.of(type).create(child(kind, {}, { ownerReferences: [{ ...OWNER, uid: 'another' }] }));
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'problem', problem: { kind: 'NameTaken' } });
+    expect(api.seen('patch')).toEqual([]);
+  });
+
+  it('says so when its labels may not be put back', async () => {
+    api.of(type).create(child(kind, {}));
+    api.inject({ verb: 'patch', action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({
+      kind: 'problem',
+      problem: { kind: 'WriteRefused', name: 'shop-abc' },
+    });
+  });
+});
+
+describe('a ReplicaSet whose selector is of another revision', () => {
+  it('never gets the label of this one', async () => {
+    const set = child('ReplicaSet', {});
+    const matchLabels = { app: 'shop', [HASH_LABEL]: 'other' };
+    api.of(RESOURCES.replicaSets).create({ ...set, spec: { selector: { matchLabels } } });
+    expect(await actor.perform(ROLLOUT, wish('ReplicaSet'))).toMatchObject({ kind: 'conflict' });
+    expect(api.seen('patch')).toEqual([]);
+  });
+});
+
+describe('a write that nobody answers', () => {
+  it('is given up after 15 seconds', async () => {
+    api.inject({ verb: 'create', action: { kind: 'silent' } });
+    const outcome = actor.perform(ROLLOUT, wish('ReplicaSet'));
+    while (api.seen('create').length === 0) await new Promise(resolve => setTimeout(resolve, 2));
+    await clock.advance(14_999);
+    expect(await Promise.race([outcome, new Promise(resolve => setTimeout(() => resolve('waits'), 50))])).toBe('waits');
+    await clock.advance(1);
+    expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'transient' } });
+  });
+});

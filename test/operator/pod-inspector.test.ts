@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KubeClient } from '../../src/kube/client.ts';
+import { staticClusterConfig } from '../../src/kube/config.ts';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { Transport } from '../../src/kube/transport.ts';
+import { createLog } from '../../src/operator/log.ts';
+import { Memory } from '../../src/operator/memory.ts';
+import { PodInspector } from '../../src/operator/pod-inspector.ts';
+import { RESOURCES } from '../../src/operator/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { FaultServer } from '../support/fault-server.ts';
+
+const KEY = 'shop/shop';
+const ROLLOUT: KubeObject = {
+  apiVersion: 'sluice.dev/v1alpha1',
+  kind: 'Rollout',
+  metadata: { name: 'shop', namespace: 'shop', uid: 'rollout-uid' },
+};
+
+let api: FaultServer;
+let transport: Transport;
+let memory: Memory;
+let inspector: PodInspector;
+let enqueued: string[];
+
+beforeEach(async () => {
+  api = await FaultServer.start([RESOURCES.pods]);
+  transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
+  memory = new Memory();
+  enqueued = [];
+  inspector = new PodInspector({
+    client: new KubeClient({ transport, fieldManager: 'test' }),
+    memory,
+    clock: new FakeClock(),
+    log: createLog('debug', () => undefined),
+    enqueue: key => enqueued.push(key),
+  });
+});
+afterEach(async () => {
+  transport.close();
+  await api.close();
+});
+
+function pod(name: string, container: object, owner = 'shop-abc'): void {
+  const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: owner, uid: owner, controller: true }];
+  api.of(RESOURCES.pods).create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop', labels: { 'sluice.dev/pod-template-hash': 'abc' }, ownerReferences },
+    spec: { containers: [{ name: 'shop', image: 'shop:1' }] },
+    status: { containerStatuses: [container] },
+  });
+}
+const crashing = (restartCount: number) => ({ restartCount, state: { waiting: { reason: 'CrashLoopBackOff' } } });
+const pods = () => memory.of(KEY).inspection?.pods ?? [];
+
+describe('a look at the pods of a revision', () => {
+  it('finds the one that crashes, wherever it is among many, and remembers the worst first', async () => {
+    for (let n = 0; n < 80; n += 1) pod(`shop-abc-${n}`, { restartCount: n === 40 ? 1 : 0 });
+    pod('shop-abc-last', crashing(7));
+    inspector.inspect(ROLLOUT, 'abc');
+    await eventually('its Rollout is looked at', () => enqueued.length > 0);
+    expect(pods().slice(0, 2)).toEqual([
+      { name: 'shop-abc-last', ready: false, restarts: 7, waiting: 'CrashLoopBackOff' },
+      { name: 'shop-abc-40', ready: false, restarts: 1 },
+    ]);
+    expect(pods()).toHaveLength(50);
+  });
+
+  it('leaves out pods of another Rollout with an equal template', async () => {
+    for (let n = 0; n < 60; n += 1) pod(`cart-abc-${n}`, crashing(9), 'cart-abc');
+    pod('shop-abc-1', { restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff' } } });
+    inspector.inspect(ROLLOUT, 'abc');
+    await eventually('its Rollout is looked at', () => enqueued.length > 0);
+    expect(pods()).toEqual([{ name: 'shop-abc-1', ready: false, restarts: 0, waiting: 'ImagePullBackOff' }]);
+  });
+
+  it('that ends after its Rollout was forgotten is forgotten with it', async () => {
+    pod('shop-abc-1', crashing(3));
+    api.inject({ verb: 'list', action: { kind: 'delay', ms: 50 } });
+    inspector.inspect(ROLLOUT, 'abc');
+    memory.forget(KEY);
+    await eventually('it has ended', () => enqueued.length > 0);
+    expect(memory.of(KEY).inspection).toBeUndefined();
+  });
+});
