@@ -1,41 +1,35 @@
 import type { RolloutReason } from '../api/reasons.ts';
 import type { CanaryStep } from '../api/rollout-steps.ts';
-import type { CanaryStrategy } from '../api/rollout-strategy.ts';
 import { earliest, fromTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
 import { missingAnalysis } from './analysis-ahead.ts';
-import { pauseEnd, scaleAt, weightAt } from './canary-steps.ts';
+import {
+  analysesAhead,
+  awaitsMeasurement,
+  backgroundRun,
+  beginningOf,
+  obsoleteRuns,
+  overdueData,
+  readRun,
+} from './canary-gates.ts';
+import { podsWanted } from './canary-pods.ts';
+import { scaleAt, weightAt } from './canary-steps.ts';
+import { type CanaryView, isOver } from './canary-view.ts';
+import { notePause, waitReason } from './canary-wait.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, gateWake, hasPassed, readGate } from './gate.ts';
+import { type GateReading, gateWake } from './gate.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { drainOlder } from './older-drain.ts';
 import { isForPerson } from './pause.ts';
-import { sumPods } from './pod-count.ts';
-import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
-import { routedReplicas } from './routed-replicas.ts';
-import { currentRunName, findRun, stepRunName } from './run-names.ts';
-import { shareStep, targetSplit } from './share-of-replicas.ts';
-import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
+import { stepRunName } from './run-names.ts';
+import { targetSplit } from './share-of-replicas.ts';
+import { openTrial, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { World } from './world.ts';
-
-/** One trial of a canary, as one pass sees it. */
-interface Trial {
-  readonly w: World;
-  readonly d: Draft;
-  readonly canary: CanaryStrategy;
-  readonly steps: readonly CanaryStep[];
-  /** Everything that is left is skipped: promote-full, or a verified revision that comes back. */
-  readonly full: boolean;
-  readonly max: number;
-  /** Weight that the route (or the share of pods) gives the canary now. */
-  readonly actual: number;
-}
 
 /** What the progress deadline is about. */
 const WAITS: readonly RolloutReason[] = [
@@ -52,7 +46,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   openTrial(w, d, steps);
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const max = w.router?.max ?? 100;
-  const t: Trial = { w, d, canary, steps, full, max, actual: actualWeight(w) };
+  const t: CanaryView = { w, d, canary, steps, full, max, actual: actualWeight(w) };
 
   const candidate = full ? undefined : backgroundRun(t);
   const read = candidate ? readRun(w, candidate.name) : undefined;
@@ -104,59 +98,14 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   };
 }
 
-function backgroundRun(t: Trial): WantedRun | undefined {
-  const { canary, d, w } = t;
-  if (!canary.analysis) return undefined;
-  const index = d.status.step?.index ?? 0;
-  const name = currentRunName(w, d.status, 'background');
-  const started = findRun(w, name) !== undefined;
-  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && reachesUsers(t);
-  return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
-}
-
-/** Analyses that this trial runs now or has still to run. */
-function analysesAhead(t: Trial): WantedRun[] {
-  const { w, d, canary, steps, full } = t;
-  if (full) return [];
-  const index = d.status.step?.index ?? 0;
-  const ahead: WantedRun[] = steps.flatMap((step, i) =>
-    step.analysis && i >= index ? [{ name: stepRunName(w, d.status, i), kind: 'step', use: step.analysis }] : [],
-  );
-  if (canary.analysis)
-    ahead.push({ name: currentRunName(w, d.status, 'background'), kind: 'background', use: canary.analysis });
-  return ahead;
-}
-
-/** Traffic goes to this very revision: a weight may still be that of the revision before it. */
-function reachesUsers({ w, canary, actual }: Trial): boolean {
-  if (!w.newSet || actual === 0) return false;
-  return !w.router || w.service(canary.canaryService)?.selects === w.hash;
-}
-
-function readRun(w: World, name: string): GateReading | undefined {
-  const run = findRun(w, name);
-  return run ? readGate(run, w.now) : undefined;
-}
-
-/** A background analysis that is wanted and not there yet stops progress: nothing may pass ungated. */
-function beginningOf(w: World, run: WantedRun | undefined): Because | undefined {
-  if (!run || findRun(w, run.name)) return undefined;
-  return { reason: 'GateRunning', message: 'the background analysis begins' };
-}
-
-function awaitsMeasurement(w: World, run: WantedRun): boolean {
-  const found = findRun(w, run.name);
-  return !found || !hasPassed(found);
-}
-
 /** Without a router pods are traffic: what stops traffic stops pods. */
-function movesNothing(t: Trial, hold: Because): boolean {
+function movesNothing(t: CanaryView, hold: Because): boolean {
   if (NOTHING_MOVES.includes(hold.reason)) return true;
   return !t.w.router && missingAnalysis(t.w, analysesAhead(t)) !== undefined;
 }
 
 /** What stops all progress, pods apart; undefined when nothing does. */
-function holdOf(t: Trial, gate: GateReading | undefined): Because | undefined {
+function holdOf(t: CanaryView, gate: GateReading | undefined): Because | undefined {
   const { w, d } = t;
   if (w.spec.paused)
     return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
@@ -170,18 +119,11 @@ function holdOf(t: Trial, gate: GateReading | undefined): Because | undefined {
   return undefined;
 }
 
-/** Data that came back after its deadline does not end the pause for a person that the deadline began. */
-function overdueData(w: World, effect: CommandEffect): Because | undefined {
-  const { pause, canary } = w.stored ?? {};
-  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || effect.promote) return undefined;
-  return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
-}
-
 /**
  * Passes every step that is done. True when a step was passed whose completion rests on weights or pods: the new
  * index must then be stored before the weight rises again, or a crash would make the route step back.
  */
-function advance(t: Trial, effect: CommandEffect, background: WantedRun | undefined): boolean {
+function advance(t: CanaryView, effect: CommandEffect, background: WantedRun | undefined): boolean {
   const { w, d, steps } = t;
   let { promote } = effect;
   let cut = false;
@@ -199,7 +141,7 @@ function advance(t: Trial, effect: CommandEffect, background: WantedRun | undefi
   return cut;
 }
 
-function isDone(t: Trial, step: CanaryStep, index: number): boolean {
+function isDone(t: CanaryView, step: CanaryStep, index: number): boolean {
   const { w, d, steps, max } = t;
   if (step.pause) return isOver(t, step);
   if (step.analysis) return readRun(w, stepRunName(w, d.status, index))?.verdict === 'Passed';
@@ -213,14 +155,8 @@ function isDone(t: Trial, step: CanaryStep, index: number): boolean {
   return state.kind === 'weights' && state.canary === weight && state.uniform && state.accepted;
 }
 
-/** A timed pause whose time has come. */
-function isOver({ w, d }: Trial, step: CanaryStep): boolean {
-  const end = step.pause ? pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now) : undefined;
-  return end !== undefined && end <= w.now;
-}
-
 /** Without a router a weight is reached when both sides have their pods and nothing older is left. */
-function splitReached(t: Trial, weight: number): boolean {
+function splitReached(t: CanaryView, weight: number): boolean {
   const { w, canary } = t;
   const budget = replicaBudget(w.replicas, canary.maxSurge, canary.maxUnavailable) ?? { surge: 0, unavailable: 1 };
   const target = targetSplit(w.replicas, weight, 100, budget.surge);
@@ -232,56 +168,9 @@ function splitReached(t: Trial, weight: number): boolean {
   );
 }
 
-interface PodsWanted {
-  readonly canary: number;
-  readonly scale: Map<string, number>;
-}
-
-function podsWanted(t: Trial, index: number, weight: number): PodsWanted {
-  const { w, canary, steps } = t;
-  const scale = new Map<string, number>();
-  if (!w.router) return shareOfReplicas(t, weight, scale);
-  const promoting = index >= steps.length || t.full;
-  const split = routedReplicas({
-    replicas: w.replicas,
-    weight: promoting ? t.max : weight,
-    maxWeight: t.max,
-    actualCanaryWeight: t.actual,
-    scale: promoting ? undefined : scaleAt(steps, index),
-    minPods: canary.minPodsPerReplicaSet ?? 0,
-    dynamicStableScale: canary.dynamicStableScale ?? false,
-  });
-  if (w.newSet) scale.set(w.newSet.name, split.canary);
-  // Stable leaves only by its scale-down delay after the promotion; with dynamic scale it follows its traffic.
-  if (w.stableSet) scale.set(w.stableSet.name, Math.max(split.stable, promoting ? 1 : 0));
-  for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
-  return { canary: split.canary, scale };
-}
-
-function shareOfReplicas(t: Trial, weight: number, scale: Map<string, number>): PodsWanted {
-  const { w, canary } = t;
-  const budget = replicaBudget(w.replicas, canary.maxSurge, canary.maxUnavailable) ?? { surge: 0, unavailable: 1 };
-  const older = w.olderSets.filter(set => set.spec > 0);
-  const split = shareStep({
-    replicas: w.replicas,
-    weight,
-    maxWeight: 100,
-    budget,
-    canary: w.newSet ?? { spec: 0, available: 0 },
-    stable: w.stableSet,
-    older: sumPods(older),
-  });
-  if (w.newSet) scale.set(w.newSet.name, split.canary);
-  if (w.stableSet) scale.set(w.stableSet.name, split.stable);
-  const elsewhere = (w.newSet?.available ?? 0) + (w.stableSet?.available ?? 0);
-  const minAvailable = w.replicas - Math.min(w.replicas, budget.unavailable);
-  for (const [name, pods] of drainOlder(older, elsewhere, minAvailable)) scale.set(name, pods);
-  return { canary: targetSplit(w.replicas, weight, 100, budget.surge).canary, scale };
-}
-
 /** The weight to ask of the route in this pass. */
 function weightWanted(
-  t: Trial,
+  t: CanaryView,
   index: number,
   desired: number,
   pods: number,
@@ -301,7 +190,7 @@ function weightWanted(
 }
 
 /** Services of the strategy: the canary one follows the trial, the stable one moves at the very end. */
-function selections(t: Trial, index: number): Map<string, string> {
+function selections(t: CanaryView, index: number): Map<string, string> {
   const { w, canary, steps, max, actual } = t;
   const select = new Map<string, string>();
   const stableHash = w.stable?.podTemplateHash;
@@ -323,7 +212,7 @@ function isAccepted(w: World): boolean {
 }
 
 /** All traffic is on the new revision, every pod is available, and the stable Service already points at it. */
-function isVerified(t: Trial): boolean {
+function isVerified(t: CanaryView): boolean {
   const { w, canary, actual, max } = t;
   const available = w.newSet?.available ?? 0;
   if (!w.newSet || w.newSet.spec < w.replicas || available < w.replicas) return false;
@@ -331,79 +220,4 @@ function isVerified(t: Trial): boolean {
   const service = w.service(canary.stableService);
   if (!service || w.replicas === 0) return true;
   return service.selects === w.hash && service.readyOf(w.newSet.name) >= enoughToCarryAll(w.replicas);
-}
-
-function waitReason(
-  t: Trial,
-  index: number,
-  desired: number,
-  pods: number,
-  stepGate: GateReading | undefined,
-  unmeasured: boolean,
-): Because {
-  const { w, d, steps, actual } = t;
-  const available = w.newSet?.available ?? 0;
-  const promoting = index >= steps.length;
-  if (!w.newSet || w.newSet.spec < pods || available < pods) {
-    const why = podTrouble(w);
-    return { reason: 'WaitingForPods', message: `${available} of ${pods} canary pods are available${why}` };
-  }
-  if (w.router) {
-    const service = w.service(t.canary.canaryService);
-    const ready = service?.readyOf(w.newSet.name) ?? 0;
-    if (desired > actual && ready < pods)
-      return {
-        reason: 'WaitingForEndpoints',
-        message: `${ready} of ${pods} canary pods are ready behind Service ${t.canary.canaryService}`,
-      };
-    const { state } = w.router;
-    const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
-    if (why !== undefined && state.kind === 'weights' && state.rejected)
-      return { reason: 'RouteNotAccepted', message: why };
-    if (unmeasured && actual > 0 && desired > actual)
-      return { reason: 'GateRunning', message: 'waits for the background analysis to pass at the weight of now' };
-    if (actual !== desired)
-      return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
-    if (why !== undefined) return { reason: 'ShiftingTraffic', message: why };
-  }
-  if (promoting)
-    return {
-      reason: 'Promoting',
-      message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one`,
-    };
-  const step = steps[index];
-  if (step?.pause && !(unmeasured && isOver(t, step)))
-    return step.pause.duration === undefined
-      ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
-      : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
-  if (step?.analysis)
-    return stepGate && stepGate.verdict !== 'Passed'
-      ? stepGate.because
-      : { reason: 'GateRunning', message: 'the analysis of this step begins' };
-  if (unmeasured) return { reason: 'GateRunning', message: 'waits for the background analysis to pass once' };
-  return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
-}
-
-function notePause(
-  t: Trial,
-  index: number,
-  because: Because,
-  gate: GateReading | undefined,
-  stepGate: GateReading | undefined,
-  effect: CommandEffect,
-): void {
-  const { w, d, steps } = t;
-  const inconclusive = [gate, stepGate].find(g => g?.verdict === 'Inconclusive');
-  const step = steps[index];
-  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
-  else if (because.reason === 'NoDataDeadline') setPause(w, d, because.reason);
-  else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
-  else if (because.reason === 'PauseStep' && step?.pause)
-    setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));
-  else delete d.status.pause;
-}
-
-function obsoleteRuns(w: World, wanted: readonly WantedRun[]): string[] {
-  const keep = new Set(wanted.map(run => run.name));
-  return w.snapshot.analysisRuns.map(run => run.metadata.name).filter(name => !keep.has(name));
 }

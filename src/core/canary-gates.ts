@@ -1,0 +1,68 @@
+import type { CanaryView } from './canary-view.ts';
+import type { CommandEffect } from './command.ts';
+import type { Because } from './decision.ts';
+import { type GateReading, hasPassed, readGate } from './gate.ts';
+import type { WantedRun } from './intent.ts';
+import { currentRunName, findRun, stepRunName } from './run-names.ts';
+import type { World } from './world.ts';
+
+/** The analysis beside the steps, from its starting step on and once users reach this revision. */
+export function backgroundRun(t: CanaryView): WantedRun | undefined {
+  const { canary, d, w } = t;
+  if (!canary.analysis) return undefined;
+  const index = d.status.step?.index ?? 0;
+  const name = currentRunName(w, d.status, 'background');
+  const started = findRun(w, name) !== undefined;
+  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && reachesUsers(t);
+  return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
+}
+
+/** Analyses that this trial runs now or has still to run. */
+export function analysesAhead(t: CanaryView): WantedRun[] {
+  const { w, d, canary, steps, full } = t;
+  if (full) return [];
+  const index = d.status.step?.index ?? 0;
+  const ahead: WantedRun[] = steps.flatMap((step, i) =>
+    step.analysis && i >= index ? [{ name: stepRunName(w, d.status, i), kind: 'step', use: step.analysis }] : [],
+  );
+  if (canary.analysis)
+    ahead.push({ name: currentRunName(w, d.status, 'background'), kind: 'background', use: canary.analysis });
+  return ahead;
+}
+
+/** Traffic goes to this very revision: a weight may still be that of the revision before it. */
+function reachesUsers({ w, canary, actual }: CanaryView): boolean {
+  if (!w.newSet || actual === 0) return false;
+  return !w.router || w.service(canary.canaryService)?.selects === w.hash;
+}
+
+/** What a run says now; undefined when it is not there yet. */
+export function readRun(w: World, name: string): GateReading | undefined {
+  const run = findRun(w, name);
+  return run ? readGate(run, w.now) : undefined;
+}
+
+/** A background analysis that is wanted and not there yet stops progress: nothing may pass ungated. */
+export function beginningOf(w: World, run: WantedRun | undefined): Because | undefined {
+  if (!run || findRun(w, run.name)) return undefined;
+  return { reason: 'GateRunning', message: 'the background analysis begins' };
+}
+
+/** A run that has not passed once, or failed when it was asked last. */
+export function awaitsMeasurement(w: World, run: WantedRun): boolean {
+  const found = findRun(w, run.name);
+  return !found || !hasPassed(found);
+}
+
+/** Data that came back after its deadline does not end the pause for a person that the deadline began. */
+export function overdueData(w: World, effect: CommandEffect): Because | undefined {
+  const { pause, canary } = w.stored ?? {};
+  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || effect.promote) return undefined;
+  return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
+}
+
+/** Names of runs that nobody waits for any more. */
+export function obsoleteRuns(w: World, wanted: readonly WantedRun[]): string[] {
+  const keep = new Set(wanted.map(run => run.name));
+  return w.snapshot.analysisRuns.map(run => run.metadata.name).filter(name => !keep.has(name));
+}

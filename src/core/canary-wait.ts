@@ -1,0 +1,80 @@
+import { fromTime } from '../api/time.ts';
+import { pauseEnd } from './canary-steps.ts';
+import { type CanaryView, isOver } from './canary-view.ts';
+import type { CommandEffect } from './command.ts';
+import type { Because } from './decision.ts';
+import type { GateReading } from './gate.ts';
+import { podTrouble } from './pod-trouble.ts';
+import { setPause } from './trial.ts';
+
+/** What the trial waits for, first things first. */
+export function waitReason(
+  t: CanaryView,
+  index: number,
+  desired: number,
+  pods: number,
+  stepGate: GateReading | undefined,
+  unmeasured: boolean,
+): Because {
+  const { w, d, steps, actual } = t;
+  const available = w.newSet?.available ?? 0;
+  const promoting = index >= steps.length;
+  if (!w.newSet || w.newSet.spec < pods || available < pods) {
+    const why = podTrouble(w);
+    return { reason: 'WaitingForPods', message: `${available} of ${pods} canary pods are available${why}` };
+  }
+  if (w.router) {
+    const service = w.service(t.canary.canaryService);
+    const ready = service?.readyOf(w.newSet.name) ?? 0;
+    if (desired > actual && ready < pods)
+      return {
+        reason: 'WaitingForEndpoints',
+        message: `${ready} of ${pods} canary pods are ready behind Service ${t.canary.canaryService}`,
+      };
+    const { state } = w.router;
+    const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
+    if (why !== undefined && state.kind === 'weights' && state.rejected)
+      return { reason: 'RouteNotAccepted', message: why };
+    if (unmeasured && actual > 0 && desired > actual)
+      return { reason: 'GateRunning', message: 'waits for the background analysis to pass at the weight of now' };
+    if (actual !== desired)
+      return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
+    if (why !== undefined) return { reason: 'ShiftingTraffic', message: why };
+  }
+  if (promoting)
+    return {
+      reason: 'Promoting',
+      message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one`,
+    };
+  const step = steps[index];
+  if (step?.pause && !(unmeasured && isOver(t, step)))
+    return step.pause.duration === undefined
+      ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
+      : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
+  if (step?.analysis)
+    return stepGate && stepGate.verdict !== 'Passed'
+      ? stepGate.because
+      : { reason: 'GateRunning', message: 'the analysis of this step begins' };
+  if (unmeasured) return { reason: 'GateRunning', message: 'waits for the background analysis to pass once' };
+  return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
+}
+
+/** Says in status that the trial pauses, for a while or for a person. */
+export function notePause(
+  t: CanaryView,
+  index: number,
+  because: Because,
+  gate: GateReading | undefined,
+  stepGate: GateReading | undefined,
+  effect: CommandEffect,
+): void {
+  const { w, d, steps } = t;
+  const inconclusive = [gate, stepGate].find(g => g?.verdict === 'Inconclusive');
+  const step = steps[index];
+  if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
+  else if (because.reason === 'NoDataDeadline') setPause(w, d, because.reason);
+  else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
+  else if (because.reason === 'PauseStep' && step?.pause)
+    setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));
+  else delete d.status.pause;
+}
