@@ -190,10 +190,17 @@ async function main(): Promise<void> {
   await sleep(1_500);
   const resting = Date.now();
   await sleep(15_000);
-  say(
-    'writes during 15 s of an abort delay, events apart',
-    String(writes(resting).filter(entry => entry.resource !== 'events').length),
+  // Old sets of what was promoted before leave in these seconds: only the aborted Rollouts count.
+  const aborted = members.slice(tenth, tenth + bad);
+  const meanwhile = writes(resting).filter(
+    entry =>
+      entry.resource !== 'events' &&
+      aborted.some(
+        ({ namespace, name }) =>
+          entry.namespace === namespace && (entry.name === name || entry.name?.startsWith(`${name}-`)),
+      ),
   );
+  say('writes during 15 s of an abort delay, events apart', perResource(meanwhile, 1));
   say('RSS at the end', `${residentMb(operator.pid)} MB`);
   await operator.stop();
   await gateway.stop();
