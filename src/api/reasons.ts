@@ -22,6 +22,8 @@ export const EVENT_REASONS = [
   'ProgressDeadlineExceeded',
   'AutomationConflict',
   'NotifyFailed',
+  'SyncFailed',
+  'Synced',
   'GitRevertOpened',
   'GitStatusFailed',
 ] as const;

@@ -173,6 +173,7 @@ export class Operator {
         secrets,
         clock,
         log,
+        recorder: this.#recorder,
         cacheDir: options.gitCacheDir,
         allowFile: options.gitAllowFile === true,
         steeringOf: at => steeringOf(this.#caches.rollouts.store.values(), at),

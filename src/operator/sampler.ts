@@ -39,6 +39,7 @@ export interface SamplerParts {
 const STORE_ATTEMPTS = 8;
 /** Pause before a measurement that could not be stored is tried again, in milliseconds. */
 const AGAIN_MS = 1_000;
+const LONGEST_AGAIN_MS = 30_000;
 
 /**
  * Takes measurements beside the Rollouts' own path: asks the provider, judges, stores the result in the AnalysisRun. A slow
@@ -48,6 +49,8 @@ export class Sampler {
   readonly #parts: SamplerParts;
   readonly #providers: ProviderPool;
   readonly #running = new Map<string, Promise<void>>();
+  /** Measurements that could not be stored, in a row, by run and metric. */
+  readonly #failures = new Map<string, number>();
   readonly #stop = new AbortController();
 
   constructor(parts: SamplerParts) {
@@ -65,23 +68,28 @@ export class Sampler {
     const id = `${action.run.uid}/${action.metric}`;
     if (this.#running.has(id) || this.#stop.signal.aborted) return;
     const work = this.#measure(rollout, action.run.name, action.metric)
+      .then(() => void this.#failures.delete(id))
       .catch(error => {
-        this.#parts.log.warn('a measurement could not be stored', {
-          run: action.run.name,
-          metric: action.metric,
-          error,
-        });
-        this.#again(rollout);
+        const failures = (this.#failures.get(id) ?? 0) + 1;
+        this.#failures.set(id, failures);
+        const { name: run } = action.run;
+        // Told at once, and then ever less often: it may go on for hours.
+        const level = Number.isInteger(Math.log2(failures)) ? 'warn' : 'debug';
+        this.#parts.log[level]('a measurement could not be stored', { run, metric: action.metric, failures, error });
+        this.#again(rollout, failures);
       })
       .finally(() => this.#running.delete(id));
     this.#running.set(id, work);
   }
 
   /** A measurement that was not stored is still due. One that was has its Rollout looked at by then. */
-  #again(rollout: KubeObject): void {
+  #again(rollout: KubeObject, failures: number): void {
     if (this.#stop.signal.aborted) return;
     const { clock, enqueue } = this.#parts;
-    clock.setTimeout(() => enqueue(objectKey(rollout.metadata), 'normal'), AGAIN_MS);
+    clock.setTimeout(
+      () => enqueue(objectKey(rollout.metadata), 'normal'),
+      Math.min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** (failures - 1)),
+    );
   }
 
   /** Ends a run that nobody waits for any more. @throws ApiError */

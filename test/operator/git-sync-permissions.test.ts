@@ -48,7 +48,7 @@ describe('what the synchronizer may write', () => {
       subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'sluice-system' }],
     });
     expect(load(await text('kustomization.yaml'))).toMatchObject({
-      resources: ['../base', 'rbac.yaml'],
+      resources: ['../../crds', '../base', 'rbac.yaml'],
       patches: [{ patch: expect.stringContaining('--git-sync') }],
     });
   });

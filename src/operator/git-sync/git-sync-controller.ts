@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { durationMs } from '../../api/duration.ts';
 import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema, gitSyncStatusSchema } from '../../api/git-sync.ts';
+import { API_VERSION } from '../../api/names.ts';
 import { toTime } from '../../api/time.ts';
 import { type GitCredentials, GitSource, type GitTip } from '../../git/git-source.ts';
 import { GitSourceError } from '../../git/git-source-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock, TimerHandle } from '../../kube/clock.ts';
 import { ApiError, classify } from '../../kube/errors.ts';
+import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { objectKey } from '../../kube/kube-object.ts';
 import type { Reflector } from '../../kube/reflector.ts';
@@ -22,6 +24,7 @@ import { DriftWatches } from './drift-watches.ts';
 import { otherHolder } from './holders.ts';
 import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
 import type { Steering } from './steering.ts';
+import { type SyncFact, syncFact } from './sync-fact.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
@@ -38,6 +41,7 @@ export interface GitSyncParts {
   readonly secrets: SecretReader;
   readonly clock: Clock;
   readonly log: Log;
+  readonly recorder: Pick<EventRecorder, 'record'>;
   /** What the Rollouts of a namespace steer of what Git declares. */
   readonly steeringOf: (namespace: string) => Steering;
   /** Folder for fetched objects. */
@@ -309,11 +313,21 @@ export class GitSyncController {
     const diff = mergeDiff(before, { ...before, ...change, message, conditions, observedGeneration });
     if (!diff) return undefined;
     const { name, namespace } = object.metadata;
-    return this.#parts.client.patch(
+    const stored = await this.#parts.client.patch(
       RESOURCES.gitSyncs,
       { name, namespace },
       { kind: 'merge', body: { status: diff } },
       { subresource: 'status' },
     );
+    const fact = syncFact(before as GitSyncStatus, state, message, change.failures ?? []);
+    if (fact) this.#record(object, fact);
+    return stored;
+  }
+
+  #record(object: KubeObject, { warning, reason, note }: SyncFact): void {
+    const { name, namespace = '', uid = '', resourceVersion } = object.metadata;
+    const regarding = { apiVersion: API_VERSION, kind: 'GitSync', namespace, name, uid, resourceVersion };
+    this.#parts.recorder.record({ regarding, type: warning ? 'Warning' : 'Normal', reason, note });
+    this.#parts.log[warning ? 'warn' : 'info'](note, { gitSync: `${namespace}/${name}`, reason });
   }
 }
