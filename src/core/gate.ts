@@ -15,6 +15,8 @@ import { fromTime } from '../api/time.ts';
 import type { Because, Target } from './decision.ts';
 
 const DEFAULT_NO_DATA_DEADLINE_MS = 600_000;
+/** Empty answers at the beginning of a run that are nothing to tell anybody. */
+const SCRAPE_ANSWERS = 2;
 
 /** What one AnalysisRun says about the revision on trial. */
 export type GateReading =
@@ -117,9 +119,16 @@ function readNoData(run: RunView, now: number): GateReading | undefined {
       if (metric.noDataAction === 'Abort') return { verdict: 'Abort', cause: 'NoDataDeadline', because, evidence };
       return { verdict: 'Inconclusive', because, evidence };
     }
-    hold ??= { verdict: 'Hold', because: { reason, message }, wakeAt: deadline };
+    const because: Because = isTooSoon(result) ? { reason: 'GateRunning', message } : { reason, message };
+    hold ??= { verdict: 'Hold', because, wakeAt: deadline };
   }
   return hold;
+}
+
+/** New pods have to be scraped first: the first empty answers of a run hold it, and are no news. */
+function isTooSoon(result: MetricResult): boolean {
+  const all = result.measurements ?? [];
+  return result.count === 0 && result.noDataReason !== 'ProviderError' && all.length <= SCRAPE_ANSWERS;
 }
 
 /** Metrics of a run whose next measurement is due, and when the next one will be. */

@@ -217,7 +217,7 @@ describe('an AnalysisRun as a gate', () => {
             name: 'a',
             phase: 'Running',
             noDataSince: '1970-01-01T00:16:00Z',
-            measurements: [{ phase: 'NoData', startedAt: 'x', finishedAt: 'x' }],
+            measurements: Array(3).fill({ phase: 'NoData', startedAt: 'x', finishedAt: 'x' }),
             ...COUNTS,
           },
         ],

@@ -76,6 +76,22 @@ describe('a gate is about the revision and the steps of now', () => {
   });
 });
 
+describe('the first answers of a run', () => {
+  it('that are empty hold it without a word: new pods have to be scraped first', () => {
+    const cluster = canaryOnTrial({
+      analysis: SUCCESS_RATE,
+      steps: [{ setWeight: 20 }, { pause: { duration: '1h' } }],
+    });
+    const run = runNamed(cluster, '-bg');
+    cluster.measure(run, 'success', 'NoData');
+    expect(cluster.pass().facts).toEqual([]);
+    expect(stateOf(cluster)).toBe('Progressing GateRunning');
+    cluster.measure(run, 'success', 'NoData');
+    cluster.measure(run, 'success', 'NoData');
+    expect(cluster.pass().facts.map(fact => fact.reason)).toEqual(['NoData']);
+  });
+});
+
 describe('a command means what its sender saw', () => {
   it('promote and promote-full of one revision do not pass gates of the next', () => {
     const cluster = canaryOnTrial({ steps: [{ pause: {} }, { setWeight: 50 }, { pause: {} }] });
