@@ -63,14 +63,19 @@ export function observe(
   };
 }
 
-/** Rollouts of the namespace that came before this one and look at the same Services or route. */
+/**
+ * Rollouts of the namespace that came before this one and look at the same Services. One route may serve many Rollouts, each
+ * with rules and Services of its own; it is named here only beside a Service that is shared.
+ */
 function rivalsOf(caches: Caches, rollout: KubeObject, needs: Needs): Rival[] {
   const { namespace = '', name } = rollout.metadata;
   const rivals = new Map<string, { services: string[]; routes: string[] }>();
   const note = (what: 'services' | 'routes', key: string, shown: string) => {
     for (const other of caches.rollouts.store.byIndex(what, `${namespace}/${key}`)) {
       if (other.metadata.name === name || !cameBefore(other, rollout)) continue;
-      const rival = rivals.get(other.metadata.name) ?? { services: [], routes: [] };
+      const known = rivals.get(other.metadata.name);
+      if (what === 'routes' && !known) continue;
+      const rival = known ?? { services: [], routes: [] };
       rival[what].push(shown);
       rivals.set(other.metadata.name, rival);
     }

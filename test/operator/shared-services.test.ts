@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld, TYPES } from '../support/operator-world.ts';
 
@@ -37,4 +38,40 @@ spec:
   expect(twin?.['status']).toMatchObject({ display: { reason: 'ServiceConflict' } });
   expect(JSON.stringify(twin?.['status'])).toContain('in use by Rollout shop, which came first');
   expect((await shop.status()).phase).toBe('Healthy');
+});
+
+it('two Rollouts with Services of their own share a route, each in its own rule', async () => {
+  await world.startOperator();
+  const service = (name: string) =>
+    `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {selector: {app: x}, ports: [{name: http, port: 80, targetPort: http}]}\n---\n`;
+  const rule = (app: string) =>
+    `  - backendRefs:\n    - {name: ${app}-stable, port: 80, weight: 100}\n    - {name: ${app}-canary, port: 80, weight: 0}\n`;
+  const rollout = (app: string) => `apiVersion: sluice.dev/v1alpha1
+kind: Rollout
+metadata: {name: ${app}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: x}}
+  template:
+    metadata: {labels: {app: x}}
+    spec: {containers: [{name: x, image: "shop:1.0.0", ports: [{name: http, containerPort: 8080}]}]}
+  strategy:
+    canary:
+      stableService: ${app}-stable
+      canaryService: ${app}-canary
+      trafficRouting: {gatewayAPI: {httpRoute: both}}
+      steps: [{setWeight: 50}, {pause: {}}]
+---
+`;
+  await world.apply(
+    ['a-stable', 'a-canary', 'b-stable', 'b-canary'].map(service).join('') +
+      `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: both}\nspec:\n  parentRefs: [{name: web}]\n  rules:\n${rule('a')}${rule('b')}---\n` +
+      rollout('a') +
+      rollout('b').replace(/---\n$/, ''),
+  );
+  for (const name of ['a', 'b'])
+    await eventually(`${name} is healthy`, async () => {
+      const found = await world.find(TYPES.rollouts, name);
+      return (found?.['status'] as { phase?: string } | undefined)?.phase === 'Healthy';
+    });
 });
