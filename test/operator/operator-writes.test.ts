@@ -61,3 +61,23 @@ describe('a route patch that the API server refuses with 422', () => {
     await shop.untilWeight(0);
   });
 });
+
+describe('an abort while the Services cannot be patched', () => {
+  it('moves traffic all the same: the stable Service selects all pods, and the route leaves the canary', async () => {
+    const proxy = await FaultProxy.before(world);
+    stops.push(() => proxy.close());
+    const operator = await startBehind(proxy, world);
+    stops.push(() => operator.stop());
+    const shop = new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]');
+    await shop.open();
+    await shop.deploy('shop:1.1.0');
+    await shop.untilWeight(25);
+    const action = { kind: 'status', status: 500, reason: 'InternalError', message: 'injected' } as const;
+    proxy.inject({ verb: 'patch', plural: 'services', times: Number.POSITIVE_INFINITY, action });
+    const body = { spec: { selector: { 'sluice.dev/pod-template-hash': null } } };
+    await world.client.patch(TYPES.services, { namespace: 'shop', name: 'shop-stable' }, { kind: 'merge', body });
+    await shop.command('abort a-1');
+    await shop.untilWeight(0);
+    await shop.until('the abort is stored', status => status.phase === 'Aborted');
+  });
+});
