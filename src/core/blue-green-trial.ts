@@ -5,12 +5,13 @@ import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, gateWake, readGate } from './gate.ts';
+import { type GateReading, gateWake } from './gate.ts';
+import { trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
-import { BLOCKED, missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
-import { currentRunName, findRun } from './run-names.ts';
+import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
+import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
 import { STATIONS } from './step-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -37,7 +38,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   openTrial(w, d, STATIONS);
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const t: Trial = { w, d, blueGreen, full, promote: effect.promote };
-  const hold = holdOf(t);
+  const hold = trialHold(w, d, missingAnalysis(w, analysesAhead(t)));
   const station = hold ? ((d.status.step?.index ?? 0) as Station) : advance(t);
   const run = wantedRun(t, station);
   const gate = run ? readRun(w, run.name) : undefined;
@@ -55,7 +56,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
       scale: hold && NOTHING_MOVES.includes(hold.reason) ? new Map() : podsWanted(t, station),
       select: selections(t, station, hold !== undefined),
       runs,
-      endRuns: w.snapshot.analysisRuns.map(r => r.metadata.name).filter(name => name !== run?.name),
+      endRuns: obsoleteRuns(w, runs),
       wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate)),
     },
     gates: gate ? [gate] : [],
@@ -63,21 +64,6 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
     waitsForPods,
     blocked,
   };
-}
-
-function readRun(w: World, name: string): GateReading | undefined {
-  const run = findRun(w, name);
-  return run ? readGate(run, w.now) : undefined;
-}
-
-function holdOf(t: Trial): Because | undefined {
-  const { w, d } = t;
-  if (w.spec.paused)
-    return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
-  if (d.status.pausedByCommand)
-    return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
-  const missing = missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
-  return missing ?? (t.full ? undefined : missingAnalysis(w, analysesAhead(t)));
 }
 
 /** Analyses that this trial runs now or has still to run. */

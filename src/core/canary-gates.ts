@@ -1,7 +1,7 @@
 import type { CanaryView } from './canary-view.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
-import { type GateReading, hasPassed, readGate } from './gate.ts';
+import { hasPassed } from './gate.ts';
 import type { WantedRun } from './intent.ts';
 import { currentRunName, findRun, stepRunName } from './run-names.ts';
 import type { World } from './world.ts';
@@ -36,12 +36,6 @@ function reachesUsers({ w, canary, actual }: CanaryView): boolean {
   return !w.router || w.service(canary.canaryService)?.selects === w.hash;
 }
 
-/** What a run says now; undefined when it is not there yet. */
-export function readRun(w: World, name: string): GateReading | undefined {
-  const run = findRun(w, name);
-  return run ? readGate(run, w.now) : undefined;
-}
-
 /** A background analysis that is wanted and not there yet stops progress: nothing may pass ungated. */
 export function beginningOf(w: World, run: WantedRun | undefined): Because | undefined {
   if (!run || findRun(w, run.name)) return undefined;
@@ -59,10 +53,4 @@ export function overdueData(w: World, effect: CommandEffect): Because | undefine
   const { pause, canary } = w.stored ?? {};
   if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || effect.promote) return undefined;
   return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
-}
-
-/** Names of runs that nobody waits for any more. */
-export function obsoleteRuns(w: World, wanted: readonly WantedRun[]): string[] {
-  const keep = new Set(wanted.map(run => run.name));
-  return w.snapshot.analysisRuns.map(run => run.metadata.name).filter(name => !keep.has(name));
 }

@@ -3,29 +3,21 @@ import type { CanaryStep } from '../api/rollout-steps.ts';
 import { earliest, fromTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
 import { missingAnalysis } from './analysis-ahead.ts';
-import {
-  analysesAhead,
-  awaitsMeasurement,
-  backgroundRun,
-  beginningOf,
-  obsoleteRuns,
-  overdueData,
-  readRun,
-} from './canary-gates.ts';
+import { analysesAhead, awaitsMeasurement, backgroundRun, beginningOf, overdueData } from './canary-gates.ts';
 import { podsWanted } from './canary-pods.ts';
 import { scaleAt, weightAt } from './canary-steps.ts';
 import { type CanaryView, isOver } from './canary-view.ts';
 import { notePause, waitReason } from './canary-wait.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
-import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type GateReading, gateWake } from './gate.ts';
+import { gateWake } from './gate.ts';
+import { trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
-import { BLOCKED, missingPrerequisite, NOTHING_MOVES } from './prerequisites.ts';
+import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
-import { stepRunName } from './run-names.ts';
+import { obsoleteRuns, readRun, stepRunName } from './run-names.ts';
 import { targetSplit } from './share-of-replicas.ts';
 import { openTrial, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -55,7 +47,10 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   if (dismissed && d.status.analysis) delete d.status.analysis.background;
   const background = dismissed ? undefined : candidate;
   const gate = dismissed ? undefined : read;
-  const hold = holdOf(t, gate) ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
+  const unbuildable = missingAnalysis(w, analysesAhead(t));
+  const noData = gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold' ? gate.because : undefined;
+  const hold =
+    trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
   const cut = hold === undefined && !full ? advance(t, effect, background) : false;
   if (full && d.status.step && d.status.step.index < steps.length && !hold) setStep(w, d.status, steps.length, steps);
 
@@ -73,6 +68,8 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
 
+  // Without a router pods are traffic: what stops traffic stops pods.
+  const holdsPods = hold && (NOTHING_MOVES.includes(hold.reason) || (!w.router && unbuildable !== undefined));
   const runs = [background, stepRun].filter(run => run !== undefined);
   const complete = !hold && index >= steps.length && isVerified(t) && !unmeasured && gate?.verdict !== 'Inconclusive';
   return {
@@ -80,7 +77,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       ...NOTHING,
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
-      scale: hold && movesNothing(t, hold) ? new Map() : wantedPods.scale,
+      scale: holdsPods ? new Map() : wantedPods.scale,
       select: selections(t, index),
       canaryWeight: w.router
         ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut, unmeasured)
@@ -96,27 +93,6 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
     waitsForPods,
     blocked,
   };
-}
-
-/** Without a router pods are traffic: what stops traffic stops pods. */
-function movesNothing(t: CanaryView, hold: Because): boolean {
-  if (NOTHING_MOVES.includes(hold.reason)) return true;
-  return !t.w.router && missingAnalysis(t.w, analysesAhead(t)) !== undefined;
-}
-
-/** What stops all progress, pods apart; undefined when nothing does. */
-function holdOf(t: CanaryView, gate: GateReading | undefined): Because | undefined {
-  const { w, d } = t;
-  if (w.spec.paused)
-    return { reason: 'PausedBySpec', message: 'spec.paused is set; progress stops until Git clears it' };
-  if (d.status.pausedByCommand)
-    return { reason: 'PausedByCommand', message: 'paused by command; send resume to go on' };
-  const missing = missingPrerequisite(w, d.status.promoteFull?.podTemplateHash === w.hash);
-  if (missing) return missing;
-  const unbuildable = missingAnalysis(w, analysesAhead(t));
-  if (unbuildable) return unbuildable;
-  if (gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold') return gate.because;
-  return undefined;
 }
 
 /**

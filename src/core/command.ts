@@ -1,8 +1,8 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
-import { toTime } from '../api/time.ts';
 import type { Draft } from './draft.ts';
 import type { Mode } from './mode.ts';
 import { modeOf } from './mode.ts';
+import { answerTo } from './pending-command.ts';
 import type { World } from './world.ts';
 
 /** What a command still asks of the phase that runs in this pass. */
@@ -22,13 +22,7 @@ export function applyCommand(w: World, d: Draft): CommandEffect {
   if (!command) return NONE;
   const mode = modeOf(w, d.status);
   const result = VERBS[command.verb](w, d.status, mode, command.by);
-  d.status.lastCommand = {
-    id: command.id,
-    verb: command.verb,
-    ...(command.by ? { by: command.by.slice(0, 128) } : {}),
-    at: toTime(w.now),
-    outcome: result.outcome,
-  };
+  d.status.lastCommand = answerTo(command, w.now, result.outcome);
   return { promote: result.promote ?? false, abort: result.abort ?? false };
 }
 

@@ -1,6 +1,7 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Action, Fact } from './decision.ts';
 import { isForPerson } from './pause.ts';
+import { isSameCommand } from './pending-command.ts';
 
 /** What is read besides the two states to tell what happened. */
 export interface FactContext {
@@ -38,7 +39,7 @@ function revisionFacts(before: RolloutStatus | undefined, after: RolloutStatus):
   if (after.commandIssue !== undefined && after.commandIssue !== before?.commandIssue)
     facts.push(warning('CommandIgnored', `sluice.dev/command is ignored: ${after.commandIssue}`));
   const command = after.lastCommand;
-  if (command && command.id !== before?.lastCommand?.id && isHeld(before, hash) && !isHeld(after, hash))
+  if (command && !isSameCommand(command, before?.lastCommand) && isHeld(before, hash) && !isHeld(after, hash))
     facts.push(
       normal(
         'RetryRequested',

@@ -1,7 +1,8 @@
 import type { Draft } from './draft.ts';
 import { type Intent, NOTHING } from './intent.ts';
+import { serviceNames } from './prerequisites.ts';
 import { desiredRevision } from './revisions.ts';
-import { clearTrial, endDelivery } from './trial.ts';
+import { clearTrial, supersede } from './trial.ts';
 import type { World } from './world.ts';
 
 /**
@@ -11,11 +12,7 @@ import type { World } from './world.ts';
  */
 export function planIdle(w: World, d: Draft): Intent {
   suspendTrial(w, d);
-  const { canary, blueGreen } = w.spec.strategy;
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
-  const services = canary
-    ? [canary.stableService, canary.canaryService]
-    : [blueGreen?.activeService, blueGreen?.previewService];
   return {
     ...NOTHING,
     phase: 'Healthy',
@@ -24,7 +21,7 @@ export function planIdle(w: World, d: Draft): Intent {
       message: `no replicas are wanted; revision ${desiredRevision(w).revision} is tried when there are`,
     },
     scale: new Map(w.sets.map(set => [set.name, 0])),
-    select: new Map(services.flatMap(name => (name === undefined ? [] : [[name, stableHash] as const]))),
+    select: new Map(serviceNames(w).map(name => [name, stableHash])),
     canaryWeight: w.router ? 0 : undefined,
     endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
   };
@@ -36,8 +33,7 @@ function suspendTrial(w: World, d: Draft): void {
   const { canary } = status;
   if (!canary) return;
   if (canary.podTemplateHash !== w.hash) {
-    endDelivery(w, d, canary, 'Superseded');
-    clearTrial(status);
+    supersede(w, d);
     return;
   }
   if (status.trialStartedAt === undefined) return;

@@ -1,12 +1,14 @@
-import { type Command, parseCommand } from '../api/commands.ts';
-import { COMMAND_ANNOTATION, COMMAND_BY_ANNOTATION } from '../api/names.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { readiness } from './conditions.ts';
 import type { Decision, Fact } from './decision.ts';
 import { updateNotices } from './notices.ts';
+import { answerTo, pendingCommand } from './pending-command.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readStatus } from './spec-reader.ts';
+
+/** Without a spec nobody can say which route and Services a command would move. */
+const REFUSAL = 'refused: spec cannot be read; mend it in Git, then send the command again';
 
 /** A spec that cannot be acted on: says what is wrong, and leaves the world as it is. What serves goes on serving. */
 export function invalidDecision(snapshot: Snapshot, issues: readonly string[], now: number): Decision {
@@ -26,10 +28,10 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
       lastTransitionTime: same && old ? old.lastTransitionTime : toTime(now),
     };
   });
-  const command = unansweredCommand(snapshot, stored);
+  const { command } = pendingCommand(snapshot.rollout.metadata.annotations, stored?.lastCommand);
   const status: RolloutStatus = {
     ...stored,
-    ...(command ? { lastCommand: refusalOf(command, now) } : {}),
+    ...(command ? { lastCommand: answerTo(command, now, REFUSAL) } : {}),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase: 'Invalid',
     message,
@@ -48,24 +50,5 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
     facts,
     wakeAt: undefined,
     because,
-  };
-}
-
-function unansweredCommand(snapshot: Snapshot, stored: RolloutStatus | undefined): Command | undefined {
-  const annotations = snapshot.rollout.metadata.annotations ?? {};
-  const parsed = parseCommand(annotations[COMMAND_ANNOTATION], annotations[COMMAND_BY_ANNOTATION]);
-  if (!parsed || !('verb' in parsed)) return undefined;
-  const last = stored?.lastCommand;
-  return parsed.id === last?.id && parsed.verb === last.verb ? undefined : parsed;
-}
-
-/** Without a spec nobody can say which route and Services a command would move. */
-function refusalOf(command: Command, now: number): NonNullable<RolloutStatus['lastCommand']> {
-  return {
-    id: command.id,
-    verb: command.verb,
-    ...(command.by ? { by: command.by.slice(0, 128) } : {}),
-    at: toTime(now),
-    outcome: 'refused: spec cannot be read; mend it in Git, then send the command again',
   };
 }

@@ -1,6 +1,6 @@
 import type { RunKind } from '../api/analysis-run.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
-import { isFinished, type RunView, viewRun } from './gate.ts';
+import { type GateReading, isFinished, type RunView, readGate, viewRun } from './gate.ts';
 import type { World } from './world.ts';
 
 /** Names of runs are derived, never random: a pass that was cut short finds the run it had created. */
@@ -37,4 +37,16 @@ export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<Ru
 export function findRun(w: World, name: string): RunView | undefined {
   const object = w.snapshot.analysisRuns.find(run => run.metadata.name === name);
   return object ? viewRun(object) : undefined;
+}
+
+/** What a run says now; undefined when it is not there yet. */
+export function readRun(w: World, name: string): GateReading | undefined {
+  const run = findRun(w, name);
+  return run ? readGate(run, w.now) : undefined;
+}
+
+/** Names of runs that nobody waits for any more. */
+export function obsoleteRuns(w: World, wanted: readonly { readonly name: string }[]): string[] {
+  const keep = new Set(wanted.map(run => run.name));
+  return w.snapshot.analysisRuns.map(run => run.metadata.name).filter(name => !keep.has(name));
 }

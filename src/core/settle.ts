@@ -6,11 +6,11 @@ import { type Intent, NOTHING } from './intent.ts';
 import { drainOlder } from './older-drain.ts';
 import { NO_PODS, sumPods } from './pod-count.ts';
 import { podTrouble } from './pod-trouble.ts';
-import { missingPrerequisite } from './prerequisites.ts';
+import { missingPrerequisite, serviceNames } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
 import { shareStep } from './share-of-replicas.ts';
-import { clearTrial, deadlineAt, endDelivery, trackProgress } from './trial.ts';
+import { clearTrial, deadlineAt, endDelivery, supersede, trackProgress } from './trial.ts';
 import type { World } from './world.ts';
 
 const DEFAULT_DELAY_S = 30;
@@ -61,15 +61,6 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
     reason: 'FirstDeploy',
     message: `first revision: ${available} of ${w.replicas} pods are available${podTrouble(w)}`,
   };
-  const select = new Map<string, string>();
-  const { canary, blueGreen } = w.spec.strategy;
-  for (const name of [
-    canary?.stableService,
-    canary?.canaryService,
-    blueGreen?.activeService,
-    blueGreen?.previewService,
-  ])
-    if (name !== undefined) select.set(name, w.hash);
   return {
     complete: !missing && !idle && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
     intent: {
@@ -84,7 +75,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
             }
           : waiting,
       scale: shareScale(w),
-      select,
+      select: new Map(serviceNames(w).map(name => [name, w.hash])),
       canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
       wakeAt: overdue ? undefined : deadlineAt(w, d.status),
     },
@@ -94,10 +85,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
 /** Stable serves; what was aborted keeps its pods for a while, untouched, and then leaves. */
 export function planAborted(w: World, d: Draft): Intent {
   const { canary: open, abort } = d.status;
-  if (open && !abort && open.podTemplateHash !== w.hash) {
-    endDelivery(w, d, open, 'Superseded');
-    clearTrial(d.status);
-  }
+  if (open && !abort && open.podTemplateHash !== w.hash) supersede(w, d);
   const because: Because =
     abort?.podTemplateHash === w.hash
       ? { reason: abort.reason, message: abort.message }

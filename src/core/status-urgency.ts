@@ -51,12 +51,11 @@ function withoutSet(ref: RevisionRef | undefined): Partial<RevisionRef> | undefi
   return rest;
 }
 
-/** From a step to a later one of the same trial, with nothing but timed pauses between. */
+/** From a step to a later one, with nothing but timed pauses between. That it is the same trial is compared with the rest. */
 function onlyPausesEnded(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): boolean {
   const { step } = status;
   const next = after.step;
   if (!step || !next || step.stepsHash !== next.stepsHash || next.index <= step.index) return false;
-  if (status.trialStartedAt !== after.trialStartedAt || status.lastCommand?.id !== after.lastCommand?.id) return false;
   return names.slice(step.index, next.index).every(name => name.startsWith('pause') && name !== 'pause until promoted');
 }
 

@@ -17,8 +17,8 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
   const open = status.canary?.podTemplateHash === w.hash && status.trialStartedAt !== undefined;
   if (!open) {
     const retried = status.canary?.podTemplateHash === w.hash;
-    if (status.canary && !retried && !status.abort) endDelivery(w, d, status.canary, 'Superseded');
-    clearTrial(status);
+    if (retried) clearTrial(status);
+    else supersede(w, d);
     if (!retried) delete status.attempt;
     status.trialStartedAt = toTime(w.now);
     status.attempt ??= 1;
@@ -32,6 +32,13 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
     delete status.analysis;
   }
   setStep(w, status, 0, steps, stepsHash);
+}
+
+/** Ends the trial of a template that Git no longer declares. One that was aborted has ended already. */
+export function supersede(w: World, d: Draft): void {
+  const { canary, abort } = d.status;
+  if (canary && !abort) endDelivery(w, d, canary, 'Superseded');
+  clearTrial(d.status);
 }
 
 /** Forgets what belongs to one trial; stable, history and quarantine stay. */

@@ -1,7 +1,7 @@
-import { type Command, parseCommand } from '../api/commands.ts';
-import { COMMAND_ANNOTATION, COMMAND_BY_ANNOTATION } from '../api/names.ts';
+import type { Command } from '../api/commands.ts';
 import type { RolloutSpec } from '../api/rollout.ts';
 import type { RevisionRef, RolloutStatus } from '../api/rollout-status.ts';
+import { pendingCommand } from './pending-command.ts';
 import { type ReplicaSetView, viewReplicaSet } from './replica-set-view.ts';
 import { revisionHash } from './revision-hash.ts';
 import { type BoundRouter, bindRouter } from './router.ts';
@@ -39,11 +39,7 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
   const hash = revisionHash(spec.template ?? {});
   const sets = snapshot.replicaSets.map(viewReplicaSet).filter(set => !set.deleting);
   const stable = stored?.stable;
-  const annotations = rollout.metadata.annotations ?? {};
-  const parsed = parseCommand(annotations[COMMAND_ANNOTATION], annotations[COMMAND_BY_ANNOTATION]);
-  const last = stored?.lastCommand;
-  const isNew = parsed && 'verb' in parsed && (parsed.id !== last?.id || parsed.verb !== last.verb);
-  const command = isNew ? parsed : undefined;
+  const { command, malformed } = pendingCommand(rollout.metadata.annotations, stored?.lastCommand);
   const services = new Map<string, ServiceView>();
   return {
     snapshot,
@@ -60,7 +56,7 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
     olderSets: sets.filter(set => set.hash !== hash && set.hash !== stable?.podTemplateHash),
     router: spec.strategy.canary ? bindRouter(spec.strategy.canary, snapshot) : undefined,
     command,
-    malformedCommand: parsed && 'malformed' in parsed ? parsed.malformed : undefined,
+    malformedCommand: malformed,
     service(name) {
       if (name === undefined) return undefined;
       const view = services.get(name) ?? viewService(name, snapshot);

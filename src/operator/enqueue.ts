@@ -1,5 +1,4 @@
-import { parseCommand } from '../api/commands.ts';
-import { COMMAND_ANNOTATION } from '../api/names.ts';
+import { pendingCommand } from '../core/pending-command.ts';
 import { routeKey, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { isRecord, objectKey } from '../kube/kube-object.ts';
@@ -46,11 +45,9 @@ export function wireEvents(caches: Caches, enqueue: Enqueue): void {
 
 /** An abort command overtakes everything else, until it is acknowledged: its annotation stays on the Rollout for ever. */
 function laneOf(object: KubeObject): Lane {
-  const command = parseCommand(object.metadata.annotations?.[COMMAND_ANNOTATION]);
-  if (!command || !('verb' in command) || command.verb !== 'abort') return 'normal';
   const last = isRecord(object['status']) ? object['status']['lastCommand'] : undefined;
-  const answered = isRecord(last) && last['id'] === command.id && last['verb'] === command.verb;
-  return answered ? 'normal' : 'urgent';
+  const { command } = pendingCommand(object.metadata.annotations, isRecord(last) ? last : undefined);
+  return command?.verb === 'abort' ? 'urgent' : 'normal';
 }
 
 function ownersOf(caches: Caches, object: KubeObject): string[] {

@@ -12,8 +12,8 @@ export interface RolloutMemory {
   refusedPatches: number;
   /** Weight that was given to the canary last. */
   lastWeight: number | undefined;
-  /** Epoch milliseconds at which a Service was pointed at a revision, newest last, by `<service> <hash>`. */
-  readonly selectorWrites: Map<string, number[]>;
+  /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
+  selectorWrites: readonly { readonly what: string; readonly at: number }[];
   /** Since when a status that may wait has been waiting, monotonic milliseconds. */
   statusWaitsSince: number | undefined;
 }
@@ -32,7 +32,7 @@ export class Memory {
         conflicts: [],
         refusedPatches: 0,
         lastWeight: undefined,
-        selectorWrites: new Map(),
+        selectorWrites: [],
         statusWaitsSince: undefined,
       };
       this.#entries.set(key, entry);

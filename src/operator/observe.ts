@@ -53,14 +53,15 @@ export function observe(
     delivered: [...known.delivered],
     routeConflicts: known.conflicts.filter(at => at > now - CONFLICT_WINDOW_MS).length,
     ...(known.lastWeight === undefined ? {} : { lastWeight: known.lastWeight }),
-    selectorWrites: Object.fromEntries(
-      [...known.selectorWrites].map(([name, times]) => [
-        name,
-        times.filter(at => at > now - CONFLICT_WINDOW_MS).length,
-      ]),
-    ),
+    selectorWrites: countsOf(known.selectorWrites.filter(({ at }) => at > now - CONFLICT_WINDOW_MS)),
     rivals: rivalsOf(caches, rollout, needs),
   };
+}
+
+function countsOf(writes: readonly { readonly what: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { what } of writes) counts[what] = (counts[what] ?? 0) + 1;
+  return counts;
 }
 
 /**

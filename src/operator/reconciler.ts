@@ -11,7 +11,7 @@ import type { Caches } from './caches.ts';
 import type { LiveReader } from './live-reader.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
-import { isSame } from './merge-diff.ts';
+import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import type { Reporter } from './report.ts';
@@ -42,6 +42,8 @@ const SOONEST_AGAIN_MS = 1_000;
 const STATUS_DELAY_MS = 1_000;
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
 const REFUSALS = 6;
+/** Enough to see a write loop on each of a strategy's Services. */
+const KEPT_SELECTOR_WRITES = 40;
 
 /**
  * One pass over one Rollout:
@@ -89,10 +91,11 @@ export class Reconciler {
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
-    const restMs = trouble ? 0 : this.#statusDelay(key, rollout, decision);
+    const diff = mergeDiff(rollout['status'], decision.status);
+    const restMs = trouble ? 0 : this.#statusDelay(key, diff !== undefined && decision.statusMayWait);
     let written: KubeObject | undefined;
     try {
-      if (restMs === 0) written = await writeStatus(this.#parts.client, rollout, decision.status);
+      if (diff && restMs === 0) written = await writeStatus(this.#parts.client, rollout, diff);
     } catch (error) {
       return backoff(error, decision, clock.now());
     }
@@ -111,12 +114,11 @@ export class Reconciler {
   }
 
   /** Milliseconds that a new status may still wait; 0 when it is to be stored now, or when there is nothing new. */
-  #statusDelay(key: string, rollout: KubeObject, decision: Decision): number {
+  #statusDelay(key: string, mayWait: boolean): number {
     const { memory, clock } = this.#parts;
     const known = memory.of(key);
-    const isNew = decision.status !== undefined && !isSame(rollout['status'], decision.status);
     const now = clock.monotonic();
-    const since = isNew && decision.statusMayWait ? (known.statusWaitsSince ?? now) : undefined;
+    const since = mayWait ? (known.statusWaitsSince ?? now) : undefined;
     const restMs = since === undefined ? 0 : Math.max(0, STATUS_DELAY_MS - (now - since));
     known.statusWaitsSince = restMs > 0 ? since : undefined;
     return restMs;
@@ -166,8 +168,8 @@ function isSafeAfterFailure(action: Action): boolean {
 
 function noteDone(known: RolloutMemory, action: Action, now: number): void {
   if (action.type === 'SelectRevision') {
-    const key = `${action.service} ${action.podTemplateHash}`;
-    known.selectorWrites.set(key, [...(known.selectorWrites.get(key) ?? []).slice(-9), now]);
+    const what = `${action.service} ${action.podTemplateHash}`;
+    known.selectorWrites = [...known.selectorWrites.slice(1 - KEPT_SELECTOR_WRITES), { what, at: now }];
   }
   if (action.type !== 'PatchRoute') return;
   known.lastWeight = action.canaryWeight;

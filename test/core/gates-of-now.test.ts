@@ -113,6 +113,14 @@ describe('a command means what its sender saw', () => {
     expect(stateOf(cluster)).toBe('Aborted AbortedByCommand');
   });
 
+  it('retry with the id of the abort before it is told as a retry', () => {
+    const cluster = canaryOnTrial();
+    cluster.command('abort 17');
+    cluster.settle();
+    cluster.command('retry 17');
+    expect(cluster.pass().facts.map(fact => fact.reason)).toContain('RetryRequested');
+  });
+
   it('promote-full of a paused rollout is refused with what to do', () => {
     const cluster = canaryOnTrial();
     send(cluster, 'pause');

@@ -102,6 +102,16 @@ describe('replicas that go to none in the middle of a trial', () => {
     expect(cluster.status['canary']).toBeUndefined();
   });
 
+  it('and another template after an abort leave the ended delivery as it ended', () => {
+    const cluster = canaryOnTrial();
+    send(cluster, 'abort');
+    replicas(cluster, 0);
+    push(cluster, '3');
+    cluster.settle();
+    const outcomes = (cluster.status['history'] as { outcome: string }[]).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(['Aborted', 'FirstDeploy']);
+  });
+
   it('make a promote command do nothing', () => {
     const cluster = canaryOnTrial();
     replicas(cluster, 0);
