@@ -1,4 +1,5 @@
 import type { RevisionRef, RolloutStatus } from '../api/rollout-status.ts';
+import { isSame } from './same-json.ts';
 
 /** Members that only show: they are derived anew from the world in each pass. */
 const SHOWN = [
@@ -24,7 +25,7 @@ export function statusMayWait(
   names: readonly string[],
 ): boolean {
   if (!before) return false;
-  return JSON.stringify(loadBearing(before, after, names)) === JSON.stringify(loadBearing(after, after, names));
+  return isSame(loadBearing(before, after, names), loadBearing(after, after, names));
 }
 
 function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): unknown {
@@ -34,14 +35,14 @@ function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonl
     delete rest.pause;
     rest.step = after.step;
   }
-  return sorted({
+  return {
     ...rest,
     stable: withoutSet(status.stable),
     canary: withoutSet(status.canary),
     flags: (status.conditions ?? []).map(({ type, status: flag }) => `${type}=${flag}`),
     // An abort is done when traffic is back, and that is told at once.
     ...(after.abort ? { weights: status.weights } : {}),
-  });
+  };
 }
 
 /** The name of a revision's ReplicaSet is found again by its hash. */
@@ -57,12 +58,4 @@ function onlyPausesEnded(status: RolloutStatus, after: RolloutStatus, names: rea
   const next = after.step;
   if (!step || !next || step.stepsHash !== next.stepsHash || next.index <= step.index) return false;
   return names.slice(step.index, next.index).every(name => name.startsWith('pause') && name !== 'pause until promoted');
-}
-
-/** The API server sorts members; a status that was decided has them in another order. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, member]) => [key, sorted(member)]));
 }

@@ -1,6 +1,7 @@
 import { API_VERSION } from '../api/names.ts';
 import { notifierSpecSchema } from '../api/notifier.ts';
 import type { StoredNotice } from '../api/rollout-status.ts';
+import { isSame } from '../core/same-json.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type KubeObject, objectKey } from '../kube/kube-object.ts';
@@ -8,7 +9,6 @@ import type { Caches } from './caches.ts';
 import { deliverNotice } from './deliver-notice.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
-import { isSame } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import type { SecretReader } from './secrets.ts';
 

@@ -1,3 +1,4 @@
+import { isSame } from '../core/same-json.ts';
 import { isRecord } from '../kube/kube-object.ts';
 
 /**
@@ -15,17 +16,4 @@ export function mergeDiff(before: unknown, after: Record<string, unknown>): Reco
     patch[key] = isRecord(value) && isRecord(was) ? mergeDiff(was, value) : value;
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
-}
-
-/** Deep equality of JSON values, whatever the order of keys: the API server sorts them. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a) && Array.isArray(b))
-    return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
-  if (!isRecord(a) || !isRecord(b)) return false;
-  const keys = Object.keys(a).filter(key => a[key] !== undefined);
-  return (
-    keys.length === Object.keys(b).filter(key => b[key] !== undefined).length &&
-    keys.every(key => isSame(a[key], b[key]))
-  );
 }

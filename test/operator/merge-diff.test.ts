@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSame, mergeDiff } from '../../src/operator/merge-diff.ts';
+import { isSame } from '../../src/core/same-json.ts';
+import { mergeDiff } from '../../src/operator/merge-diff.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
