@@ -43,8 +43,15 @@ export interface ControlPlane {
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
   /** Finished requests from the audit log, oldest first. `filter.user` is the full user name (RIG_USERS[user].name). */
   auditEntries(filter?: AuditFilter): AuditEntry[];
+  /** Processes of the control plane, to look at and to signal. */
+  pid(program: ControlPlaneProgram): number;
+  /** Kills the API server, leaves it away for a while, starts it anew on the same port, and waits until it is ready. */
+  restartApiserver(downMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** The programs of a control plane. */
+export type ControlPlaneProgram = 'etcd' | 'kube-apiserver' | 'kube-controller-manager';
 
 /** How to start a control plane. */
 export interface ControlPlaneOptions {
@@ -53,6 +60,8 @@ export interface ControlPlaneOptions {
   readonly controllerManagerFlags?: readonly string[];
   /** Gives the operator's user cluster-admin (default). Set false where the suite applies the real RBAC. */
   readonly operatorIsClusterAdmin?: boolean;
+  /** Audit policy; each finished request without bodies when absent. */
+  readonly auditPolicy?: string;
   /** Time to become ready after the programs are built; 60 s when absent. */
   readonly readyTimeoutMs?: number;
 }
@@ -88,28 +97,26 @@ class EndedEarly extends Error {}
 async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOptions): Promise<ControlPlane> {
   const started = Date.now();
   const folder = makeTempFolder('sluice-rig');
-  const programs: ChildProgram[] = [];
+  const programs = new Map<string, ChildProgram>();
   const stop = async () => {
     // Last started, first stopped: an API server without its etcd waits in vain.
-    for (const program of programs.toReversed()) await program.stop();
+    for (const program of [...programs.values()].toReversed()) await program.stop();
     await folder.remove();
   };
   try {
     const tokens = makeTokens();
     const ports = await choosePorts();
     const file = (name: string) => join(folder.path, name);
-    writeStartFiles(file, tokens);
+    writeStartFiles(file, tokens, options.auditPolicy ?? AUDIT_POLICY);
     const start = async (name: string, path: string, flags: string[]) => {
       const program = await startChildProgram(path, flags, file(`${name}.log`));
-      programs.push(program);
-      return program;
+      programs.set(name, program);
     };
     const deadline = started + (options.readyTimeoutMs ?? 60_000);
     await start('etcd', binaries.etcd, etcdFlags(file, ports));
-    await start('kube-apiserver', binaries.apiserver, [
-      ...apiserverFlags(file, ports),
-      ...(options.apiserverFlags ?? []),
-    ]);
+    const startApiserver = () =>
+      start('kube-apiserver', binaries.apiserver, [...apiserverFlags(file, ports), ...(options.apiserverFlags ?? [])]);
+    await startApiserver();
     const access = { server: `https://127.0.0.1:${ports.apiserver}`, token: tokens.admin, caPem: '' };
     await waitFor(programs, deadline, async () => {
       access.caPem = authorityOf(readFileSync(file('apiserver.crt'), 'utf8'));
@@ -131,6 +138,13 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
       ...conveniences(file, tokens, client, binaries, stop),
       startMs: Date.now() - started,
       folder: folder.path,
+      pid: program => programs.get(program)?.pid ?? 0,
+      restartApiserver: async (downMs = 0) => {
+        await programs.get('kube-apiserver')?.stop();
+        await sleep(downMs);
+        await startApiserver();
+        await waitFor(programs, Date.now() + 60_000, () => answersOk(access, '/readyz'));
+      },
     };
   } catch (error) {
     await stop();
@@ -144,7 +158,7 @@ function conveniences(
   client: ApiClient,
   binaries: ControlPlaneBinaries,
   stop: () => Promise<void>,
-): Omit<ControlPlane, 'server' | 'token' | 'caPem' | 'startMs' | 'folder'> {
+): Omit<ControlPlane, 'server' | 'token' | 'caPem' | 'startMs' | 'folder' | 'pid' | 'restartApiserver'> {
   const kubeconfigPath = file('admin.kubeconfig');
   return {
     name: 'real',
@@ -173,12 +187,12 @@ async function choosePorts(): Promise<Ports> {
   return { etcd, etcdPeer, apiserver, controllerManager };
 }
 
-function writeStartFiles(file: (name: string) => string, tokens: Record<RigUser, string>): void {
+function writeStartFiles(file: (name: string) => string, tokens: Record<RigUser, string>, auditPolicy: string): void {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(file('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(file('sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
   writeFileSync(file('tokens.csv'), tokenFile(tokens), { mode: 0o600 });
-  writeFileSync(file('audit-policy.json'), AUDIT_POLICY);
+  writeFileSync(file('audit-policy.json'), auditPolicy);
 }
 
 /** kube-apiserver makes its own serving certificate and writes it followed by the authority that signed it. */
@@ -228,7 +242,12 @@ async function grantOperator(client: ApiClient): Promise<void> {
   });
 }
 
-async function waitFor(programs: ChildProgram[], deadline: number, ready: () => Promise<boolean>): Promise<void> {
+async function waitFor(
+  started: ReadonlyMap<string, ChildProgram>,
+  deadline: number,
+  ready: () => Promise<boolean>,
+): Promise<void> {
+  const programs = [...started.values()];
   let last: unknown;
   while (Date.now() < deadline) {
     const dead = programs.find(program => program.ended());

@@ -45,6 +45,12 @@ export async function borrowCluster(): Promise<ControlPlane | undefined> {
     auditEntries: () => {
       throw new Error('a cluster that was given has no audit log that the tests could read');
     },
+    pid: () => {
+      throw new Error('the processes of a cluster that was given are not here');
+    },
+    restartApiserver: async () => {
+      throw new Error('a cluster that was given is not restarted');
+    },
     stop: async () => {
       client.close();
       relay.close();
