@@ -26,6 +26,8 @@ export interface ReflectorOptions {
   /** Keeps less of each object; may change it in place. Default: drops `metadata.managedFields`. */
   readonly trim?: ((object: KubeObject) => KubeObject) | undefined;
   readonly indexers?: IndexFunctions | undefined;
+  /** See {@link ObjectStore}: one `spec` for all versions of a generation. */
+  readonly specByGeneration?: boolean | undefined;
   /** The type may be missing from the cluster: `hasSynced` is then true once its absence is confirmed. */
   readonly optional?: boolean | undefined;
   readonly observe?: ((observation: ReflectorObservation) => void) | undefined;
@@ -108,6 +110,7 @@ export class Reflector {
     this.store = new ObjectStore({
       indexers: options.indexers,
       trim: options.trim,
+      specByGeneration: options.specByGeneration,
       namespace: options.namespace,
       addsWrites: options.labelSelector === undefined && options.fieldSelector === undefined,
       clock: this.#clock,

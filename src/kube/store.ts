@@ -28,6 +28,8 @@ export interface ObjectStoreOptions {
   readonly indexers?: IndexFunctions | undefined;
   /** Keeps less of an object; may change it in place. Default: drops `metadata.managedFields`. */
   readonly trim?: ((object: KubeObject) => KubeObject) | undefined;
+  /** The server raises `metadata.generation` with each change of `spec`: while it stays, one `spec` is kept for all versions. */
+  readonly specByGeneration?: boolean | undefined;
   /** Only objects of this namespace belong here. */
   readonly namespace?: string | undefined;
   /** False when a selector decides what belongs here: then a write of ours never adds an object, only the watch does. */
@@ -244,6 +246,7 @@ export class ObjectStore {
   }
 
   #put(key: string, object: KubeObject, cached: KubeObject | undefined, source: ChangeSource): void {
+    if (this.#options.specByGeneration && hasSameSpec(object, cached)) object['spec'] = cached?.['spec'];
     this.#objects.set(key, object);
     this.#index.set(key, object);
     if (cached && cached.metadata.uid !== object.metadata.uid) {
@@ -290,6 +293,12 @@ export class ObjectStore {
 export function trimManagedFields(object: KubeObject): KubeObject {
   const { managedFields: _dropped, ...metadata } = object.metadata;
   return { ...object, metadata: metadata as KubeObject['metadata'] };
+}
+
+/** What readers derived from a spec (see their WeakMaps) then stays valid over the many changes of a status. */
+function hasSameSpec(object: KubeObject, cached: KubeObject | undefined): boolean {
+  const { generation, uid } = object.metadata;
+  return generation !== undefined && generation === cached?.metadata.generation && uid === cached.metadata.uid;
 }
 
 function uidOf(object: KubeObject): string {

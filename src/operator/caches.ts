@@ -43,6 +43,7 @@ export function sliceService(object: KubeObject): string[] {
 const SETTINGS: Readonly<Record<CacheName, Partial<ReflectorOptions>>> = {
   rollouts: {
     trim: trimRollout,
+    specByGeneration: true,
     indexers: {
       services: dependencies('services'),
       routes: dependencies('routes'),

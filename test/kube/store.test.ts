@@ -171,3 +171,32 @@ describe('an index', () => {
     expect(() => store.byIndex('unknown', 'x')).toThrow(RangeError);
   });
 });
+
+describe('the spec of an object whose generation tells its changes', () => {
+  const specified = (rv: number, generation: number | undefined, value: string, uid = 'u1'): KubeObject => ({
+    kind: 'Thing',
+    metadata: { namespace: 'default', name: 'a', uid, resourceVersion: String(rv), generation },
+    spec: { value },
+  });
+  const specOf = (store: ObjectStore) => store.get(A)?.['spec'];
+
+  test('stays the same object over changes of the status, by a watch and by a write', async () => {
+    const { store } = await storeAt(10, [specified(5, 1, 'x')], { specByGeneration: true });
+    const first = specOf(store);
+    store.applyEvent('MODIFIED', specified(11, 1, 'x'));
+    expect(specOf(store)).toBe(first);
+    store.noteWritten(specified(12, 1, 'x'));
+    expect(specOf(store)).toBe(first);
+    expect(store.cachedRV(A)).toBe('12');
+  });
+
+  test('is the new one with a new generation, a new uid, or without a generation', async () => {
+    const { store } = await storeAt(10, [specified(5, 1, 'x')], { specByGeneration: true });
+    store.applyEvent('MODIFIED', specified(11, 2, 'y'));
+    expect(specOf(store)).toEqual({ value: 'y' });
+    store.applyEvent('MODIFIED', specified(12, 2, 'z', 'u2'));
+    expect(specOf(store)).toEqual({ value: 'z' });
+    store.applyEvent('MODIFIED', specified(13, undefined, 'w', 'u2'));
+    expect(specOf(store)).toEqual({ value: 'w' });
+  });
+});
