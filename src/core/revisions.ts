@@ -28,10 +28,13 @@ function sourceOf(w: World, stillDesired: boolean): RevisionRef['source'] {
   return w.snapshot.source ?? before;
 }
 
+/** A set of this template with a number above all others was made by a pass whose status got lost: the number stays. */
 function nextRevision(w: World): number {
-  const seen = w.sets.map(set => set.revision);
-  for (const ref of [w.stored?.desired, w.stored?.stable, w.stored?.canary]) if (ref) seen.push(ref.revision);
-  return Math.max(0, ...seen) + 1;
+  const told = [w.stored?.desired, w.stored?.stable, w.stored?.canary].map(ref => ref?.revision ?? 0);
+  const others = w.sets.filter(set => set.hash !== w.hash).map(set => set.revision);
+  const last = Math.max(0, ...told, ...others);
+  const own = Math.max(0, ...w.sets.filter(set => set.hash === w.hash).map(set => set.revision));
+  return own > last ? own : last + 1;
 }
 
 /** The ControllerRevision that keeps a template; found by its label, because its name may have been taken. */

@@ -109,9 +109,25 @@ function operations(pair: WeightedPair, backends: Backends, want: Weights): Json
   return [
     { op: 'test', path: `${at(pair.stable.index)}/name`, value: backends.stable },
     { op: 'test', path: `${at(pair.canary.index)}/name`, value: backends.canary },
+    ...(isRaise(pair, want) ? asSeen(pair, at) : []),
     { op: 'add', path: `${at(pair.stable.index)}/weight`, value: want.max - want.canary },
     { op: 'add', path: `${at(pair.canary.index)}/weight`, value: want.canary },
   ];
+}
+
+function isRaise(pair: WeightedPair, want: Weights): boolean {
+  const mine = pair.canary.weight ?? 1;
+  return want.canary * (mine + (pair.stable.weight ?? 1)) > mine * want.max;
+}
+
+/**
+ * More for the canary only over the weights that this was decided on: caches may be older than an abort, a promotion or
+ * another operator's write. Less is never held up.
+ */
+function asSeen(pair: WeightedPair, at: (index: number) => string): JsonPatchOperation[] {
+  return [pair.stable, pair.canary].flatMap(({ index, weight }) =>
+    weight === undefined ? [] : [{ op: 'test', path: `${at(index)}/weight`, value: weight }],
+  );
 }
 
 function setWeights(spec: Record<string, unknown>, pair: WeightedPair, want: Weights): void {

@@ -272,3 +272,15 @@ describe('where a revision came from', () => {
     expect(cluster.status['canary'].source.revision).toBe('main@sha1:ccc');
   });
 });
+
+describe('the number of a revision whose first status was lost', () => {
+  it.each([1, 2])('is the one that its ReplicaSet carries, after a crash behind write %i', writes => {
+    const cluster = settledCanary();
+    push(cluster, '2');
+    cluster.pass(writes);
+    expect(cluster.status['desired'].revision).toBe(1);
+    cluster.settle();
+    const [set] = [...cluster.replicaSets.values()].filter(s => s.metadata.name.endsWith(hashOf('2')));
+    expect([cluster.status['desired'].revision, set?.metadata.annotations?.['sluice.dev/revision']]).toEqual([2, '2']);
+  });
+});

@@ -201,6 +201,16 @@ describe('writing the weights of an HTTPRoute', () => {
     expect(() => applyJsonPatch(reordered, patch)).toThrow('test failed');
   });
 
+  it('gives the canary more only over the weights that were seen, and less over any', () => {
+    const seen = route([{ backendRefs: both(80, 20) }]);
+    const since = route([{ backendRefs: both(100, 0) }]);
+    expect(() => applyJsonPatch(since, write(seen, 60))).toThrow('test failed');
+    applyJsonPatch(since, write(seen, 10));
+    expect(since['spec']).toEqual({ rules: [{ backendRefs: both(90, 10) }] });
+    applyJsonPatch(seen, write(seen, 60));
+    expect(seen['spec']).toEqual({ rules: [{ backendRefs: both(40, 60) }] });
+  });
+
   it.each([
     [both(1, 0), 0],
     [both(100, 0), 0],
@@ -213,7 +223,7 @@ describe('writing the weights of an HTTPRoute', () => {
   it('mends only the rule that differs', () => {
     expect(
       write(route([{ backendRefs: both(80, 20) }, { backendRefs: both(100, 0) }]), 20).map(op => op.path.slice(0, 14)),
-    ).toEqual(Array(4).fill('/spec/rules/1/'));
+    ).toEqual(Array(6).fill('/spec/rules/1/'));
   });
 
   it('writes parts of maxTrafficWeight', () => {
