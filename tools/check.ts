@@ -8,6 +8,8 @@ import { join } from 'node:path';
  */
 
 const root = join(import.meta.dirname, '..');
+/** How often a tier that takes long says where it is. */
+const PROGRESS_MS = 60_000;
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 
 interface Counts {
@@ -42,10 +44,21 @@ function execute(
     const keep = (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-200_000);
     };
+    const begun = Date.now();
+    const progress = setInterval(() => {
+      const last = output.split('\n').findLast(line => line.trim() !== '') ?? '';
+      console.log(`       … ${Math.round((Date.now() - begun) / 1000)} s: ${last.trim().slice(0, 140)}`);
+    }, PROGRESS_MS);
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
-    child.on('error', error => resolve({ code: 127, output: `${output}\n${error.message}` }));
-    child.on('close', code => resolve({ code: code ?? 1, output }));
+    child.on('error', error => {
+      clearInterval(progress);
+      resolve({ code: 127, output: `${output}\n${error.message}` });
+    });
+    child.on('close', code => {
+      clearInterval(progress);
+      resolve({ code: code ?? 1, output });
+    });
   });
 }
 
@@ -150,9 +163,12 @@ const TIERS: readonly Tier[] = [
     'test/sandbox',
     'test/git',
     'test/tools',
+    'test/bench',
   ]),
   clusterTests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
   clusterTests('e2e', 'the operator on a real control plane', ['test/e2e']),
+  clusterTests('scenarios', 'stories on the whole rig, with users at the gateway', ['test/scenarios']),
+  clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix']),
 ];
 
 const wanted = process.argv.slice(2);

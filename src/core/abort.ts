@@ -56,10 +56,11 @@ function crashLoop(w: World, d: Draft): string | undefined {
 }
 
 /** Writes the verdict into the draft: abort, quarantine, history. The route follows in the same pass. */
-export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number): void {
+export function recordAbort(w: World, d: Draft, call: AbortCall): void {
   const { status } = d;
   const ref = status.canary;
   if (!ref) return;
+  const weight = Math.max(actualWeight(w), storedWeight(w, ref.podTemplateHash));
   const at = toTime(w.now);
   const { step } = status;
   status.abort = {
@@ -93,6 +94,12 @@ export function recordAbort(w: World, d: Draft, call: AbortCall, weight: number)
   delete status.pause;
   delete status.promoteFull;
   delete status.progress;
+}
+
+/** A pass that died behind its first write has taken the traffic back already: what users had is in the status. */
+function storedWeight(w: World, hash: string): number {
+  const { canary, weights } = w.stored ?? {};
+  return canary?.podTemplateHash === hash ? (weights?.actualCanary ?? 0) : 0;
 }
 
 /** A mode that can be aborted. */

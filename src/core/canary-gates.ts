@@ -1,7 +1,7 @@
 import type { CanaryView } from './canary-view.ts';
 import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
-import { hasPassed } from './gate.ts';
+import { hasMeasured, hasPassed } from './gate.ts';
 import type { WantedRun } from './intent.ts';
 import { currentRunName, findRun, stepRunName } from './run-names.ts';
 import type { World } from './world.ts';
@@ -46,6 +46,12 @@ export function beginningOf(w: World, run: WantedRun | undefined): Because | und
 export function awaitsMeasurement(w: World, run: WantedRun): boolean {
   const found = findRun(w, run.name);
   return !found || !hasPassed(found);
+}
+
+/** A run that has given no answer yet, good or bad. */
+export function awaitsAnswer(w: World, run: WantedRun): boolean {
+  const found = findRun(w, run.name);
+  return !found || !hasMeasured(found);
 }
 
 /** Data that came back after its deadline does not end the pause for a person that the deadline began. */

@@ -3,7 +3,14 @@ import type { CanaryStep } from '../api/rollout-steps.ts';
 import { earliest, fromTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
 import { missingAnalysis } from './analysis-ahead.ts';
-import { analysesAhead, awaitsMeasurement, backgroundRun, beginningOf, overdueData } from './canary-gates.ts';
+import {
+  analysesAhead,
+  awaitsAnswer,
+  awaitsMeasurement,
+  backgroundRun,
+  beginningOf,
+  overdueData,
+} from './canary-gates.ts';
 import { podsWanted } from './canary-pods.ts';
 import { scaleAt, weightAt } from './canary-steps.ts';
 import { type CanaryView, isOver } from './canary-view.ts';
@@ -62,7 +69,8 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
     !full && step?.analysis ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis } : undefined;
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
   const unmeasured = background !== undefined && awaitsMeasurement(w, background);
-  const because = hold ?? waitReason(t, index, desired, wantedPods.canary, stepGate, unmeasured);
+  const unanswered = background !== undefined && awaitsAnswer(w, background);
+  const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
   notePause(t, index, because, gate, stepGate, effect);
   const waitsForPods = WAITS.includes(because.reason);
   const blocked = BLOCKED.includes(because.reason);

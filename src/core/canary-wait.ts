@@ -1,3 +1,4 @@
+import type { CanaryStep } from '../api/rollout-steps.ts';
 import { fromTime } from '../api/time.ts';
 import { pauseEnd } from './canary-steps.ts';
 import { type CanaryView, isOver } from './canary-view.ts';
@@ -7,15 +8,19 @@ import type { GateReading } from './gate.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { setPause } from './trial.ts';
 
+/** What the analyses say so far. */
+export interface GatesSoFar {
+  /** That of the step itself. */
+  readonly stepGate: GateReading | undefined;
+  /** The background analysis has not passed once, or failed when it was asked last. */
+  readonly unmeasured: boolean;
+  /** The background analysis has said nothing yet. */
+  readonly unanswered: boolean;
+}
+
 /** What the trial waits for, first things first. */
-export function waitReason(
-  t: CanaryView,
-  index: number,
-  desired: number,
-  pods: number,
-  stepGate: GateReading | undefined,
-  unmeasured: boolean,
-): Because {
+export function waitReason(t: CanaryView, index: number, desired: number, pods: number, gates: GatesSoFar): Because {
+  const { stepGate, unmeasured } = gates;
   const { w, d, steps, actual } = t;
   const available = w.newSet?.available ?? 0;
   const promoting = index >= steps.length;
@@ -47,7 +52,7 @@ export function waitReason(
       message: `revision ${d.status.canary?.revision ?? '?'} takes over from the stable one`,
     };
   const step = steps[index];
-  if (step?.pause && !(unmeasured && isOver(t, step)))
+  if (step?.pause && !isHeldByGate(t, step, gates))
     return step.pause.duration === undefined
       ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
       : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
@@ -57,6 +62,11 @@ export function waitReason(
       : { reason: 'GateRunning', message: 'the analysis of this step begins' };
   if (unmeasured) return { reason: 'GateRunning', message: 'waits for the background analysis to pass once' };
   return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
+}
+
+/** A pause is over and the gate is not; or a person is not to be asked before there is anything to look at. */
+function isHeldByGate(t: CanaryView, step: CanaryStep, { unmeasured, unanswered }: GatesSoFar): boolean {
+  return step.pause?.duration === undefined ? unanswered : unmeasured && isOver(t, step);
 }
 
 /** Says in status that the trial pauses, for a while or for a person. */

@@ -1,7 +1,6 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { earliest, toTime } from '../api/time.ts';
 import { type AbortCall, findAbort, isOnTrial, recordAbort } from './abort.ts';
-import { actualWeight } from './actual-weight.ts';
 import { planBlueGreenTrial } from './blue-green-trial.ts';
 import { planCanaryTrial } from './canary-trial.ts';
 import { applyCommand, type CommandEffect } from './command.ts';
@@ -127,7 +126,7 @@ function abort(w: World, d: Draft, call: AbortCall): Planned {
   // A step that would have been passed in this very pass was not: the verdict belongs to the step that served.
   const { step, canary } = w.stored ?? {};
   if (step && canary?.podTemplateHash === w.hash && step.stepsHash === d.status.step?.stepsHash) d.status.step = step;
-  recordAbort(w, d, call, actualWeight(w));
+  recordAbort(w, d, call);
   return { mode: 'Aborted', intent: planAborted(w, d) };
 }
 

@@ -76,7 +76,7 @@ export function hasPassed(run: RunView): boolean {
 }
 
 /** Measured at all: what is called successful without a measurement was not written by the operator. */
-function hasMeasured(run: RunView): boolean {
+export function hasMeasured(run: RunView): boolean {
   return run.spec.metrics.every(metric => {
     const result = run.status.metricResults?.find(r => r.name === metric.name);
     return result?.dryRun === true || (result?.count ?? 0) > 0;

@@ -54,6 +54,15 @@ describe('an abort', () => {
     expect([stateOf(moved), moved.canaryWeight()]).toEqual(['Aborted AbortedByCommand', 0]);
   });
 
+  it('whose verdict was not stored, because the process died behind the first write, names the weight that users had', () => {
+    const cluster = canaryOnTrial(TEN);
+    cluster.command('abort now');
+    cluster.pass(1);
+    expect([cluster.canaryWeight(), cluster.status['abort']]).toEqual([0, undefined]);
+    cluster.settle();
+    expect([cluster.status['abort'].weight, cluster.status['history'][0].weightReached]).toEqual([20, 20]);
+  });
+
   it('when stable is current changes nothing', () => {
     const cluster = settledCanary();
     expect(send(cluster, 'abort')).toBe('nothing to abort: no revision is on trial');

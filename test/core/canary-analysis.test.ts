@@ -130,8 +130,23 @@ describe('background analysis', () => {
     const decision = cluster.pass();
     expect([stateOf(cluster), decision.facts.map(fact => fact.reason)]).toEqual([
       'Progressing ProviderError',
-      ['Resumed', 'NoData'],
+      ['NoData'],
     ]);
+  });
+
+  it('that has not answered yet keeps a pause for a person from being announced', () => {
+    const cluster = watched();
+    const run = runNamed(cluster, '-bg');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Progressing GateRunning');
+    cluster.measure(run, 'success', 'NoData');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Progressing GateRunning');
+    cluster.measure(run, 'success', 'Successful');
+    expect(cluster.pass().facts.map(fact => fact.reason)).toEqual(['Paused']);
+    cluster.measure(run, 'success', 'Successful');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused PauseStep');
   });
 
   it('without data until its deadline pauses for a person by default', () => {

@@ -7,6 +7,7 @@ import {
   conditionOf,
   hashOf,
   push,
+  runNamed,
   SUCCESS_RATE,
   send,
   settledCanary,
@@ -174,6 +175,9 @@ describe('objects that are odd', () => {
       metadata: { name: 'alien' },
       spec: { metrics: 'none' },
     });
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Progressing GateRunning');
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
     cluster.settle();
     expect(stateOf(cluster)).toBe('Paused PauseStep');
   });
