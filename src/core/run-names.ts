@@ -19,8 +19,9 @@ const SUFFIX: Readonly<Record<Exclude<RunKind, 'step'>, string>> = {
 };
 
 /**
- * The run of a kind: the one that status names, else the first that is free or still running. Earlier ones were
- * dismissed by a person who promoted past an inconclusive result.
+ * The run of a kind: the one that status names, else the first that is free, still running, or bad. Earlier ones were
+ * dismissed by a person who promoted past an inconclusive result, or ended with what they were for. A failure is
+ * nobody's to dismiss: it counts even when the status that named its run was lost.
  */
 export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<RunKind, 'step'>): string {
   const base = `${runBase(w, status)}-${SUFFIX[kind]}`;
@@ -29,9 +30,11 @@ export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<Ru
   for (let n = 1; ; n++) {
     const name = n === 1 ? base : `${base}-${n}`;
     const run = findRun(w, name);
-    if (!run || !isFinished(run)) return name;
+    if (!run || !isFinished(run) || BAD.includes(run.status.phase)) return name;
   }
 }
+
+const BAD = ['Failed', 'Error'];
 
 /** A run of this Rollout by name. */
 export function findRun(w: World, name: string): RunView | undefined {

@@ -106,7 +106,10 @@ export function endDelivery(
   const { attempt = 1 } = d.status;
   const verdicts = w.snapshot.analysisRuns
     .filter(run => run.metadata.name.startsWith(`${w.name}-${ref.podTemplateHash}-${ref.revision}-${attempt}-`))
-    .flatMap(run => viewRun(run)?.summary ?? []);
+    .flatMap(run => viewRun(run) ?? [])
+    // As they were begun: the order in which a cache holds them is that of their names after a restart.
+    .sort((a, b) => a.startedAt - b.startedAt || (a.target.name < b.target.name ? -1 : 1))
+    .flatMap(run => run.summary ?? []);
   const delivery: Delivery = {
     revision: ref.revision,
     podTemplateHash: ref.podTemplateHash,

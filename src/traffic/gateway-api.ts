@@ -36,7 +36,8 @@ export const gatewayApiRouter: TrafficRouter<GatewayApiRouting> = {
   write(_spec, seen, backends, want): Patch {
     const found = findPairs(seen, backends);
     if (typeof found === 'string') return [];
-    return found.flatMap(pair => operations(pair, backends, want));
+    const changes = found.flatMap(pair => operations(pair, backends, want));
+    return found.some(pair => isRaise(pair, want)) ? [...asSeen(seen, found), ...changes] : changes;
   },
 
   create(spec, backends) {
@@ -109,7 +110,6 @@ function operations(pair: WeightedPair, backends: Backends, want: Weights): Json
   return [
     { op: 'test', path: `${at(pair.stable.index)}/name`, value: backends.stable },
     { op: 'test', path: `${at(pair.canary.index)}/name`, value: backends.canary },
-    ...(isRaise(pair, want) ? asSeen(pair, at) : []),
     { op: 'add', path: `${at(pair.stable.index)}/weight`, value: want.max - want.canary },
     { op: 'add', path: `${at(pair.canary.index)}/weight`, value: want.canary },
   ];
@@ -121,12 +121,19 @@ function isRaise(pair: WeightedPair, want: Weights): boolean {
 }
 
 /**
- * More for the canary only over the weights that this was decided on: caches may be older than an abort, a promotion or
- * another operator's write. Less is never held up.
+ * More for the canary only over the very route that this was decided on: caches may be older than an abort, a promotion or
+ * another operator's write. Less is never held up. The generation counts changes of spec alone, so a gateway that reports
+ * does not disturb, and weights that are back at what they were do not deceive.
  */
-function asSeen(pair: WeightedPair, at: (index: number) => string): JsonPatchOperation[] {
-  return [pair.stable, pair.canary].flatMap(({ index, weight }) =>
-    weight === undefined ? [] : [{ op: 'test', path: `${at(index)}/weight`, value: weight }],
+function asSeen(route: ApiObject, pairs: readonly WeightedPair[]): JsonPatchOperation[] {
+  const { generation } = route.metadata;
+  if (generation !== undefined) return [{ op: 'test', path: '/metadata/generation', value: generation }];
+  return pairs.flatMap(({ rule, stable, canary }) =>
+    [stable, canary].flatMap(({ index, weight }) =>
+      weight === undefined
+        ? []
+        : [{ op: 'test', path: `/spec/rules/${rule}/backendRefs/${index}/weight`, value: weight }],
+    ),
   );
 }
 

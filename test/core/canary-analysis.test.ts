@@ -187,6 +187,17 @@ describe('background analysis', () => {
     expect(stateOf(cluster)).not.toBe('Paused NoDataDeadline');
   });
 
+  it('that failed counts, though the status that names it was lost', () => {
+    const cluster = watched();
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Failed');
+    delete cluster.status['analysis'];
+    cluster.pass();
+    expect([stateOf(cluster), [...cluster.runs.keys()]]).toEqual([
+      'Aborted AnalysisFailed',
+      [`shop-${hashOf('2')}-2-1-bg`],
+    ]);
+  });
+
   it('never lets a revision be promoted that was not measured once', () => {
     const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps: [{ setWeight: 20 }] });
     expect([stateOf(cluster), canaryNow(cluster)]).toEqual(['Progressing GateRunning', '1 pods, 20 %']);

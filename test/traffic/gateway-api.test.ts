@@ -193,7 +193,8 @@ describe('writing the weights of an HTTPRoute', () => {
   it('tests the names before it writes, so that a reordered route is refused and not misread', () => {
     const object = route([{ backendRefs: both(100, 0) }]);
     const patch = write(object, 25);
-    expect(patch.slice(0, 2)).toEqual([
+    expect(patch.filter(op => op.op === 'test')).toEqual([
+      { op: 'test', path: '/metadata/generation', value: 3 },
       { op: 'test', path: '/spec/rules/0/backendRefs/0/name', value: 'stable' },
       { op: 'test', path: '/spec/rules/0/backendRefs/1/name', value: 'canary' },
     ]);
@@ -201,12 +202,23 @@ describe('writing the weights of an HTTPRoute', () => {
     expect(() => applyJsonPatch(reordered, patch)).toThrow('test failed');
   });
 
-  it('gives the canary more only over the weights that were seen, and less over any', () => {
-    const seen = route([{ backendRefs: both(80, 20) }]);
-    const since = route([{ backendRefs: both(100, 0) }]);
-    expect(() => applyJsonPatch(since, write(seen, 60))).toThrow('test failed');
-    applyJsonPatch(since, write(seen, 10));
+  it('gives the canary more only over the route that was seen, and less over any', () => {
+    const at = (generation: number, stable: number, canary: number): ApiObject => {
+      const object = route([{ backendRefs: both(stable, canary) }]);
+      return { ...object, metadata: { ...object.metadata, generation } };
+    };
+    const since = at(9, 100, 0);
+    expect(() => applyJsonPatch(since, write(at(3, 100, 0), 20))).toThrow('test failed');
+    applyJsonPatch(since, write(at(3, 80, 20), 10));
     expect(since['spec']).toEqual({ rules: [{ backendRefs: both(90, 10) }] });
+    applyJsonPatch(since, write(since, 60));
+    expect(since['spec']).toEqual({ rules: [{ backendRefs: both(40, 60) }] });
+  });
+
+  it('compares weights where a route has no generation', () => {
+    const { metadata, ...rest } = route([{ backendRefs: both(80, 20) }]);
+    const seen: ApiObject = { ...rest, metadata: { name: metadata.name } };
+    expect(() => applyJsonPatch(route([{ backendRefs: both(100, 0) }]), write(seen, 60))).toThrow('test failed');
     applyJsonPatch(seen, write(seen, 60));
     expect(seen['spec']).toEqual({ rules: [{ backendRefs: both(40, 60) }] });
   });
@@ -223,7 +235,7 @@ describe('writing the weights of an HTTPRoute', () => {
   it('mends only the rule that differs', () => {
     expect(
       write(route([{ backendRefs: both(80, 20) }, { backendRefs: both(100, 0) }]), 20).map(op => op.path.slice(0, 14)),
-    ).toEqual(Array(6).fill('/spec/rules/1/'));
+    ).toEqual(['/metadata/gene', ...Array(4).fill('/spec/rules/1/')]);
   });
 
   it('writes parts of maxTrafficWeight', () => {
