@@ -48,12 +48,14 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
   const runs = run ? [run] : [];
+  const nothingMoves = hold !== undefined && NOTHING_MOVES.includes(hold.reason);
   return {
     intent: {
       ...NOTHING,
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
-      scale: hold && NOTHING_MOVES.includes(hold.reason) ? new Map() : podsWanted(t, station),
+      scale: nothingMoves ? new Map() : podsWanted(t, station),
+      firstPods: nothingMoves ? 0 : podsOfNew(t, station),
       select: selections(t, station, hold !== undefined),
       runs,
       endRuns: obsoleteRuns(w, runs),
@@ -169,10 +171,14 @@ function wantedRun(t: Trial, station: Station): WantedRun | undefined {
   return undefined;
 }
 
+function podsOfNew(t: Trial, station: Station): number {
+  return station >= 3 || t.full ? t.w.replicas : previewPods(t);
+}
+
 function podsWanted(t: Trial, station: Station): Map<string, number> {
   const { w } = t;
   const scale = new Map<string, number>();
-  if (w.newSet) scale.set(w.newSet.name, station >= 3 || t.full ? w.replicas : previewPods(t));
+  if (w.newSet) scale.set(w.newSet.name, podsOfNew(t, station));
   if (w.stableSet) scale.set(w.stableSet.name, w.replicas);
   for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
   return scale;

@@ -9,6 +9,8 @@ import { shareStep, targetSplit } from './share-of-replicas.ts';
 /** Pods that a step wants: of the canary, and of every ReplicaSet by name. */
 export interface PodsWanted {
   readonly canary: number;
+  /** What the canary may have at once. */
+  readonly now: number;
   readonly scale: Map<string, number>;
 }
 
@@ -31,7 +33,7 @@ export function podsWanted(t: CanaryView, index: number, weight: number): PodsWa
   // Stable leaves only by its scale-down delay after the promotion; with dynamic scale it follows its traffic.
   if (w.stableSet) scale.set(w.stableSet.name, Math.max(split.stable, promoting ? 1 : 0));
   for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
-  return { canary: split.canary, scale };
+  return { canary: split.canary, now: split.canary, scale };
 }
 
 function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, number>): PodsWanted {
@@ -52,5 +54,6 @@ function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, numbe
   const elsewhere = (w.newSet?.available ?? 0) + (w.stableSet?.available ?? 0);
   const minAvailable = w.replicas - Math.min(w.replicas, budget.unavailable);
   for (const [name, pods] of drainOlder(older, elsewhere, minAvailable)) scale.set(name, pods);
-  return { canary: targetSplit(w.replicas, weight, 100, budget.surge).canary, scale };
+  const { canary: wanted } = targetSplit(w.replicas, weight, 100, budget.surge);
+  return { canary: wanted, now: split.canary, scale };
 }

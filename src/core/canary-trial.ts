@@ -86,6 +86,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
       scale: holdsPods ? new Map() : wantedPods.scale,
+      firstPods: holdsPods ? 0 : wantedPods.now,
       select: selections(t, index),
       canaryWeight: w.router
         ? weightWanted(t, index, desired, wantedPods.canary, hold !== undefined || cut, unmeasured)

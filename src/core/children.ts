@@ -11,7 +11,7 @@ const FOREIGN_METADATA =
   /(^|\.)toolkit\.fluxcd\.io\/|^argocd\.argoproj\.io\/|^kubectl\.kubernetes\.io\/last-applied-configuration$/;
 
 /** Objects of this Rollout that do not exist yet: Services, route, the revision and its ReplicaSet. */
-export function missingChildren(w: World, d: Draft): Action[] {
+export function missingChildren(w: World, d: Draft, firstPods: number): Action[] {
   const actions: Action[] = [...missingServices(w), ...missingRoute(w)];
   const kept = w.stable && !w.stableSet ? keptRevision(w, w.stable.podTemplateHash) : undefined;
   if (w.stable && kept) {
@@ -33,7 +33,7 @@ export function missingChildren(w: World, d: Draft): Action[] {
   const revision = desiredRevision(w);
   if (!keptRevision(w, w.hash))
     actions.push({ type: 'CreateRevision', object: controllerRevision(w, d, revision.revision) });
-  actions.push({ type: 'CreateReplicaSet', object: replicaSet(w, d, revision.revision) });
+  actions.push({ type: 'CreateReplicaSet', object: replicaSet(w, d, revision.revision, firstPods) });
   return actions;
 }
 
@@ -58,8 +58,7 @@ export function childName(w: World, hash: string, collisions: number): string {
   return `${w.name.slice(0, LONGEST_SET_NAME - suffix.length - 1).replace(/[-.]+$/, '')}-${suffix}`;
 }
 
-/** Created with no pods; the next action scales it, so that a crash in between leaves nothing half-made. */
-function replicaSet(w: World, d: Draft, revision: number): ApiObject {
+function replicaSet(w: World, d: Draft, revision: number, replicas: number): ApiObject {
   const template = (w.spec.template ?? {}) as { metadata?: { labels?: Record<string, string> } };
   const labels = { ...template.metadata?.labels, [HASH_LABEL]: w.hash };
   const selector = w.spec.selector ?? {};
@@ -72,7 +71,7 @@ function replicaSet(w: World, d: Draft, revision: number): ApiObject {
       annotations: { [REVISION_ANNOTATION]: String(revision) },
     },
     spec: {
-      replicas: 0,
+      replicas,
       ...(w.spec.minReadySeconds ? { minReadySeconds: w.spec.minReadySeconds } : {}),
       selector: { ...selector, matchLabels: { ...selector.matchLabels, [HASH_LABEL]: w.hash } },
       template: { ...template, metadata: { ...template.metadata, labels } },

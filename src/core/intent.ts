@@ -9,6 +9,8 @@ export interface Intent {
   readonly because: Because;
   /** Pods wanted, by ReplicaSet name. Sets that are not named stay as they are. */
   readonly scale: ReadonlyMap<string, number>;
+  /** Pods that the ReplicaSet of the declared template begins with, when it is not there yet. */
+  readonly firstPods: number;
   /** Revision that a Service shall select, by Service name. */
   readonly select: ReadonlyMap<string, string>;
   /** Weight wanted for the canary; undefined: leave the route alone. */
@@ -34,6 +36,7 @@ export interface WantedRun {
 
 export const NOTHING: Omit<Intent, 'phase' | 'because'> = {
   scale: new Map(),
+  firstPods: 0,
   select: new Map(),
   canaryWeight: undefined,
   capacityForWeight: 0,

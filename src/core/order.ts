@@ -33,7 +33,7 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
     ...(weight?.lowers ? weight.actions : []),
     // Sets that exist grow first: a new template that is refused must not keep stable from scaling.
     ...scale.up,
-    ...missingChildren(w, d),
+    ...missingChildren(w, d, intent.firstPods),
     ...select.filter(action => !action.urgent).map(({ action }) => action),
     ...(weight && !weight.lowers ? weight.actions : []),
     ...scale.annotate,

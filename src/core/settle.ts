@@ -75,6 +75,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
             }
           : waiting,
       scale: shareScale(w),
+      firstPods: w.sets.length === 0 ? w.replicas : 0,
       select: new Map(serviceNames(w).map(name => [name, w.hash])),
       canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
       wakeAt: overdue ? undefined : deadlineAt(w, d.status),

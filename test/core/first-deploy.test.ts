@@ -5,12 +5,11 @@ import { canaryNow, emptyCluster, hashOf, push, send, stateOf, wait } from '../s
 const first = (canary: Record<string, unknown> = {}) => emptyCluster(canarySpec({ canary }));
 
 describe('the first deploy', () => {
-  it('creates the ReplicaSet with no pods and scales it in the next pass', () => {
+  it('creates the ReplicaSet with its pods at once', () => {
     const cluster = first();
     cluster.pass();
-    expect(cluster.pods(hashOf('1'))).toBe(0);
-    cluster.pass();
     expect(cluster.pods(hashOf('1'))).toBe(4);
+    expect(cluster.pass().actions.map(action => action.type)).not.toContain('ScaleReplicaSet');
   });
 
   it('skips steps and is stable only once all pods are available', () => {
