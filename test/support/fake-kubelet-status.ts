@@ -64,7 +64,6 @@ export function podStatus(pod: KubeObject, facts: PodFacts): Record<string, unkn
     hostIPs: [{ ip: facts.hostIp }],
     ...(facts.podIp !== undefined && { podIP: facts.podIp, podIPs: [{ ip: facts.podIp }] }),
     startTime: before.startTime ?? facts.now,
-    qosClass: 'BestEffort',
     conditions: [
       condition('PodReadyToStartContainers', facts.podIp !== undefined, undefined),
       condition('Initialized', true, undefined),

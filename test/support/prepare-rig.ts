@@ -1,4 +1,6 @@
+import { alertmanagerAvailability, ensureAlertmanager } from './binaries/alertmanager-binary.ts';
 import { ensureControlPlaneBinaries } from './binaries/control-plane-binaries.ts';
+import { ensureTraefik, traefikAvailability } from './binaries/traefik-binary.ts';
 import { cachedGatewayApiCrds } from './control-plane/gateway-api.ts';
 import { controlPlaneAvailability } from './control-plane.ts';
 import { ensurePrometheus, prometheusAvailability } from './prometheus-binary.ts';
@@ -9,5 +11,6 @@ if (plane.available) {
   await ensureControlPlaneBinaries();
   await cachedGatewayApiCrds();
 }
-const metrics = prometheusAvailability();
-if (metrics.available) await ensurePrometheus();
+if (prometheusAvailability().available) await ensurePrometheus();
+if (alertmanagerAvailability().available) await ensureAlertmanager();
+if (traefikAvailability().available) await ensureTraefik();

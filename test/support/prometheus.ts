@@ -28,6 +28,10 @@ export interface Prometheus {
   readonly url: string;
   /** An instant query whose result is a vector. */
   query(promql: string): Promise<PrometheusSeries[]>;
+  /** SIGSTOP makes it take connections and never answer, SIGCONT lets it go on. */
+  signal(name: NodeJS.Signals): void;
+  /** Kills it, leaves it away for a while, starts it anew with the same data on the same port, and waits until it is ready. */
+  restart(downMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,22 +48,33 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     `--web.listen-address=127.0.0.1:${port}`,
     '--log.level=warn',
   ];
-  const child = await startChildProgram(program, flags, join(folder.path, 'prometheus.log'));
+  const start = () => startChildProgram(program, flags, join(folder.path, 'prometheus.log'));
+  let child = await start();
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {
     await child.stop();
     await folder.remove();
   };
-  const deadline = Date.now() + (options.readyTimeoutMs ?? 30_000);
-  while (!(await isReady(url))) {
-    if (child.ended() || Date.now() > deadline) {
-      const tail = child.tail();
-      await stop();
-      throw new Error(`Prometheus did not become ready:\n${tail}`);
+  const untilReady = async () => {
+    const deadline = Date.now() + (options.readyTimeoutMs ?? 30_000);
+    while (!(await isReady(url))) {
+      if (child.ended() || Date.now() > deadline) {
+        const tail = child.tail();
+        await stop();
+        throw new Error(`Prometheus did not become ready:\n${tail}`);
+      }
+      await sleep(50);
     }
-    await sleep(50);
-  }
-  return { url, query: promql => query(url, promql), stop };
+  };
+  await untilReady();
+  const restart = async (downMs: number) => {
+    await child.stop();
+    await sleep(downMs);
+    child = await start();
+    await untilReady();
+  };
+  const signal = (name: NodeJS.Signals) => void process.kill(child.pid, name);
+  return { url, query: promql => query(url, promql), signal, restart, stop };
 }
 
 /** The configuration file (JSON is YAML). */

@@ -1,8 +1,7 @@
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder } from './cache-folder.ts';
-import { withFileLock } from './file-lock.ts';
+import { fetchOnce } from './fetch-once.ts';
 import { findOnPath } from './find-on-path.ts';
 import { runProgram } from './run-program.ts';
 
@@ -17,20 +16,11 @@ export interface GoModuleFolder {
 /** Fetches one folder of a module through the ordinary Go client, once, and returns its path in the cache folder. */
 export async function ensureGoModuleFolder(wanted: GoModuleFolder): Promise<string> {
   const name = `${wanted.module}@${wanted.version}/${wanted.folder}`.replaceAll('/', '_');
-  const target = join(cacheFolder('modules'), name);
-  if (existsSync(target)) return target;
-  await withFileLock(`${target}.lock`, async () => {
-    if (existsSync(target)) return;
-    const source = await download(wanted);
-    const partial = mkdtempSync(`${target}.tmp-`);
-    try {
-      cpSync(join(source, wanted.folder), join(partial, 'files'), { recursive: true });
-      renameSync(join(partial, 'files'), target);
-    } finally {
-      rmSync(partial, { recursive: true, force: true });
-    }
+  return await fetchOnce(join('modules', name), async partial => {
+    const files = join(partial, 'files');
+    cpSync(join(await download(wanted), wanted.folder), files, { recursive: true });
+    return files;
   });
-  return target;
 }
 
 async function download({ module, version, sum }: GoModuleFolder): Promise<string> {

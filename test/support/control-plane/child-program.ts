@@ -15,12 +15,25 @@ export interface ChildProgram {
   stop(): Promise<void>;
 }
 
+/** What a program is started with besides its arguments. */
+export interface ProgramSetting {
+  readonly cwd?: string;
+  /** Added to PATH and HOME, which is all that it has otherwise. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a program without a shell, its output going to `logFile`. Rejects when it cannot be executed. */
-export async function startChildProgram(file: string, args: readonly string[], logFile: string): Promise<ChildProgram> {
+export async function startChildProgram(
+  file: string,
+  args: readonly string[],
+  logFile: string,
+  { cwd, env }: ProgramSetting = {},
+): Promise<ChildProgram> {
   const log = openSync(logFile, 'a');
   const child = spawn(file, args, {
     stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' },
+    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env },
+    ...(cwd !== undefined && { cwd }),
   });
   closeSync(log);
   let ended = false;

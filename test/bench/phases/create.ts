@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlPlane } from '../../support/control-plane.ts';
+import { isOperatorWrite } from '../measure/audit-record.ts';
+import { byKind } from '../measure/by-kind.ts';
+import { residentMb } from '../measure/process-meter.ts';
+import type { Bench } from '../world/bench.ts';
+import { startBenchCluster } from '../world/bench-cluster.ts';
+import { type Member, membersOf, objectsOf } from '../world/fleet.ts';
+import { FleetWatch } from '../world/fleet-watch.ts';
+import { inParallel } from '../world/in-parallel.ts';
+
+/** Members that are created at once; each is four requests, one after the other. */
+const AT_ONCE = 24;
+const IMAGE = 'app:1.0.0';
+
+/**
+ * The pace of the control plane by itself, seconds: the same Services and routes with Deployments, and no Sluice, to all
+ * available. On a control plane of its own, thrown away after it.
+ */
+export async function measureControlPace(size: number, timeoutMs: number): Promise<number> {
+  const cluster = await startBenchCluster();
+  const fleet = new FleetWatch();
+  try {
+    await fleet.start(cluster.plane.client, '/apis/apps/v1/deployments');
+    const members = membersOf(size);
+    const begun = Date.now();
+    await createAll(cluster.plane, members, 'Deployment');
+    const keys = members.map(({ key }) => key);
+    await fleet.until('Deployments available', keys, ({ phase }) => phase === 'Available', timeoutMs);
+    return (Date.now() - begun) / 1000;
+  } finally {
+    await fleet.stop();
+    await cluster.stop();
+  }
+}
+
+/** Creates the whole fleet with the operator running, to all healthy. */
+export async function runCreate(bench: Bench, controlSeconds: number | undefined): Promise<void> {
+  const operator = await bench.startOperator();
+  await operator.untilLeading(60_000);
+  await sleep(2_000);
+  const rssBeforeMb = residentMb(operator.pid) ?? 0;
+  const mark = bench.audit.mark();
+  const begun = Date.now();
+  await createAll(bench.cluster.plane, bench.members, 'Rollout');
+  const appliedSeconds = (Date.now() - begun) / 1000;
+  const keys = bench.members.map(({ key }) => key);
+  await bench.fleet.until('healthy', keys, ({ phase }) => phase === 'Healthy', bench.patience());
+  const seconds = (Date.now() - begun) / 1000;
+  await bench.settle();
+  const writes = bench.audit.since(mark).filter(isOperatorWrite);
+  const events = writes.filter(({ resource }) => resource === 'events').length;
+  bench.result.create = {
+    seconds,
+    appliedSeconds,
+    controlSeconds,
+    writes: byKind(writes, bench.size),
+    writesPerRollout: (writes.length - events) / bench.size,
+    eventsPerRollout: events / bench.size,
+    rssBeforeMb,
+  };
+}
+
+async function createAll(plane: ControlPlane, members: readonly Member[], workload: 'Rollout' | 'Deployment') {
+  await inParallel(members, AT_ONCE, async member => {
+    for (const { path, object } of objectsOf(member, workload, IMAGE)) await plane.client.create(path, object);
+  });
+}

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bench } from '../world/bench.ts';
+import { beginDelivery, untilPromoted } from './canaries.ts';
+
+/** Into the second step of five. */
+const INTO_MS = 8_000;
+
+/** Kills the operator amid N/10 canaries and starts it anew at once: what it takes up, and whether any is lost. */
+export async function runRestart(bench: Bench): Promise<void> {
+  await bench.restore();
+  const members = bench.members.slice(-Math.ceil(bench.size / 10));
+  const delivery = await beginDelivery(bench, members);
+  await sleep(Math.max(0, delivery.begun + INTO_MS - Date.now()));
+  const killedAt = Date.now();
+  await bench.endOperator('kill');
+  const operator = await bench.startOperator();
+  const { syncedMs } = await operator.untilLeading(bench.patience());
+  const toLeadingSeconds = (Date.now() - killedAt) / 1000;
+  const reachedAt = await untilPromoted(bench, delivery);
+  bench.result.restart = {
+    canaries: members.length,
+    promoted: reachedAt.size,
+    toLeadingSeconds,
+    syncedMs,
+    seconds: (Date.now() - delivery.begun) / 1000,
+  };
+}

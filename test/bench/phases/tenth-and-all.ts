@@ -1,0 +1,14 @@
+import type { Bench } from '../world/bench.ts';
+import { deliver } from './canaries.ts';
+
+/** Every tenth member at once through five steps. */
+export async function runTenth(bench: Bench): Promise<void> {
+  await bench.restore();
+  bench.result.tenth = await deliver(bench, bench.members.slice(0, Math.ceil(bench.size / 10)));
+}
+
+/** All members at once. */
+export async function runAll(bench: Bench): Promise<void> {
+  await bench.restore();
+  bench.result.all = await deliver(bench, bench.members);
+}

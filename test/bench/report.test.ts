@@ -1,0 +1,137 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type BenchOptions, parseBenchOptions } from './options.ts';
+import { cpuTableOf, sharedMachine } from './report/cpu-table.ts';
+import { spreadText } from './report/figures.ts';
+import { replaceBlock } from './report/readme-block.ts';
+import { tableOf, verdictOf } from './report/table.ts';
+import { writeReport } from './report/write-report.ts';
+import { aResult } from './result-fixture.ts';
+
+describe('the table', () => {
+  it('has a column per size, figures with verdicts, and peers', () => {
+    const table = tableOf([aResult(100), aResult(500)]);
+    const head = table.split('\n')[0];
+    expect(head).toContain('N = 100 | N = 500 | Argo Rollouts 1.9.1, 100 / 500');
+    expect(table).toContain(
+      '| memory at rest, RSS | 90 MB at 100, 95 at 500, 110 at 1000, 220 at 5000 | 88 MB ✔ | 96 MB ✘ | 95 / 153 MB',
+    );
+  });
+
+  it('has lines of as many cells as its head', () => {
+    const lines = tableOf([aResult(100)]).split('\n');
+    const cells = (line: string | undefined) => line?.split(/(?<!\\)\|/).length;
+    for (const line of lines) expect(cells(line)).toBe(cells(lines[0]));
+  });
+
+  it('leaves out lines of phases that did not run, and says why one failed', () => {
+    const { idle: _idle, ...rest } = aResult(100);
+    const table = tableOf([{ ...rest, failures: { idle: 'the fleet did not rest' } }]);
+    expect(table).not.toContain('| memory at rest, RSS');
+    expect(table).toContain('- N = 100, idle: not measured: the fleet did not rest');
+  });
+
+  it('counts an event that did not arrive, and a single write that changed nothing, as missed aims', () => {
+    const result = aResult(100);
+    const all = verdictOf([result]);
+    expect(all.met).toBe(all.judged);
+    const lossy = { ...result, tenth: { ...result.tenth!, eventsArrived: 79, wastedWrites: 1 } };
+    expect(verdictOf([lossy])).toEqual({ met: all.met - 2, judged: all.judged });
+  });
+
+  it('never takes a canary that was aborted for one that was fast', () => {
+    const result = aResult(100);
+    const short = { ...result, tenth: { ...result.tenth!, promoted: 9 } };
+    expect(verdictOf([short]).met).toBe(verdictOf([result]).met - 1);
+    expect(tableOf([short])).toContain('9 of 10 promoted');
+  });
+
+  it('judges the growth of memory only after an hour: before, it is that of warming up', () => {
+    const result = aResult(100);
+    const soak = { canaries: 10, aborts: 2, slopeMbPerHour: 9, firstMb: 80, lastMb: 81 };
+    const judged = (hours: number) => verdictOf([{ ...result, soak: { ...soak, hours } }]);
+    expect(judged(0.1)).toEqual(verdictOf([result]));
+    expect(judged(2).judged - judged(2).met).toBe(1);
+  });
+
+  it('misses the aim of an abort that was not seen at all', () => {
+    const result = aResult(100);
+    const single = { ...result.abort!.single!, missed: 1 };
+    expect(verdictOf([{ ...result, abort: { ...result.abort!, single } }]).met).toBe(verdictOf([result]).met - 1);
+  });
+
+  it('writes spreads in one unit', () => {
+    expect(spreadText({ count: 3, p50: 9.5, p90: 10, p99: 40, max: 55, values: [] })).toBe('9.50 / 40 / 55 ms');
+    expect(spreadText({ count: 3, p50: 90, p90: 100, p99: 400, max: 1500, values: [] })).toBe('0.09 / 0.40 / 1.50 s');
+    expect(spreadText(undefined)).toBeUndefined();
+  });
+});
+
+describe('the table of CPU', () => {
+  it('tells shares of all cores of the time that a phase took', () => {
+    const marks = [{ name: 'create', fromS: 10, toS: 20, cpu: { etcd: 2, operator: 4 } }];
+    const table = cpuTableOf({ ...aResult(100), machine: '2 × CPU', marks });
+    expect(table).toContain('| create | 10 s | 10 % | 20 % | 30 % |');
+  });
+
+  it('says so when something else kept the machine busy', () => {
+    const during = (others: number) => ({
+      ...aResult(100),
+      marks: [{ name: 'create', fromS: 0, toS: 10, cpu: { operator: 4, others } }],
+    });
+    expect(sharedMachine([during(0.5)])).toBeUndefined();
+    expect(sharedMachine([during(0.5), during(12)])).toContain('up to 60 % of the machine');
+  });
+});
+
+describe('the block in a README', () => {
+  it('is replaced, and nothing around it', () => {
+    const readme = 'a\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nb\n';
+    expect(replaceBlock(readme, '\nnew\n')).toBe('a\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nb\n');
+  });
+
+  it('is not invented where the markers are missing', () => {
+    expect(() => replaceBlock('a', 'new')).toThrow(/bench:begin/);
+  });
+});
+
+describe('the report', () => {
+  it('makes pictures and a page of all results in a folder', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-report-'));
+    try {
+      for (const size of [500, 100]) writeFileSync(join(folder, `results-${size}.json`), JSON.stringify(aResult(size)));
+      const table = writeReport(folder, undefined);
+      expect(table).toContain('N = 100 | N = 500');
+      const pictures = readdirSync(folder).filter(name => name.endsWith('.svg'));
+      expect(pictures).toContain('memory-by-rollouts.svg');
+      expect(pictures).toContain('abort-beside-peers.svg');
+      expect(pictures).toContain('abort-500.svg');
+      const page = readFileSync(join(folder, 'README.md'), 'utf8');
+      for (const picture of pictures) expect(page).toContain(`(${picture})`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('the command line', () => {
+  it('measures three sizes without the soak unless told otherwise', () => {
+    expect(parseBenchOptions([])).toMatchObject({ sizes: [100, 500, 1000], idleMs: 600_000, out: 'tmp/bench' });
+    const { phases } = parseBenchOptions([]) as BenchOptions;
+    expect(phases).not.toContain('soak');
+  });
+
+  it('takes sizes, phases and times', () => {
+    const options = parseBenchOptions(['20', '--phases', 'idle,abort', '--idle', '10s', '--soak', '2h', '--readme']);
+    expect(options).toMatchObject({ sizes: [20], phases: ['idle', 'abort'], idleMs: 10_000, soakMs: 7_200_000 });
+    expect(options).toMatchObject({ readme: true, out: 'docs/bench' });
+  });
+
+  it('refuses what it does not understand, in a sentence', () => {
+    expect(() => parseBenchOptions(['many'])).toThrow(/"many" is no number of Rollouts/);
+    expect(() => parseBenchOptions(['--phases', 'sleep'])).toThrow(/no phase "sleep"/);
+    expect(() => parseBenchOptions(['--idle', 'long'])).toThrow(/--idle long/);
+  });
+});

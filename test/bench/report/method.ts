@@ -1,0 +1,27 @@
+/** How the figures came to be, for the page of the benchmark. */
+export const METHOD = `## How it is measured
+
+\`npm run bench -- [N ...]\` (\`--help\` lists the flags) starts for each N a fresh kube-apiserver, etcd and kube-controller-manager on
+this machine, a kubelet that only writes status, and a gateway controller that accepts every route; the operator runs from its
+bundle, as in the image, with its RBAC and default flags. N Rollouts of 2 pods are spread over 50 namespaces, each with two
+Services, an HTTPRoute, five weights with pauses of 5 s, and a gate that asks a metrics server every 2 s all along.
+
+Nothing is taken from the operator's own word, except which events it meant to send: requests and their times are the API
+server's audit log, filtered by the operator's user; memory and CPU are /proc; changes are watches of the bench.
+
+| phase | does |
+|---|---|
+| create | N Rollouts with Services and routes at once, to all healthy; before, on a control plane of its own, the same with Deployments |
+| idle | nothing, some 40 s after that |
+| cold | the operator started where N Rollouts are at rest |
+| single | 100 changes, one at a time, each taken back |
+| tenth, all | N/10, then N Rollouts at once through five steps, until the old pods are gone |
+| restart | N/10 at once; SIGKILL after 8 s and a new process |
+| abort | bad metrics: one Rollout at a time; N/10 at once; N/10 while all N are in flight; then the other 9/10 |
+| soak | N/20 changes a minute for hours, a fifth of them bad; the slope of a line through the minima of 5 minutes each |
+
+A phase ends when all is at rest again, so its CPU is spread over more time than its figures.
+
+*Stored* is the end of the request that stored the failing sample, *route at 0 %* the end of the last one that wrote the route.
+A write that changed nothing is one that no watch saw, of all that were accepted for the object. Events that were told are counted in
+the operator's log, those that arrived in the audit log.`;

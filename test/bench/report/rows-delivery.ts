@@ -1,0 +1,127 @@
+import type { CanaryResult, SizeResult } from '../results.ts';
+import { peersOf, shortNumber, spreadText } from './figures.ts';
+import { PEER_FIRST_WRITE, type Peer } from './peers.ts';
+import type { Row } from './rows.ts';
+import { within } from './rows-rest.ts';
+
+/** Four times faster than the faster peer at 500. */
+const CREATE_AIM_S = 119 / 4;
+/** A pace of this times the control plane's own is as fast as it allows, given that there is a status to write as well. */
+const CONTROL_RATIO = 1.25;
+const OVERHEAD_AIM_S = 3;
+const PHASE_TEXT = { tenth: 'N/10 at once', all: 'all at once' } as const;
+
+/** Deliveries that go well. */
+export const DELIVERY_ROWS: readonly Row[] = [
+  {
+    title: 'create all → all healthy',
+    figure: ({ create }) => create && `${shortNumber(create.seconds)} s${ratioText(create)}`,
+    aim: `${shortNumber(CREATE_AIM_S)} s at 500, or ${CONTROL_RATIO} × Deployments alone`,
+    met: ({ create, size }) =>
+      create &&
+      (create.seconds <= (CREATE_AIM_S * size) / 500 ||
+        within(create.seconds / (create.controlSeconds ?? 0), CONTROL_RATIO)),
+    ...peersOf('createSeconds', 's'),
+  },
+  {
+    title: 'writes per creation, without events',
+    figure: ({ create }) => create && shortNumber(create.writesPerRollout),
+    ...peersOf('createWrites'),
+  },
+  {
+    title: 'change → first write, p50 / p99 / max',
+    figure: ({ single }) => single && spreadText(single.asked),
+    aim: 'p50 10 ms, p99 20 ms at 500',
+    met: ({ single, size }) =>
+      size > 500 || single?.asked === undefined
+        ? undefined
+        : single.asked.p50 <= 10 && single.asked.p99 <= 20 && single.missed === 0,
+    ...firstWrites(),
+  },
+  {
+    title: `N/10 canaries of 5 steps at once, 25 s of pauses`,
+    figure: ({ tenth }) => tenth && durationText(tenth),
+    aim: 'pauses + 3 s at 500',
+    met: ({ tenth, size }) => (size <= 500 ? tenth && overheadMet(tenth) : undefined),
+    ...peersOf('tenthSeconds', 's'),
+  },
+  { title: 'all N canaries at once, 25 s of pauses', figure: ({ all }) => all && durationText(all) },
+  ...(['tenth', 'all'] as const).flatMap(phase => canaryRows(phase)),
+];
+
+function canaryRows(phase: 'tenth' | 'all'): Row[] {
+  const at = PHASE_TEXT[phase];
+  const of = (result: SizeResult): CanaryResult | undefined => result[phase];
+  const peers = (rows: { argo: string; flagger: string }) => (phase === 'tenth' ? rows : {});
+  return [
+    {
+      title: `writes of such a canary, events and one per measurement apart (${at})`,
+      figure: result => number(of(result)?.otherWritesPerCanary),
+      aim: '25',
+      met: result => within(of(result)?.otherWritesPerCanary, 25),
+    },
+    {
+      title: `writes of such a canary, events apart (${at})`,
+      figure: result => number(of(result)?.writesPerCanary),
+      ...peers(peersOf('canaryWrites')),
+    },
+    {
+      title: `events of such a canary (${at})`,
+      figure: result => number(of(result)?.eventsPerCanary),
+      aim: '10',
+      met: result => within(of(result)?.eventsPerCanary, 10),
+      ...peers(peersOf('canaryEvents')),
+    },
+    {
+      title: `events that reached the API, of those that were told (${at})`,
+      figure: result => {
+        const canary = of(result);
+        return canary && `${canary.eventsArrived} of ${canary.eventsTold}`;
+      },
+      aim: 'all',
+      met: result => {
+        const canary = of(result);
+        return canary && canary.eventsArrived >= canary.eventsTold;
+      },
+      ...peers(peersOf('eventsArrivedPercent', '%')),
+    },
+    {
+      title: `writes that changed nothing (${at})`,
+      figure: result => number(of(result)?.wastedWrites),
+      aim: '0',
+      met: result => of(result)?.wastedWrites === 0,
+    },
+    { title: `highest memory (${at})`, figure: result => unit(number(of(result)?.peakRssMb), 'MB') },
+  ];
+}
+
+const number = (value: number | undefined) => (value === undefined ? undefined : shortNumber(value));
+const unit = (text: string | undefined, of: string) => (text === undefined ? undefined : `${text} ${of}`);
+
+function durationText({ canaries, promoted, seconds, pauseSeconds }: CanaryResult): string {
+  const lost = promoted < canaries ? `, ${promoted} of ${canaries} promoted` : '';
+  return `${canaries}: ${shortNumber(seconds)} s (+${shortNumber(seconds - pauseSeconds)})${lost}`;
+}
+
+const overheadMet = ({ canaries, promoted, seconds, pauseSeconds }: CanaryResult) =>
+  promoted === canaries && seconds - pauseSeconds <= OVERHEAD_AIM_S;
+
+function ratioText({ seconds, controlSeconds }: { seconds: number; controlSeconds: number | undefined }): string {
+  return controlSeconds === undefined
+    ? ''
+    : ` (${shortNumber(seconds / controlSeconds)} × ${shortNumber(controlSeconds)} s)`;
+}
+
+function firstWrites(): Record<Peer, string> {
+  const text = (peer: Peer) =>
+    ([100, 500] as const)
+      .map(size => PEER_FIRST_WRITE[peer][size])
+      .map(spread => (spread ? `${shortNumber(spread.p50 / 1000)} – ${shortNumber(spread.max / 1000)} s` : '–'))
+      .join('; ');
+  const ms = (peer: Peer) =>
+    ([100, 500] as const)
+      .map(size => PEER_FIRST_WRITE[peer][size])
+      .map(spread => (spread ? `${spread.p50} – ${spread.max} ms` : '–'))
+      .join('; ');
+  return { argo: ms('argo'), flagger: text('flagger') };
+}

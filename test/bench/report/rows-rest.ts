@@ -1,0 +1,67 @@
+import { peersOf, shortNumber } from './figures.ts';
+import type { Row } from './rows.ts';
+
+/** Memory that is allowed at rest, MB, by number of Rollouts. */
+export const RSS_AIM_MB: Readonly<Record<number, number>> = { 100: 90, 500: 95, 1000: 110, 5000: 220 };
+
+/** The operator at rest. */
+export const REST_ROWS: readonly Row[] = [
+  {
+    title: 'memory with no Rollout, RSS',
+    figure: ({ create }) => create && `${shortNumber(create.rssBeforeMb)} MB`,
+    ...peersOf('rssEmptyMb', 'MB'),
+  },
+  {
+    title: 'memory at rest, RSS',
+    figure: ({ idle }) => idle && `${shortNumber(idle.rssMb)} MB`,
+    aim: '90 MB at 100, 95 at 500, 110 at 1000, 220 at 5000',
+    met: ({ idle, size }) => within(idle?.rssMb, RSS_AIM_MB[size]),
+    ...peersOf('rssIdleMb', 'MB'),
+  },
+  {
+    title: 'memory at rest again after all phases, RSS',
+    figure: ({ restedMb }) => (restedMb === undefined ? undefined : `${shortNumber(restedMb)} MB`),
+  },
+  {
+    title: 'CPU at rest, of one core',
+    figure: ({ idle }) => idle && `${shortNumber(idle.cpuPercent)} %`,
+    aim: '0.2 % at 500',
+    met: ({ idle, size }) => (size <= 500 ? within(idle?.cpuPercent, 0.2) : undefined),
+    ...peersOf('idleCpuPercent', '%'),
+  },
+  {
+    title: 'writes at rest, lease apart',
+    figure: ({ idle }) => idle && `${idle.writes} in ${shortNumber(idle.seconds)} s`,
+    aim: '0',
+    met: ({ idle }) => idle?.writes === 0,
+    ...peersOf('idleWritesPerSecond', 'per s'),
+  },
+  {
+    title: 'reads at rest, lease apart',
+    figure: ({ idle }) => idle && `${idle.reads} in ${shortNumber(idle.seconds)} s`,
+    aim: '0',
+    met: ({ idle }) => idle?.reads === 0,
+    ...peersOf('idleReadsPerSecond', 'per s'),
+  },
+  {
+    title: 'start of the process → caches synced',
+    figure: ({ cold }) => cold && `${shortNumber(cold.syncedMs / 1000)} s`,
+    aim: '2 s at 1000',
+    met: ({ cold, size }) => (size <= 1000 ? within(cold?.syncedMs, 2_000) : undefined),
+  },
+  {
+    title: 'start of the process → leading; memory then',
+    figure: ({ cold }) => cold && `${shortNumber(cold.leadingMs / 1000)} s; ${shortNumber(cold.rssMb)} MB`,
+  },
+  {
+    title: 'writes after a start on a fleet at rest',
+    figure: ({ cold }) => cold && String(cold.writes),
+    aim: '0',
+    met: ({ cold }) => cold?.writes === 0,
+  },
+];
+
+/** Whether a figure keeps a bound; undefined where either is missing. */
+export function within(value: number | undefined, bound: number | undefined): boolean | undefined {
+  return value === undefined || bound === undefined ? undefined : value <= bound;
+}

@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import type { SizeResult } from '../results.ts';
+import { cpuTableOf, sharedMachine } from './cpu-table.ts';
+import { METHOD } from './method.ts';
+import { plotsOf } from './plots.ts';
+import { replaceBlock } from './readme-block.ts';
+import { tableOf, verdictOf } from './table.ts';
+
+/**
+ * Makes table and plots from the results in a folder, and puts the table into README.md when its path is given. @returns the table
+ */
+export function writeReport(folder: string, readme: string | undefined): string {
+  const results = readResults(folder);
+  if (results.length === 0) return `no results in ${folder}`;
+  const plots = plotsOf(results);
+  for (const { file, svg } of plots) writeFileSync(join(folder, file), svg);
+  const table = tableOf(results);
+  const text = [introOf(results), table, LEGEND].join('\n\n');
+  const pictures = plots.map(({ file }) => `![${basename(file, '.svg')}](${file})`);
+  const cpu = ['## Who used the CPU, of all cores', ...results.map(cpuTableOf)].join('\n\n');
+  writeFileSync(
+    join(folder, 'README.md'),
+    `# The benchmark\n\n${text}\n\n${pictures.join('\n\n')}\n\n${cpu}\n\n${METHOD}\n`,
+  );
+  if (readme !== undefined) {
+    const at = relative(dirname(readme), folder);
+    const shown = plots.filter(({ file }) => !/\d/.test(file)).map(({ file }) => `![${file}](${at}/${file})`);
+    const whole = [text, ...shown, `All plots: [${at}](${at}/README.md).`].join('\n\n');
+    writeFileSync(readme, replaceBlock(readFileSync(readme, 'utf8'), whole));
+  }
+  return `${table}\n\n${introOf(results)}`;
+}
+
+const LEGEND = `✔ and ✘: an aim that is met or missed; without either there is no aim for that size. Peers: measured on the same kind of
+rig at default flags, on 2026-11-21; Flagger with its shortest interval of 10 s.`;
+
+function introOf(results: readonly SizeResult[]): string {
+  const { met, judged } = verdictOf(results);
+  const machines = [...new Set(results.map(({ machine }) => machine))].join('; ');
+  const shared = sharedMachine(results);
+  const days = [...new Set(results.map(({ startedAt }) => startedAt.slice(0, 10)))].join(', ');
+  return `Measured on ${days} on ${machines}, where kube-apiserver and etcd of the same machine do most of the work: read the
+figures as magnitudes. Writes and times are from the API server's audit log, memory and CPU from /proc. ${met} of ${judged}
+aims are met.${shared === undefined ? '' : `\n${shared}`}`;
+}
+
+function readResults(folder: string): SizeResult[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter(name => /^results-\d+\.json$/.test(name))
+    .map(name => JSON.parse(readFileSync(join(folder, name), 'utf8')) as SizeResult)
+    .sort((a, b) => a.size - b.size);
+}

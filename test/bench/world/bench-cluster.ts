@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiClient } from '../../support/control-plane/api-client.ts';
+import { applyFolder, applyObjects } from '../../support/control-plane/apply-folder.ts';
+import { type ChildProgram, startChildProgram } from '../../support/control-plane/child-program.ts';
+import { applyGatewayApiCrds } from '../../support/control-plane/gateway-api.ts';
+import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
+import { BENCH_AUDIT_POLICY } from '../measure/audit-policy.ts';
+import { cpuSeconds } from '../measure/process-meter.ts';
+import { NAMESPACES } from './fleet.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+/** A fresh control plane with all that a fleet needs, apart from the operator. */
+export interface BenchCluster {
+  readonly plane: ControlPlane;
+  /** CPU seconds that each program has used so far. */
+  cpu(): Record<string, number>;
+  stop(): Promise<void>;
+}
+
+/**
+ * History is thrown away each minute instead of every five: etcd's default quota of 2 GB then holds all that 5000 Rollouts
+ * write. The log is never rotated, since it is read while it grows.
+ */
+const APISERVER_FLAGS = ['--etcd-compaction-interval=1m', '--audit-log-maxsize=1000000'];
+
+/** Starts the control plane, applies definitions and RBAC, and runs kubelet and gateway as programs of their own. */
+export async function startBenchCluster(): Promise<BenchCluster> {
+  const plane = await startControlPlane({
+    operatorIsClusterAdmin: false,
+    auditPolicy: BENCH_AUDIT_POLICY,
+    apiserverFlags: APISERVER_FLAGS,
+  });
+  const children: ChildProgram[] = [];
+  const stop = async () => {
+    for (const child of children) await child.stop();
+    await plane.stop();
+  };
+  try {
+    await applyGatewayApiCrds(plane.client);
+    await applyFolder(plane.client, join(ROOT, 'crds'));
+    await plane.kubectl(['apply', '-k', join(ROOT, 'deploy')]);
+    const namespaces = Array.from({ length: NAMESPACES }, (_, i) => ({ metadata: { name: `bench-${i}` } }));
+    await applyObjects(
+      plane.client,
+      namespaces.map(namespace => ({ apiVersion: 'v1', kind: 'Namespace', ...namespace })),
+    );
+    for (const role of ['kubelet', 'gateway'] as const) {
+      const args = [join(import.meta.dirname, 'world-process.ts'), role, plane.userKubeconfig(role)];
+      children.push(await startChildProgram(process.execPath, args, join(plane.folder, `${role}.log`)));
+    }
+    await warmUp(plane.client);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const pids = {
+    etcd: plane.pid('etcd'),
+    'kube-apiserver': plane.pid('kube-apiserver'),
+    'kube-controller-manager': plane.pid('kube-controller-manager'),
+    'fake kubelet': children[0]?.pid ?? 0,
+    'fake gateway': children[1]?.pid ?? 0,
+    bench: process.pid,
+  };
+  const cpu = () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid) ?? 0]));
+  return { plane, cpu, stop };
+}
+
+const WARM_UP_MS = 60_000;
+
+/**
+ * Waits until the new kinds are served, which takes some seconds after their definitions were accepted, and one Deployment
+ * has its pods: the first is slow, since the controllers only now begin.
+ */
+async function warmUp(client: ApiClient): Promise<void> {
+  const labels = { app: 'warm-up' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:1.0.0' }] } };
+  const deployments = '/apis/apps/v1/namespaces/default/deployments';
+  const spec = { replicas: 2, selector: { matchLabels: labels }, template };
+  await client.create(deployments, { metadata: { name: 'warm-up' }, spec });
+  const available = async () => {
+    const { status } = await client.get(`${deployments}/warm-up`);
+    return (status as { availableReplicas?: number } | undefined)?.availableReplicas === 2;
+  };
+  const served = async () => {
+    for (const plural of ['rollouts', 'analysisruns', 'metricproviders', 'clusteranalysistemplates'])
+      await client.list(`/apis/sluice.dev/v1alpha1/${plural}`);
+    await client.list('/apis/gateway.networking.k8s.io/v1/httproutes');
+    return true;
+  };
+  await eventually(available);
+  await eventually(served);
+  await client.delete(`${deployments}/warm-up`);
+}
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  let last: unknown = 'not yet';
+  for (const deadline = Date.now() + WARM_UP_MS; Date.now() < deadline; await sleep(100)) {
+    try {
+      if (await holds()) return;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw new Error(`the control plane did not begin to work: ${last}`);
+}

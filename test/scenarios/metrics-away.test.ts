@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
+import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
+import { expectBackOnStable, weightsSince } from '../support/rig/expect-team.ts';
+import { startMetricExporter } from '../support/rig/metric-exporter.ts';
+import type { Rig } from '../support/rig/rig.ts';
+import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
+import { startSlowServer } from '../support/rig/slow-server.ts';
+
+/** How long Prometheus is away. A minute would show no more: nothing is decided by time before the 10 minutes of noDataDeadline. */
+const OUTAGE_MS = 20_000;
+/** How much the abort of one Rollout may take beside another whose metrics and receiver hang: an interval, and one second. */
+const ABORT_MS = 2_000;
+
+const applyProvider = async (rig: Rig, name: string, address: string, timeout: string) => {
+  const spec = { type: 'prometheus', address, timeout };
+  const provider = { apiVersion: 'sluice.dev/v1alpha1', kind: 'MetricProvider', metadata: { name }, spec };
+  await rig.plane.kubectl(['apply', '-f', '-'], JSON.stringify(provider));
+};
+
+/** A Prometheus that a scenario may break, with a MetricProvider of the same name. */
+const startOwnPrometheus = async (rig: Rig, name: string) => {
+  const prometheus = await startPrometheus({ targetsFile: rig.targetsFile, scrapeIntervalMs: 500 });
+  await applyProvider(rig, name, prometheus.url, '2s');
+  return prometheus;
+};
+
+const freeze = async (prometheus: Prometheus) => {
+  prometheus.signal('SIGSTOP');
+  await sleep(OUTAGE_MS);
+  prometheus.signal('SIGCONT');
+};
+
+describeOnRig('a canary whose measurements fail to come', rig => {
+  it.concurrent(
+    'is held where it is while its metric has no series, and goes on when the metric is back',
+    async () => {
+      const team = await rig().team('nodata');
+      const exporter = await startMetricExporter();
+      const series = 'shop_quality{namespace="nodata"}';
+      exporter.set(series, 1);
+      const prometheus = await startPrometheus({ scrapeTargets: [exporter.target], scrapeIntervalMs: 500 });
+      await applyProvider(rig(), 'exporter', prometheus.url, '10s');
+      const prometheusQuery = { query: 'shop_quality{namespace="{{args.namespace}}"}', providerRef: 'exporter' };
+      const quality = { interval: '1s', threshold: { min: 1 }, provider: { prometheus: prometheusQuery } };
+      await team.apply(gateOf('nodata', 'quality', quality));
+      const client = await team.begin({ tag: '1.0.0', gates: ['quality'] });
+      await team.until('there is something to measure', async () => (await prometheus.query(series)).length === 1);
+
+      await team.release({ tag: '1.1.0' });
+      await team.untilStatus('the first weight', status => status.weights?.actualCanary === 20);
+      exporter.set(series, undefined);
+      const goneMs = Date.now();
+      const held = await team.untilStatus('held for want of data', status => status.display?.reason === 'NoData');
+      expect(held.phase).toBe('Progressing');
+      // More than twice the pause of the step: with data it would be past the next weight.
+      await team.until('12 s without data', () => Date.now() > goneMs + 12_000);
+      expect(await team.column('.status.phase')).toBe('Progressing');
+      expect(weightsSince(team, goneMs).filter(weight => weight !== 20)).toEqual([]);
+      expect(await team.weight()).toBe(20);
+      expect(team.alerts()).toEqual([]);
+      expect((await team.events()).filter(reason => reason === 'NoData')).toHaveLength(1);
+
+      exporter.set(series, 1);
+      await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
+      const { weights } = await client.check();
+      expect(weights).toEqual(expect.arrayContaining([20, 60]));
+      await team.stop();
+      await prometheus.stop();
+      await exporter.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'is aborted when data stays away longer than its gate allows and the gate says so',
+    async () => {
+      const team = await rig().team('nodata-abort');
+      const never = { query: 'no_such_metric{namespace="{{args.namespace}}"}' };
+      const patience = { onNoData: 'Hold', noDataDeadline: '6s', noDataAction: 'Abort' };
+      const quality = { interval: '1s', threshold: { min: 1 }, ...patience, provider: { prometheus: never } };
+      await team.apply(gateOf('nodata-abort', 'quality', quality));
+      const client = await team.begin({ tag: '1.0.0', gates: ['quality'] });
+      await team.release({ tag: '1.1.0' });
+      await team.untilStatus('aborted', status => status.phase === 'Aborted');
+      await expectBackOnStable(team, 'NoDataDeadline');
+      expect(await team.column('.status.abort.evidence.query')).toContain('no_such_metric');
+      await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
+      await client.check();
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent.each([
+    { how: 'is away', name: 'outage', outage: (it: Prometheus) => it.restart(OUTAGE_MS) },
+    { how: 'hangs', name: 'frozen', outage: (it: Prometheus) => freeze(it) },
+  ])(
+    'is held while Prometheus $how, neither raised nor aborted, and goes on when it is back',
+    async ({ name, outage }) => {
+      const team = await rig().team(name);
+      const prometheus = await startOwnPrometheus(rig(), name);
+      await team.apply(gateOf(name, 'success-rate', successRate({}, name)));
+      const client = await team.begin({ tag: '1.0.0' });
+      await team.release({ tag: '1.1.0' });
+      await team.untilStatus('in the pause of the first weight', status => status.step?.index === 1);
+      const awayMs = Date.now();
+      const back = outage(prometheus);
+      const held = await team.untilStatus('held', status => status.display?.reason === 'ProviderError', OUTAGE_MS);
+      expect(held.phase).toBe('Progressing');
+      expect(held.message).toContain('did not answer');
+      await back;
+      expect(await team.column('.status.phase')).toBe('Progressing');
+      expect(weightsSince(team, awayMs).filter(weight => weight !== 20)).toEqual([]);
+      await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
+      expect(team.alerts()).toEqual([]);
+      const { weights } = await client.check();
+      expect(weights).toEqual(expect.arrayContaining([20, 60]));
+      await team.stop();
+      await prometheus.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'does not delay the abort of another one, nor does a receiver of alerts that never answers',
+    async () => {
+      const slow = await startSlowServer({ url: rig().prometheus.url, delayMs: 10_000 });
+      const deaf = await startSlowServer();
+      await applyProvider(rig(), 'slow', slow.url, '30s');
+      const waiting = await rig().team('waits');
+      await waiting.apply(gateOf('waits', 'success-rate', successRate({}, 'slow')));
+      const hanging = { name: 'hanging', namespace: 'waits' };
+      const spec = { webhook: { url: deaf.url }, events: ['Started', 'Aborted', 'Paused', 'Recovered'] };
+      await waiting.apply({ apiVersion: 'sluice.dev/v1alpha1', kind: 'Notifier', metadata: hanging, spec });
+      const waitingClient = await waiting.begin({ tag: '1.0.0' });
+      const team = await rig().team('swift');
+      const client = await team.begin({ tag: '1.0.0' });
+
+      await waiting.release({ tag: '1.1.0' });
+      await waiting.until('the slow query and the alert hang', () => slow.requests() > 0 && deaf.requests() > 0);
+      await team.release({ tag: '1.1.0-err60' });
+      const { abort } = await team.untilStatus('aborted', status => status.phase === 'Aborted');
+      await expectBackOnStable(team, 'AnalysisFailed');
+      const run = await team.column('.status.abort.evidence.analysisRun');
+      const last = '{.status.metricResults[0].measurements[-1:].startedAt}';
+      const askedMs = Date.parse(await team.kubectl('get', 'analysisrun', run, '-o', `jsonpath=${last}`));
+      const home = team.timeline.marks().find(mark => mark.canaryWeight === 0 && mark.atMs >= askedMs);
+      console.log(`from the last measurement to the route at 0 %: ${Number(home?.atMs) - askedMs} ms (${abort?.at})`);
+      expect(Number(home?.atMs) - askedMs).toBeLessThan(ABORT_MS);
+      await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
+      await client.check({ bad: ['1.1.0'] });
+
+      // The hanging one is no worse off than slow: its own abort by command works too.
+      await waiting.command('abort');
+      await waiting.untilStatus('aborted too', status => status.phase === 'Aborted', 10_000);
+      await waitingClient.check();
+      await Promise.all([team.stop(), waiting.stop(), slow.stop(), deaf.stop()]);
+    },
+    SCENARIO_MS,
+  );
+});

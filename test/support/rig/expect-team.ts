@@ -1,0 +1,27 @@
+import { expect } from 'vitest';
+import type { SeenStatus, Team } from './team.ts';
+
+/** Weights that the canary had on the route since a moment, repeats left out. */
+export function weightsSince(team: Team, sinceMs: number): number[] {
+  const marks = team.timeline.marks().filter(mark => mark.atMs >= sinceMs);
+  return marks.map(mark => mark.canaryWeight).filter((weight, index, all) => weight !== all[index - 1]);
+}
+
+/** Everybody is served by stable after an abort for that cause, and it stays so. */
+export async function expectBackOnStable(team: Team, cause: string): Promise<void> {
+  await team.until('the route is at 0 %', async () => (await team.weight()) === 0, 10_000);
+  const fromMs = Date.now();
+  expect(await team.column('.status.abort.cause')).toBe(cause);
+  expect(await team.kubectl('get', 'rollout', 'shop', '--no-headers')).toMatch(/^shop\s+Aborted\s/);
+  const serving = `{.status.conditions[?(@.type=="Serving")].status}`;
+  expect(await team.column(serving.slice(1, -1))).toBe('True');
+  expect(weightsSince(team, fromMs).filter(weight => weight > 0)).toEqual([]);
+}
+
+/**
+ * Waits for a person, with a gate that has measured. Without the second half a test would race the first measurement of new pods:
+ * when that is empty the canary waits for data, and is Paused again when there is some.
+ */
+export function isPausedAndMeasured(status: SeenStatus): boolean {
+  return status.pause?.reason === 'PauseStep' && status.display?.gate?.startsWith('success-rate 1 ') === true;
+}
