@@ -10,6 +10,8 @@ export interface RolloutMemory {
   conflicts: number[];
   /** Patches of the route that were refused in a row: at first the route has moved, later nobody may write it. */
   refusedPatches: number;
+  /** Version of the Rollout that is known to be the stored one: it was written or asked about by this process. */
+  currentVersion: string | undefined;
   /** Weight that was given to the canary last. */
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
@@ -31,6 +33,7 @@ export class Memory {
         delivered: new Set(),
         conflicts: [],
         refusedPatches: 0,
+        currentVersion: undefined,
         lastWeight: undefined,
         selectorWrites: [],
         statusWaitsSince: undefined,

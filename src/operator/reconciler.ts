@@ -14,6 +14,7 @@ import type { Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
+import { findOutdated, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
 import { writeStatus } from './status-writer.ts';
 
@@ -135,7 +136,8 @@ export class Reconciler {
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
       if (first && !isSafeAfterFailure(action)) continue;
-      const outcome = refusedForGood(known, action, await actor.perform(rollout, action));
+      const outdated = needsCurrentRollout(action) ? await this.#outdated(known, rollout) : undefined;
+      const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
         continue;
@@ -153,8 +155,18 @@ export class Reconciler {
     return first;
   }
 
+  /** Why nothing that may harm users is done for this Rollout now. */
+  async #outdated(known: RolloutMemory, rollout: KubeObject): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+    try {
+      return await findOutdated(this.#parts.client, this.#parts.caches.rollouts.store, known, rollout);
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
+  }
+
   #noteWritten(key: string, written: KubeObject): void {
-    const { caches, consistency } = this.#parts;
+    const { caches, consistency, memory } = this.#parts;
+    memory.of(key).currentVersion = written.metadata.resourceVersion;
     consistency.noteWrite(key, caches.rollouts.store, written.metadata, written.metadata.resourceVersion);
   }
 }

@@ -1,0 +1,43 @@
+import type { Action } from '../core/decision.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { ObjectStore } from '../kube/store.ts';
+import type { Outcome } from './act.ts';
+import type { RolloutMemory } from './memory.ts';
+import { RESOURCES } from './resources.ts';
+
+/**
+ * Whether an action may harm users when it was decided on a Rollout that is no longer the stored one: it moves them, or takes
+ * pods away. The object that it writes cannot tell, since its own version may well be the newest. Less weight for the
+ * canary is always safe and never waits.
+ */
+export function needsCurrentRollout(action: Action): boolean {
+  return (
+    action.type === 'SelectRevision' ||
+    (action.type === 'PatchRoute' && !action.lowers) ||
+    (action.type === 'ScaleReplicaSet' && action.to < action.from)
+  );
+}
+
+/**
+ * A conflict when the stored Rollout is another one than `rollout`, which a cache may show for as long as its watch lags. The
+ * version that this process wrote last, or has asked about before, is known to be the stored one: most passes ask nothing.
+ * @throws ApiError
+ */
+export async function findOutdated(
+  client: KubeClient,
+  store: ObjectStore,
+  known: RolloutMemory,
+  rollout: KubeObject,
+): Promise<Extract<Outcome, { kind: 'conflict' }> | undefined> {
+  const { namespace, name, uid, resourceVersion } = rollout.metadata;
+  if (resourceVersion !== undefined && known.currentVersion === resourceVersion) return undefined;
+  const live = await client.find(RESOURCES.rollouts, { namespace, name });
+  if (live?.metadata.resourceVersion === resourceVersion) {
+    known.currentVersion = resourceVersion;
+    return undefined;
+  }
+  if (live) store.noteWritten(live);
+  else if (uid) store.noteDeleted({ namespace, name, uid });
+  return { kind: 'conflict', error: new Error(`Rollout ${namespace}/${name} has changed since it was looked at`) };
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { Action } from '../../src/core/decision.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { ObjectStore } from '../../src/kube/store.ts';
+import { Memory } from '../../src/operator/memory.ts';
+import { findOutdated, needsCurrentRollout } from '../../src/operator/outdated.ts';
+
+const rollout = (resourceVersion: string, uid = 'u1'): KubeObject => ({
+  kind: 'Rollout',
+  metadata: { namespace: 'shop', name: 'shop', uid, resourceVersion },
+});
+
+async function setting(live: KubeObject | undefined) {
+  const store = new ObjectStore();
+  await store.replace([rollout('5')], '5', store.openJournal());
+  const asked: unknown[] = [];
+  const find = async (_type: unknown, at: unknown) => {
+    asked.push(at);
+    return live;
+  };
+  return { client: { find } as unknown as KubeClient, store, asked, known: new Memory().of('shop/shop') };
+}
+
+describe('a Rollout that a cache shows', () => {
+  it('is asked about once for each version', async () => {
+    const { client, store, known, asked } = await setting(rollout('5'));
+    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
+    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
+    expect(asked).toEqual([{ namespace: 'shop', name: 'shop' }]);
+  });
+
+  it('is not asked about when this process wrote it', async () => {
+    const { client, store, known, asked } = await setting(rollout('9'));
+    known.currentVersion = '5';
+    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+
+  it('is outdated when another version is stored, and the cache learns that one', async () => {
+    const { client, store, known } = await setting(rollout('9'));
+    expect(await findOutdated(client, store, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    expect(store.cachedRV({ namespace: 'shop', name: 'shop' })).toBe('9');
+    expect(known.currentVersion).toBeUndefined();
+  });
+
+  it('is outdated when it is gone', async () => {
+    const { client, store, known } = await setting(undefined);
+    expect(await findOutdated(client, store, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    expect(store.size).toBe(0);
+  });
+});
+
+describe('an action that moves users or takes pods away', () => {
+  const target = { name: 's', uid: 'u', resourceVersion: '1' };
+  const route = { type: 'PatchRoute', ref: { apiVersion: 'v1', kind: 'HTTPRoute', name: 'r' }, patch: [] } as const;
+  it.each<[string, Action, boolean]>([
+    [
+      'a Service to another revision',
+      { type: 'SelectRevision', service: 'shop-stable', podTemplateHash: 'h' } as Action,
+      true,
+    ],
+    ['more weight', { ...route, canaryWeight: 20, lowers: false, reassert: false } as Action, true],
+    ['less weight', { ...route, canaryWeight: 0, lowers: true, reassert: false } as Action, false],
+    ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, true],
+    ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, false],
+  ])('%s', (_, action, needed) => {
+    expect(needsCurrentRollout(action)).toBe(needed);
+  });
+});
