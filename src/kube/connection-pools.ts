@@ -7,7 +7,9 @@ import type { ClusterConfig, TlsOptions } from './config.ts';
 export type PoolName = 'request' | 'watch';
 
 /** Sockets for ordinary requests. The API server's own priority and fairness does the real limiting. */
-const MAX_REQUEST_SOCKETS = 32;
+const MAX_REQUEST_SOCKETS = 64;
+/** Kept open when idle; what a burst needed beyond them is closed, each holds some 50 KB. */
+const MAX_FREE_SOCKETS = 8;
 
 /** Keep-alive connections to one API server, one pool for requests and one for watches; rebuilt when certificates change. */
 export class ConnectionPools {
@@ -41,7 +43,13 @@ export class ConnectionPools {
   }
 
   #create(tls: TlsOptions, maxSockets: number): Agent {
-    const options = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets, scheduling: 'lifo' as const };
+    const options = {
+      keepAlive: true,
+      keepAliveMsecs: 30_000,
+      maxSockets,
+      maxFreeSockets: MAX_FREE_SOCKETS,
+      scheduling: 'lifo' as const,
+    };
     if (this.#config.server.startsWith('http:')) return new http.Agent(options);
     const { agent: _unused, ...material } = tls;
     const defined = Object.fromEntries(Object.entries(material).filter(([, value]) => value !== undefined));

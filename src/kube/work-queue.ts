@@ -37,7 +37,7 @@ export interface WorkQueueOptions {
   readonly handler: WorkHandler;
   /** How many different keys run at once, urgent ones aside. */
   readonly concurrency: number;
-  /** Workers beyond `concurrency` that take urgent keys only: slow normal ones must not hold them up. Default 4. */
+  /** Workers beyond `concurrency` that take urgent keys only: slow normal ones must not hold them up. Default 16. */
   readonly urgentWorkers?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
@@ -47,7 +47,7 @@ export interface WorkQueueOptions {
   readonly observe?: ((observation: QueueObservation) => void) | undefined;
 }
 
-const URGENT_WORKERS = 4;
+const URGENT_WORKERS = 16;
 
 interface Waiting {
   readonly since: number;

@@ -24,6 +24,7 @@ import type { Metrics } from './metrics.ts';
 import { ProviderPool } from './provider-pool.ts';
 import { RESOURCES } from './resources.ts';
 import type { SecretReader } from './secrets.ts';
+import { Turnstile } from './turnstile.ts';
 
 export interface SamplerParts {
   readonly client: KubeClient;
@@ -37,6 +38,7 @@ export interface SamplerParts {
 }
 
 const STORE_ATTEMPTS = 8;
+const STORES_AT_ONCE = 8;
 /** Pause before a measurement that could not be stored is tried again, in milliseconds. */
 const AGAIN_MS = 1_000;
 const LONGEST_AGAIN_MS = 30_000;
@@ -49,6 +51,8 @@ export class Sampler {
   readonly #parts: SamplerParts;
   readonly #providers: ProviderPool;
   readonly #running = new Map<string, Promise<void>>();
+  /** Hundreds of measurements fall due together: the good ones must not stand before the writes of an abort. */
+  readonly #stores = new Turnstile(STORES_AT_ONCE);
   /** Measurements that could not be stored, in a row, by run and metric. */
   readonly #failures = new Map<string, number>();
   readonly #stop = new AbortController();
@@ -118,8 +122,10 @@ export class Sampler {
     if (this.#stop.signal.aborted) return;
     const judged = judge(metric, sample, query);
     const finishedAt = clock.now();
-    const stored = await this.#store(namespace, runName, (runSpec, status) =>
-      recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
+    const stored = await this.#stores.run(judged.phase === 'Failed' || judged.phase === 'Error', () =>
+      this.#store(namespace, runName, (runSpec, status) =>
+        recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
+      ),
     );
     // Series of a Rollout that is gone have been dropped, and nobody would drop them again.
     if (caches.rollouts.store.get({ namespace, name })?.metadata.uid === rollout.metadata.uid)
