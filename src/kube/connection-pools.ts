@@ -8,8 +8,8 @@ export type PoolName = 'request' | 'watch';
 
 /** Sockets for ordinary requests. The API server's own priority and fairness does the real limiting. */
 const MAX_REQUEST_SOCKETS = 64;
-/** Kept open when idle; what a burst needed beyond them is closed, each holds some 50 KB. */
-const MAX_FREE_SOCKETS = 8;
+/** What a burst opened is closed this long after it, in milliseconds: a TLS connection holds some 50 KB. */
+const IDLE_SOCKET_MS = 10_000;
 
 /** Keep-alive connections to one API server, one pool for requests and one for watches; rebuilt when certificates change. */
 export class ConnectionPools {
@@ -29,7 +29,7 @@ export class ConnectionPools {
       this.#dropIdle();
       this.#tls = tls;
       this.#agents = {
-        request: this.#create(tls, MAX_REQUEST_SOCKETS),
+        request: this.#create(tls, MAX_REQUEST_SOCKETS, { timeout: IDLE_SOCKET_MS }),
         watch: this.#create(tls, Number.POSITIVE_INFINITY),
       };
     }
@@ -42,14 +42,8 @@ export class ConnectionPools {
     this.#agents = undefined;
   }
 
-  #create(tls: TlsOptions, maxSockets: number): Agent {
-    const options = {
-      keepAlive: true,
-      keepAliveMsecs: 30_000,
-      maxSockets,
-      maxFreeSockets: MAX_FREE_SOCKETS,
-      scheduling: 'lifo' as const,
-    };
+  #create(tls: TlsOptions, maxSockets: number, idle: { timeout?: number } = {}): Agent {
+    const options = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets, scheduling: 'lifo' as const, ...idle };
     if (this.#config.server.startsWith('http:')) return new http.Agent(options);
     const { agent: _unused, ...material } = tls;
     const defined = Object.fromEntries(Object.entries(material).filter(([, value]) => value !== undefined));

@@ -1,0 +1,3 @@
+import { matrixSuite } from '../support/matrix/matrix-suite.ts';
+
+matrixSuite('blue-green', ['before', 'applied', 'told', 'lost', 'reset', 'hide', 'stale', 'travel']);
