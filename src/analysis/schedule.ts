@@ -3,22 +3,29 @@ import type { Metric } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import { fromTime } from '../api/time.ts';
 
+/** A time so far ahead was written by a clock that is not ours. */
+const MAX_SKEW_MS = 60_000;
+
 /** After an error or no data ask again at least this often, in milliseconds. */
 const RETRY_MS = 10_000;
 
 /**
  * When the next measurement of a metric is due, epoch milliseconds; undefined when it has ended.
- * Measurements are spaced from start to start, so a slow query does not stretch the interval.
+ * Measurements are spaced from start to start, so a slow query does not stretch the interval. What began in the future, by the
+ * clock of the API server or of an operator before this one, is due at once: a canary must not serve unmeasured until then.
  */
 export function nextSampleAt(
   metric: Metric,
   result: MetricResult | undefined,
   runStartedAt: number,
+  now: number,
 ): number | undefined {
   if (result && result.phase !== 'Running' && result.phase !== 'Pending') return undefined;
   const last = result?.measurements?.at(-1);
   const lastAt = fromTime(last?.startedAt);
-  if (!last || lastAt === undefined) return runStartedAt + (durationMs(metric.initialDelay) ?? 0);
+  const from = last && lastAt !== undefined ? lastAt : runStartedAt;
+  if (from > now + MAX_SKEW_MS) return now;
+  if (!last || lastAt === undefined) return Math.min(runStartedAt, now) + (durationMs(metric.initialDelay) ?? 0);
   const interval = durationMs(metric.interval);
   const troubled = last.phase === 'Error' || last.phase === 'NoData';
   if (interval === undefined) return lastAt + RETRY_MS;

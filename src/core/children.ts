@@ -4,6 +4,7 @@ import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { serviceNames } from './prerequisites.ts';
 import { desiredRevision, keptRevision } from './revisions.ts';
+import { sortedJson } from './sorted-json.ts';
 import type { World } from './world.ts';
 
 /** Metadata that GitOps tools put on what they apply; on a generated child it would make them prune or "correct" it. */
@@ -79,7 +80,10 @@ function replicaSet(w: World, d: Draft, revision: number, replicas: number): Api
   };
 }
 
-/** The template as Git declared it, kept so that a deleted ReplicaSet can be rebuilt. */
+/**
+ * The template as Git declared it, kept so that a deleted ReplicaSet can be rebuilt. `data` is stored as it is sent and may
+ * not change, in no byte: any patch of the object writes its members in order, so they are in order from the start.
+ */
 function controllerRevision(w: World, d: Draft, revision: number): ApiObject {
   return {
     apiVersion: 'apps/v1',
@@ -88,11 +92,11 @@ function controllerRevision(w: World, d: Draft, revision: number): ApiObject {
       ...childMetadata(w, childName(w, w.hash, d.status.collisionCount ?? 0)),
       labels: { [ROLLOUT_LABEL]: w.name, [HASH_LABEL]: w.hash },
     },
-    data: {
+    data: sortedJson({
       template: w.spec.template ?? {},
       selector: w.spec.selector ?? {},
       minReadySeconds: w.spec.minReadySeconds ?? 0,
-    },
+    }),
     revision,
   };
 }

@@ -141,7 +141,7 @@ export function dueSamples(
   let nextAt: number | undefined;
   for (const metric of run.spec.metrics) {
     const result = run.status.metricResults?.find(r => r.name === metric.name);
-    const at = nextSampleAt(metric, result, run.startedAt);
+    const at = nextSampleAt(metric, result, run.startedAt, now);
     if (at === undefined) continue;
     if (at <= now) due.push(metric);
     else nextAt = Math.min(nextAt ?? at, at);

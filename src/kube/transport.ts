@@ -6,6 +6,7 @@ import type { PoolName } from './connection-pools.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import type { ApiErrorCode } from './errors.ts';
 import { ApiError } from './errors.ts';
+import { goJson } from './go-json.ts';
 import { ExchangeFailure, exchange, readBody } from './http-exchange.ts';
 
 /** Query parameters; undefined ones are left out. */
@@ -167,7 +168,7 @@ export class Transport {
     // A login helper that hangs must not outlive the deadline.
     const credentials = Promise.all([this.#pools.agent(pool), this.#options.config.requestHeaders()]);
     const [agent, auth] = await orAborted(credentials, signal);
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const body = request.body === undefined ? undefined : Buffer.from(goJson(request.body));
     const { guard } = this.#options;
     const guarded = request.method !== 'GET' && request.bypassGuard !== true && guard !== undefined;
     return exchange({

@@ -62,7 +62,8 @@ interface Timer {
 /**
  * A queue of keys. A key is in it once, never runs twice at the same time, and when it is added during its run it runs exactly
  * once more. Errors back off per key: base * 2^n up to the maximum, times a random factor in [0.5, 1); success resets that. What
- * was urgent and failed is urgent when it is tried again.
+ * was urgent and failed is urgent when it is tried again. While the server has asked to wait (Retry-After), only urgent news
+ * of a key makes it run.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -74,6 +75,8 @@ export class WorkQueue {
   readonly #again = new Map<string, Lane>();
   readonly #timers = new Map<string, Timer>();
   readonly #failures = new Map<string, number>();
+  /** Until when the server asked not to be asked again about a key, monotonic milliseconds. */
+  readonly #askedToWait = new Map<string, number>();
   readonly #abort = new AbortController();
   #state: 'idle' | 'started' | 'draining' = 'idle';
   #onIdle: (() => void)[] = [];
@@ -109,6 +112,11 @@ export class WorkQueue {
       if (this.#again.get(key) !== 'urgent') this.#again.set(key, lane);
       return;
     }
+    const restMs = lane === 'normal' ? this.#restMs(key) : 0;
+    if (restMs > 0) {
+      this.addAfter(key, restMs);
+      return;
+    }
     const { urgent, normal } = this.#lanes;
     if (urgent.has(key) || (lane === 'normal' && normal.has(key))) return;
     const waiting = normal.get(key) ?? { since: this.#clock.monotonic() };
@@ -124,7 +132,7 @@ export class WorkQueue {
       this.add(key, lane);
       return;
     }
-    const dueAt = this.#clock.monotonic() + ms;
+    const dueAt = this.#clock.monotonic() + (lane === 'normal' ? Math.max(ms, this.#restMs(key)) : ms);
     const pending = this.#timers.get(key);
     const both: Lane = pending?.lane === 'urgent' ? 'urgent' : lane;
     if (pending && pending.dueAt <= dueAt && pending.lane === both) return;
@@ -143,6 +151,7 @@ export class WorkQueue {
     if (timer) this.#clock.clearTimeout(timer.handle);
     this.#timers.delete(key);
     this.#failures.delete(key);
+    this.#askedToWait.delete(key);
     this.#lanes.urgent.delete(key);
     this.#lanes.normal.delete(key);
   }
@@ -181,6 +190,7 @@ export class WorkQueue {
       const [key, waiting] = next;
       this.#lanes[lane].delete(key);
       this.#running.add(key);
+      this.#askedToWait.delete(key);
       const startedAt = this.#clock.monotonic();
       this.#options.observe?.({ kind: 'started', key, lane, waitedMs: startedAt - waiting.since });
       void this.#run(key).then(outcome => this.#finish(key, lane, startedAt, outcome));
@@ -218,6 +228,17 @@ export class WorkQueue {
     const wanted = Math.min(ceiling * (0.5 + this.#random() / 2), outcome.atMostMs ?? Number.POSITIVE_INFINITY);
     const delayMs = Math.max(wanted, outcome.atLeastMs ?? 0);
     this.#options.observe?.({ kind: 'retry', key, failures, delayMs, cause: outcome.cause });
+    if (outcome.atLeastMs !== undefined) {
+      // What an older timer was for, this run has seen.
+      const timer = this.#timers.get(key);
+      if (timer) this.#clock.clearTimeout(timer.handle);
+      this.#timers.delete(key);
+      this.#askedToWait.set(key, this.#clock.monotonic() + outcome.atLeastMs);
+    }
     this.addAfter(key, delayMs, lane);
+  }
+
+  #restMs(key: string): number {
+    return Math.max(0, (this.#askedToWait.get(key) ?? 0) - this.#clock.monotonic());
   }
 }

@@ -19,25 +19,39 @@ function measured(phase: Measurement['phase'], at: number, finished = at) {
 
 describe('the next measurement is due', () => {
   it('at once, or after the initial delay', () => {
-    expect(nextSampleAt(metric(), undefined, START)).toBe(START);
-    expect(nextSampleAt(metric({ initialDelay: '1m' }), undefined, START)).toBe(START + 60_000);
+    expect(nextSampleAt(metric(), undefined, START, START)).toBe(START);
+    expect(nextSampleAt(metric({ initialDelay: '1m' }), undefined, START, START)).toBe(START + 60_000);
   });
 
   it('one interval after the last one began, however long that took', () => {
-    expect(nextSampleAt(metric({ interval: '30s' }), measured('Failed', START, START + 9_000), START)).toBe(
+    expect(nextSampleAt(metric({ interval: '30s' }), measured('Failed', START, START + 9_000), START, START)).toBe(
       START + 30_000,
     );
   });
 
   it('after 10 s at the latest when there was an error or no data', () => {
-    expect(nextSampleAt(metric({ interval: '5m' }), measured('NoData', START), START)).toBe(START + 10_000);
-    expect(nextSampleAt(metric({ interval: '2s' }), measured('Error', START), START)).toBe(START + 2_000);
-    expect(nextSampleAt(metric(), measured('Error', START), START)).toBe(START + 10_000);
+    expect(nextSampleAt(metric({ interval: '5m' }), measured('NoData', START, START), START, START)).toBe(
+      START + 10_000,
+    );
+    expect(nextSampleAt(metric({ interval: '2s' }), measured('Error', START, START), START, START)).toBe(START + 2_000);
+    expect(nextSampleAt(metric(), measured('Error', START, START), START, START)).toBe(START + 10_000);
+  });
+
+  it('at once when the start lies in the future, by the clock of somebody else', () => {
+    const hour = 3_600_000;
+    expect(nextSampleAt(metric({ initialDelay: '1m' }), undefined, START + hour, START)).toBe(START);
+    expect(nextSampleAt(metric(), undefined, START + 30_000, START)).toBe(START);
+    expect(nextSampleAt(metric({ interval: '5s' }), measured('Successful', START + hour), START, START)).toBe(START);
   });
 
   it('never for a metric that has ended', () => {
     expect(
-      nextSampleAt(metric({ interval: '1s' }), { ...measured('Successful', START), phase: 'Successful' }, START),
+      nextSampleAt(
+        metric({ interval: '1s' }),
+        { ...measured('Successful', START, START), phase: 'Successful' },
+        START,
+        START,
+      ),
     ).toBeUndefined();
   });
 });

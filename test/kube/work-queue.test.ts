@@ -56,11 +56,16 @@ describe('a key', () => {
   });
 
   test('added during a run that fails is not lost either', async () => {
-    const { queue, started, end } = manual();
+    const { queue, clock, started, end } = manual({ baseDelayMs: 10_000 });
     queue.add('a');
+    queue.add('a');
+    await end('a', { outcome: 'backoff', cause: 'x' });
+    expect(started).toEqual(['a', 'a']);
     queue.add('a');
     await end('a', { outcome: 'backoff', cause: 'x', atLeastMs: 60_000 });
     expect(started).toEqual(['a', 'a']);
+    await clock.advance(60_001);
+    expect(started).toEqual(['a', 'a', 'a']);
   });
 
   test('no more keys run at once than there are workers', async () => {
@@ -297,4 +302,24 @@ test('under a random storm no wake-up is lost and no key runs twice at once', as
   const idle = () => Object.values(queue.depth()).every(count => count === 0);
   while (!idle()) await new Promise(resolve => setTimeout(resolve, 5));
   expect(seen).toEqual(wanted);
+});
+
+describe('while the server has asked to wait', () => {
+  test('neither an older timer nor news makes a key run, urgent news does', async () => {
+    const { queue, clock, started, end } = manual({ concurrency: 1 });
+    queue.add('a');
+    queue.addAfter('a', 900);
+    await end('a', { outcome: 'backoff', cause: 'too many requests', atLeastMs: 3_000 });
+    queue.add('a');
+    await clock.advance(2_900);
+    expect(started).toEqual(['a']);
+    await clock.advance(200);
+    expect(started).toEqual(['a', 'a']);
+    await end('a', { outcome: 'backoff', cause: 'too many requests', atLeastMs: 3_000 });
+    queue.add('a', 'urgent');
+    expect(started).toEqual(['a', 'a', 'a']);
+    await end('a');
+    queue.add('a');
+    expect(started).toHaveLength(4);
+  });
 });
