@@ -30,8 +30,13 @@ export type Action =
       readonly annotations: Readonly<Record<string, string | null>>;
     }
   | { readonly type: 'CreateService'; readonly object: ApiObject }
-  /** Set our one key of a Service's selector; null takes it away. */
-  | { readonly type: 'SelectRevision'; readonly service: string; readonly podTemplateHash: string | null }
+  /** Set our one key of a Service's selector; null takes it away. `mend`: keys that somebody else led astray. */
+  | {
+      readonly type: 'SelectRevision';
+      readonly service: string;
+      readonly podTemplateHash: string | null;
+      readonly mend?: Readonly<Record<string, string>>;
+    }
   | { readonly type: 'CreateRoute'; readonly ref: ObjectRef; readonly object: ApiObject }
   | {
       readonly type: 'PatchRoute';

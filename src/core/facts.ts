@@ -59,6 +59,13 @@ function actionFacts({ actions, sizedBySteps, recentConflicts }: FactContext): F
       const note = `ReplicaSet ${action.target.name}: ${action.from} -> ${action.to} pods`;
       return [{ ...normal('ReplicaSetScaled', note), ofAction: true }];
     }
+    if (action.type === 'SelectRevision' && action.mend) {
+      const pairs = Object.entries(action.mend).map(([key, value]) => `${key}=${value}`);
+      const note =
+        `the selector of Service ${action.service} asked for pods of somebody else; set back to ${pairs.join(', ')}. ` +
+        'Correct it where it is declared';
+      return [{ ...warning('AutomationConflict', note.slice(0, 1024)), ofAction: true }];
+    }
     if (action.type === 'PatchRoute' && action.reassert && recentConflicts === 0) {
       const note =
         `somebody else wrote the weights of ${action.ref.kind} ${action.ref.name}; set back to ${action.canaryWeight}. ` +

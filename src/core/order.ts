@@ -110,7 +110,8 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
   const actions: SelectAction[] = [];
   for (const [name, hash] of intent.select) {
     const service = w.service(name);
-    if (!service?.exists || service.selects === hash) continue;
+    const astray = Object.keys(service?.astray ?? {}).length > 0;
+    if (!service?.exists || (service.selects === hash && !astray)) continue;
     if (w.snapshot.rivals.some(rival => rival.services.includes(name))) continue;
     if (isSelectorLoop(w, name, hash)) {
       d.wakes.push(lookAgainAt(w));
@@ -135,7 +136,11 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
       service.selects !== hash
     )
       continue;
-    actions.push({ action: { type: 'SelectRevision', service: name, podTemplateHash: hash }, urgent: returning });
+    const mend = astray ? { mend: service.astray } : {};
+    actions.push({
+      action: { type: 'SelectRevision', service: name, podTemplateHash: hash, ...mend },
+      urgent: returning,
+    });
   }
   return actions;
 }

@@ -65,6 +65,18 @@ function lostStable(w: World): Because | undefined {
   return { reason: 'StableLost', message: `${what}; it is rebuilt as it was declared, and the canary waits` };
 }
 
+/** Its set was lost in this trial and is there again: until a pod of it serves, there is nothing to return to. */
+function returningStable(w: World): Because | undefined {
+  const { stable, stableSet } = w;
+  const wasLost = w.stored?.display?.reason === 'StableLost';
+  if (!wasLost || !stable || !stableSet || stable.podTemplateHash === w.hash) return undefined;
+  if (stableSet.spec === 0 || stableSet.ready > 0) return undefined;
+  return {
+    reason: 'StableLost',
+    message: `ReplicaSet of the stable revision ${stable.revision} was lost and is made again, with no ready pod yet; the canary waits, or send promote-full to go on without it`,
+  };
+}
+
 /**
  * What must exist before anything moves, and does not; undefined when all is there. A stable revision that is lost for
  * good stops everything until a person decides to go on without it (`promoteFull`).
@@ -72,6 +84,8 @@ function lostStable(w: World): Because | undefined {
 export function missingPrerequisite(w: World, promoteFull = false): Because | undefined {
   const lost = lostStable(w);
   if (lost && !(promoteFull && isLostForGood(w))) return lost;
+  const returning = promoteFull ? undefined : returningStable(w);
+  if (returning) return returning;
   const rivalry = rivalOf(w);
   if (rivalry) return rivalry;
   const { canary, blueGreen } = w.spec.strategy;

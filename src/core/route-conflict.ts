@@ -1,5 +1,6 @@
 import type { Because } from './decision.ts';
 import type { Intent } from './intent.ts';
+import type { ServiceView } from './service-view.ts';
 import type { World } from './world.ts';
 
 /** Foreign writes to our weights within a minute after which the canary's weight is not raised again for a while. */
@@ -26,12 +27,16 @@ export function lookAgainAt(w: World): number {
 /** Shown while somebody else keeps writing the selector of a Service that the strategy names. */
 export function selectorConflictOf(w: World, intent: Pick<Intent, 'select'>): Because | undefined {
   for (const [name, hash] of intent.select)
-    if (isSelectorLoop(w, name, hash) && w.service(name)?.selects !== hash)
+    if (isSelectorLoop(w, name, hash) && isWrong(w.service(name), hash))
       return {
         reason: 'ServiceConflict',
         message: `somebody else keeps writing the selector of Service ${name}; exclude its key sluice.dev/pod-template-hash from what your GitOps tool corrects`,
       };
   return undefined;
+}
+
+function isWrong(service: ServiceView | undefined, hash: string): boolean {
+  return service?.selects !== hash || Object.keys(service.astray).length > 0;
 }
 
 /** Shown in place of what the phase waits for while somebody else keeps writing our weights. */

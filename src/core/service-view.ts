@@ -8,13 +8,22 @@ export interface ServiceView {
   readonly exists: boolean;
   /** Revision that its selector asks for; undefined when it selects all revisions, or when it is empty. */
   readonly selects: string | undefined;
+  /**
+   * Keys of its selector that ask for what no pod of this Rollout has, with the value that they have: a pod carries all of
+   * `spec.selector.matchLabels`. Empty: none.
+   */
+  readonly astray: Readonly<Record<string, string>>;
   /** All ready endpoints behind it, of whatever workload. */
   readonly ready: number;
   /** Ready endpoints of a ReplicaSet behind it. */
   readyOf(replicaSet: string | undefined): number;
 }
 
-export function viewService(name: string, snapshot: Snapshot): ServiceView {
+export function viewService(
+  name: string,
+  snapshot: Snapshot,
+  matchLabels: Readonly<Record<string, string>>,
+): ServiceView {
   const object = snapshot.services[name] ?? null;
   const selector = ((object?.['spec'] as { selector?: unknown } | undefined)?.selector ?? {}) as Record<
     string,
@@ -26,6 +35,9 @@ export function viewService(name: string, snapshot: Snapshot): ServiceView {
     name,
     exists: object !== null,
     selects: typeof selects === 'string' ? selects : undefined,
+    astray: Object.fromEntries(
+      Object.entries(matchLabels).filter(([key, value]) => selector[key] !== undefined && selector[key] !== value),
+    ),
     ready: readyEndpoints(slices, undefined),
     readyOf: replicaSet => (replicaSet === undefined ? 0 : readyEndpoints(slices, `${replicaSet}-`)),
   };

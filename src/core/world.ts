@@ -59,7 +59,7 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
     malformedCommand: malformed,
     service(name) {
       if (name === undefined) return undefined;
-      const view = services.get(name) ?? viewService(name, snapshot);
+      const view = services.get(name) ?? viewService(name, snapshot, spec.selector?.matchLabels ?? {});
       services.set(name, view);
       return view;
     },

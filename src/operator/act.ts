@@ -74,7 +74,7 @@ export class Actor {
         return;
       case 'SelectRevision': {
         // A selector is an atomic map: applying one key server-side would replace all the others. A merge patch keeps them.
-        const body = { spec: { selector: { [HASH_LABEL]: action.podTemplateHash } } };
+        const body = { spec: { selector: { ...action.mend, [HASH_LABEL]: action.podTemplateHash } } };
         await client.patch(RESOURCES.services, { namespace, name: action.service }, { kind: 'merge', body }, WRITE);
         return;
       }

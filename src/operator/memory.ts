@@ -3,6 +3,8 @@ import type { ActionProblem, PodInspection } from '../core/snapshot.ts';
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {
   problems: ActionProblem[];
+  /** Passes in a row in which something was refused that repeating cannot mend. */
+  troubles: number;
   inspection: PodInspection | undefined;
   /** `<notice id>|<notifier>` that reached their receiver and are not yet struck off in status. */
   delivered: Set<string>;
@@ -29,6 +31,7 @@ export class Memory {
     if (!entry) {
       entry = {
         problems: [],
+        troubles: 0,
         inspection: undefined,
         delivered: new Set(),
         conflicts: [],

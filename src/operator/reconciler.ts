@@ -35,8 +35,9 @@ export interface ReconcilerParts {
 /** Timers can fire a little early; a wake-up must not come before its moment. */
 const WAKE_MARGIN_MS = 1;
 const LONGEST_WAKE_MS = 3_600_000;
-/** When to look again at what was refused. */
+/** When to look again at what was refused: ever later, up to a minute; a change of what it is about is looked at at once. */
 const TROUBLE_MS = 5_000;
+const LONGEST_TROUBLE_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
 /** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
@@ -109,7 +110,7 @@ export class Reconciler {
     reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return backoff(trouble.error, decision, clock.now());
-    const wake = wakeOf(decision, clock.now(), trouble);
+    const wake = wakeOf(decision, clock.now(), trouble && troubleMs(memory.of(key)));
     if (restMs === 0) return wake;
     return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
   }
@@ -152,6 +153,7 @@ export class Reconciler {
       if (outcome.kind === 'problem') known.problems = [outcome.problem];
     }
     if (!first) known.problems = [];
+    known.troubles = first?.kind === 'problem' ? known.troubles + 1 : 0;
     return first;
   }
 
@@ -224,11 +226,16 @@ function backoff(cause: unknown, decision: Decision, now: number): WorkOutcome {
   };
 }
 
-function wakeOf(decision: Decision, now: number, trouble: Outcome | undefined): WorkOutcome {
-  if (decision.wakeAt === undefined && !trouble) return { outcome: 'done' };
+function troubleMs({ troubles }: RolloutMemory): number {
+  return Math.min(LONGEST_TROUBLE_MS, TROUBLE_MS * 2 ** Math.min(Math.max(0, troubles - 1), 10));
+}
+
+/** @param againMs when to look again at what did not succeed, in milliseconds */
+function wakeOf(decision: Decision, now: number, againMs: number | undefined): WorkOutcome {
+  if (decision.wakeAt === undefined && againMs === undefined) return { outcome: 'done' };
   const rest = decision.wakeAt === undefined ? LONGEST_WAKE_MS : decision.wakeAt - now + WAKE_MARGIN_MS;
   // A problem is shown at once and looked at again soon: permissions and names get mended.
-  const [least, most] = trouble ? [SOONEST_AGAIN_MS, TROUBLE_MS] : [1, LONGEST_WAKE_MS];
+  const [least, most] = againMs === undefined ? [1, LONGEST_WAKE_MS] : [SOONEST_AGAIN_MS, againMs];
   const ms = Math.min(most, Math.max(least, rest));
   return { outcome: 'wakeAfter', ms };
 }

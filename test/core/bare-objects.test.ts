@@ -46,18 +46,20 @@ describe('objects with nothing but a name', () => {
       { conditions: { ready: 'yes' }, targetRef: { name: 'set-bbbbb' } },
       { ...ready, targetRef: { name: 'set-x-ccccc' } },
     ];
-    const service = viewService('x', {
+    const seen = {
       ...snapshot,
       services: { x: object('Service') },
       endpointSlices: { x: [object('EndpointSlice'), object('EndpointSlice', { endpoints })] },
-    });
+    };
+    const service = viewService('x', seen, { app: 'shop' });
+    expect(service.astray).toEqual({});
     expect([service.exists, service.selects, service.readyOf('set'), service.readyOf(undefined)]).toEqual([
       true,
       undefined,
       1,
       0,
     ]);
-    expect(viewService('gone', snapshot)).toMatchObject({ exists: false, selects: undefined });
+    expect(viewService('gone', snapshot, {})).toMatchObject({ exists: false, selects: undefined });
   });
 
   it('a Rollout without uid, namespace and generation goes through a whole trial and an abort', () => {

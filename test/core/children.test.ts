@@ -13,6 +13,7 @@ import {
   settledBlueGreen,
   settledCanary,
   stateOf,
+  wait,
 } from '../support/sim-stories.ts';
 
 const lose = (cluster: SimCluster, tag: string, revisionToo = false) => {
@@ -145,6 +146,22 @@ describe('a lost stable ReplicaSet', () => {
       4,
       1,
     ]);
+  });
+
+  it('that is there again holds the canary where it is until a pod of it is ready, or a person goes on', () => {
+    for (const verb of ['wait', 'promote-full']) {
+      const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: { duration: '5s' } }, { setWeight: 60 }] });
+      lose(cluster, '1');
+      cluster.behaviour.set(hashOf('1'), { available: 0 });
+      cluster.settle();
+      wait(cluster, 60);
+      expect([stateOf(cluster), canaryNow(cluster)]).toEqual(['Progressing StableLost', '1 pods, 20 %']);
+      if (verb === 'promote-full') send(cluster, verb);
+      cluster.behaviour.clear();
+      cluster.settle();
+      wait(cluster, 60);
+      expect([stateOf(cluster), cluster.status['stable'].revision]).toEqual(['Healthy Healthy', 2]);
+    }
   });
 
   it('is rebuilt while the Rollout is paused', () => {
@@ -347,5 +364,30 @@ describe('garbage', () => {
     }
     cluster.settle();
     expect([...cluster.runs.keys()].sort()).toEqual([name, ...Array.from({ length: 10 }, (_, i) => `old-${i}`)].sort());
+  });
+});
+
+describe('a Service whose selector somebody led astray', () => {
+  it.each(['stable', 'canary'])('%s: is set back to what all pods carry, and that is told', name => {
+    const cluster = canaryOnTrial();
+    const service = cluster.services.get(name);
+    const hash = service?.['spec'].selector['sluice.dev/pod-template-hash'];
+    Object.assign(service?.['spec'].selector, { app: 'somebody-else' });
+    const { actions, facts } = cluster.pass();
+    expect(actions).toContainEqual({
+      type: 'SelectRevision',
+      service: name,
+      podTemplateHash: hash,
+      mend: { app: 'shop' },
+    });
+    expect(facts).toContainEqual(expect.objectContaining({ reason: 'AutomationConflict' }));
+    expect(service?.['spec'].selector).toEqual({ app: 'shop', 'sluice.dev/pod-template-hash': hash });
+    expect(cluster.pass().actions).toEqual([]);
+  });
+
+  it('keeps keys that are not of the Rollout', () => {
+    const cluster = settledCanary();
+    Object.assign(cluster.services.get('stable')?.['spec'].selector, { tier: 'web' });
+    expect(cluster.pass().actions).toEqual([]);
   });
 });

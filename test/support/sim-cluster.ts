@@ -258,7 +258,8 @@ export class SimCluster {
       case 'SelectRevision': {
         const service = this.services.get(action.service);
         if (!service) return;
-        const { [HASH_LABEL]: _before, ...selector } = service['spec'].selector ?? {};
+        const { [HASH_LABEL]: _before, ...rest } = service['spec'].selector ?? {};
+        const selector = { ...rest, ...action.mend };
         if (action.podTemplateHash !== null) selector[HASH_LABEL] = action.podTemplateHash;
         service['spec'] = { ...service['spec'], selector };
         return;
