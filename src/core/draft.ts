@@ -1,4 +1,5 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
+import { fromTime, toTime } from '../api/time.ts';
 import type { Action, Fact } from './decision.ts';
 import type { World } from './world.ts';
 
@@ -13,5 +14,26 @@ export interface Draft {
 /** Starts from the stored status, so that what a phase does not touch stays as it is. */
 export function newDraft(w: World): Draft {
   const status: RolloutStatus = w.stored ? structuredClone(w.stored) : { phase: 'Progressing' };
+  mendFutureTimes(status, w.now);
   return { actions: [], facts: [], wakes: [], status };
+}
+
+/** A time so far ahead was written by a clock that was wrong, or is now. */
+const MAX_SKEW_MS = 60_000;
+
+/** What began in the future begins now: a clock that was set back must not make a pause of a minute one of an hour. */
+function mendFutureTimes(status: RolloutStatus, now: number): void {
+  const mended = (time: string | undefined) => {
+    const at = fromTime(time);
+    return at !== undefined && at > now + MAX_SKEW_MS ? toTime(now) : time;
+  };
+  for (const key of ['trialStartedAt', 'switchedAt'] as const) {
+    const time = mended(status[key]);
+    if (time !== undefined) status[key] = time;
+  }
+  const { step, progress, pause } = status;
+  if (step) step.startedAt = mended(step.startedAt) ?? step.startedAt;
+  if (pause) pause.startedAt = mended(pause.startedAt) ?? pause.startedAt;
+  if (progress) progress.at = mended(progress.at) ?? progress.at;
+  if (progress?.calmSince) progress.calmSince = mended(progress.calmSince) ?? progress.calmSince;
 }

@@ -145,3 +145,16 @@ describe('a stable revision that is disturbed long after its delivery', () => {
     expect(stateOf(cluster)).toBe('Aborted AbortedByCommand');
   });
 });
+
+describe('a clock that is set back by an hour', () => {
+  it('does not make a pause longer than twice what is declared', () => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: { duration: '30s' } }] });
+    wait(cluster, 10);
+    cluster.now -= 3_600_000;
+    cluster.settle();
+    wait(cluster, 29);
+    expect(stateOf(cluster)).toBe('Progressing PauseStep');
+    wait(cluster, 2);
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+});
