@@ -102,9 +102,19 @@ export class Trace {
       .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0));
   }
 
-  /** When the last write was asked for, whatever came of it; milliseconds of `performance.now()`, or undefined. */
+  /** When the last write was asked for or answered, whatever came of it; milliseconds of `performance.now()`, or undefined. */
   lastWriteAt(counts: (request: ProxiedRequest) => boolean = isCountedWrite): number | undefined {
-    return this.entries.findLast(({ request }) => counts(request))?.request.at;
+    const last = this.entries.findLast(({ request }) => counts(request));
+    return last && Math.max(last.request.at, last.answeredAt ?? 0);
+  }
+
+  /** Whether the API server has been asked to write something, within the last `ms`, and has not answered. */
+  isWriting(ms: number, counts: (request: ProxiedRequest) => boolean = isCountedWrite): boolean {
+    const since = performance.now() - ms;
+    return this.entries.some(
+      ({ request, relayed, answeredAt }) =>
+        relayed && answeredAt === undefined && request.at > since && counts(request),
+    );
   }
 }
 

@@ -39,6 +39,7 @@ export interface Outcome {
  * only shows may wait for a second.
  */
 const QUIET_MS = 2_000;
+const PENDING_MS = 15_000;
 const STORY_MS = 90_000;
 const CALM_MS = 30_000;
 
@@ -116,6 +117,8 @@ async function tell(
 async function calm({ proxy, operator, stage }: Scene): Promise<void> {
   const deadline = performance.now() + CALM_MS;
   const lastAt = () => {
+    // On a busy machine an answer may take longer than the quiet that is waited for.
+    if (proxy.trace.isWriting(PENDING_MS)) return performance.now();
     const followed = followsSince(proxy, operator) ?? performance.now();
     return Math.max(followed, proxy.trace.lastWriteAt() ?? 0, stage.history.lastChangeAt);
   };

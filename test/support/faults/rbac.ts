@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import type { ApiClient, KubeObject } from '../control-plane/api-client.ts';
+import { applyFolder } from '../control-plane/apply-folder.ts';
+
+const BASE = join(import.meta.dirname, '../../../deploy/base');
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+
+interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  /** Absent in rules about addresses that are no resources. */
+  readonly resources?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** Gives the operator's user what deploy/base gives it, and no more. */
+export async function applyRealRbac(client: ApiClient): Promise<void> {
+  await applyFolder(client, join(BASE, 'namespace.yaml'));
+  await applyFolder(client, join(BASE, 'rbac.yaml'));
+}
+
+/**
+ * Takes a verb on a resource from the operator's ClusterRoles; one namespace keeps it by a Role of its own.
+ * @returns gives it back
+ */
+export async function takeAway(
+  client: ApiClient,
+  verb: string,
+  resource: string,
+  keptIn: string,
+): Promise<() => Promise<void>> {
+  const roles = (await client.list(`${RBAC}/clusterroles`)).filter(role => rulesOf(role).some(has(verb, resource)));
+  const ours = roles.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/part-of'] === 'sluice');
+  const taken = ours.flatMap(role => rulesOf(role).filter(has(verb, resource)));
+  await client.create(`${RBAC}/namespaces/${keptIn}/roles`, { metadata: { name: `keeps-${resource}` }, rules: taken });
+  await client.create(`${RBAC}/namespaces/${keptIn}/rolebindings`, {
+    metadata: { name: `keeps-${resource}` },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: `keeps-${resource}` },
+    subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'sluice-system' }],
+  });
+  for (const role of ours) {
+    const rules = rulesOf(role).map(rule =>
+      has(verb, resource)(rule) ? { ...rule, verbs: rule.verbs.filter(one => one !== verb) } : rule,
+    );
+    await client.patch(`${RBAC}/clusterroles/${role.metadata.name}`, 'merge', { rules });
+  }
+  return async () => {
+    for (const role of ours)
+      await client.patch(`${RBAC}/clusterroles/${role.metadata.name}`, 'merge', { rules: rulesOf(role) });
+  };
+}
+
+function rulesOf(role: KubeObject): PolicyRule[] {
+  return (role['rules'] ?? []) as PolicyRule[];
+}
+
+function has(verb: string, resource: string): (rule: PolicyRule) => boolean {
+  return ({ resources = [], verbs }) => resources.includes(resource) && verbs.includes(verb);
+}

@@ -1,0 +1,45 @@
+import type { ApiClient } from '../control-plane/api-client.ts';
+
+const ACCOUNT = 'operator';
+const BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+
+/** Tokens of a ServiceAccount that may do everything, each bound to a Secret: it is void when that is deleted. */
+export class RevocableTokens {
+  readonly #client: ApiClient;
+  readonly #root: string;
+  #count = 0;
+
+  private constructor(client: ApiClient, root: string) {
+    this.#client = client;
+    this.#root = root;
+  }
+
+  /** Creates the namespace and the account. */
+  static async open(client: ApiClient, namespace: string): Promise<RevocableTokens> {
+    const root = `/api/v1/namespaces/${namespace}`;
+    await client.create('/api/v1/namespaces', { metadata: { name: namespace } });
+    await client.create(`${root}/serviceaccounts`, { metadata: { name: ACCOUNT } });
+    await client.create(BINDINGS, {
+      metadata: { name: `${namespace}-${ACCOUNT}` },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'ServiceAccount', name: ACCOUNT, namespace }],
+    });
+    return new RevocableTokens(client, root);
+  }
+
+  async issue(secret = `token-${this.#count++}`): Promise<{ readonly token: string }> {
+    const { metadata } = await this.#client.create(`${this.#root}/secrets`, { metadata: { name: secret } });
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Secret', name: secret, uid: metadata.uid };
+    const request = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences: [], expirationSeconds: 3_600, boundObjectRef },
+    };
+    const answer = await this.#client.create(`${this.#root}/serviceaccounts/${ACCOUNT}/token`, request);
+    return answer['status'] as { token: string };
+  }
+
+  async revoke(secret: string): Promise<void> {
+    await this.#client.delete(`${this.#root}/secrets/${secret}`);
+  }
+}
