@@ -38,8 +38,6 @@ const WAITS: readonly RolloutReason[] = [
   'RouteNotAccepted',
 ];
 
-const PAUSES: readonly RolloutReason[] = ['PausedBySpec', 'PausedByCommand'];
-
 /** Plans a canary's next moves: which step it is in, which weight and how many pods that means, and what it waits for. */
 export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
   const canary = w.spec.strategy.canary ?? {};
@@ -87,7 +85,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       ...NOTHING,
       phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
       because,
-      scale: holdsPods ? new Map() : hold ? keepingPods(t, hold.reason, wantedPods.scale) : wantedPods.scale,
+      scale: holdsPods ? new Map() : wantedPods.scale,
       firstPods: holdsPods ? 0 : wantedPods.now,
       select: selections(t, index),
       canaryWeight: w.router
@@ -153,19 +151,6 @@ function splitReached(t: CanaryView, weight: number): boolean {
     (w.stableSet?.running ?? 0) === target.stable &&
     w.olderSets.every(set => set.spec === 0 && set.available === 0)
   );
-}
-
-/**
- * Until a hold is over the steps stand where they are stored, which may be behind the pods that are there already: a hold
- * that comes and goes must not make pods come and go. A pause may last for days, and follows the replicas down.
- */
-function keepingPods(t: CanaryView, reason: RolloutReason, scale: ReadonlyMap<string, number>): Map<string, number> {
-  const { newSet, router } = t.w;
-  const kept = new Map(scale);
-  const wanted = newSet && kept.get(newSet.name);
-  if (router && newSet && wanted !== undefined && !PAUSES.includes(reason))
-    kept.set(newSet.name, Math.max(wanted, newSet.spec));
-  return kept;
 }
 
 /** The weight to ask of the route in this pass. */

@@ -35,9 +35,13 @@ export interface ReconcilerParts {
 /** Timers can fire a little early; a wake-up must not come before its moment. */
 const WAKE_MARGIN_MS = 1;
 const LONGEST_WAKE_MS = 3_600_000;
-/** When to look again at what was refused: ever later, up to a minute; a change of what it is about is looked at at once. */
+/**
+ * When to look again at what was refused: ever later. A template that is refused waits for another one, which is looked at at
+ * once; permissions and names get mended without a word to us.
+ */
 const TROUBLE_MS = 5_000;
-const LONGEST_TROUBLE_MS = 60_000;
+const LONGEST_TROUBLE_MS = 15_000;
+const LONGEST_REJECTED_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
 /** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
@@ -226,8 +230,12 @@ function backoff(cause: unknown, decision: Decision, now: number): WorkOutcome {
   };
 }
 
-function troubleMs({ troubles }: RolloutMemory): number {
-  return Math.min(LONGEST_TROUBLE_MS, TROUBLE_MS * 2 ** Math.min(Math.max(0, troubles - 1), 10));
+function troubleMs({ troubles, problems }: RolloutMemory): number {
+  const rejected = problems.some(problem => problem.kind === 'TemplateRejected');
+  return Math.min(
+    rejected ? LONGEST_REJECTED_MS : LONGEST_TROUBLE_MS,
+    TROUBLE_MS * 2 ** Math.min(Math.max(0, troubles - 1), 10),
+  );
 }
 
 /** @param againMs when to look again at what did not succeed, in milliseconds */

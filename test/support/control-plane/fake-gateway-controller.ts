@@ -71,7 +71,8 @@ async function report(
   // The resourceVersion makes a conflict of a stale answer; the watch brings the newer route by itself.
   const body = { metadata: { resourceVersion }, status: { parents: [...others, ...own] } };
   await client.patch(`${ROUTES}/namespaces/${namespace}/httproutes/${name}/status`, 'merge', body).catch(error => {
-    if (!(error instanceof ApiFailure) || ![404, 409].includes(error.status)) throw error;
+    // An API server that is gone for a moment: the watch brings the route again when it is back.
+    if (error instanceof ApiFailure && ![404, 409].includes(error.status)) throw error;
   });
 }
 

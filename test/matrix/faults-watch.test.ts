@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skipUnless } from '../support/binaries/availability.ts';
+import { controlPlaneAvailability } from '../support/control-plane.ts';
+import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
+import type { WatchRelay } from '../support/fault-proxy/watch-relay.ts';
+import { hurried } from '../support/faults/odd-programs.ts';
+import { type Fault, type Limits, learnStories, type StoryJudge, tellUnder } from '../support/faults/run-story.ts';
+import { rest, type Scene } from '../support/faults/scene.ts';
+import { atWeight, promoteHeld, type StoryName, untilHeld } from '../support/faults/stories.ts';
+import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
+import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
+import { rollout } from '../support/matrix/shop-objects.ts';
+
+const LONG = 240_000;
+const always = { times: Number.POSITIVE_INFINITY };
+
+/** What is done to every open watch, several times while the canary runs. */
+const ENDINGS: Readonly<Record<string, (watch: WatchRelay) => void>> = {
+  'is closed in good order': watch => watch.end(),
+  'is reset': watch => watch.cut(),
+  'carries half a line and is reset': watch => {
+    watch.truncateNext();
+    watch.send(JSON.stringify({ type: 'MODIFIED', object: { metadata: { name: 'half', resourceVersion: '1' } } }));
+  },
+  'carries a line that is no JSON': watch => watch.send('<html>502 Bad Gateway</html>'),
+  'carries an event of a type that nobody knows': watch => watch.send('{"type":"SURPRISE","object":{}}'),
+  'tells ERROR 410': watch => watch.error(410),
+  'tells ERROR 500': watch => watch.error(500),
+};
+
+describe.skipIf(skipUnless(controlPlaneAvailability()))('watches that go wrong', () => {
+  let rig: MatrixRig;
+  let judges: Map<StoryName, StoryJudge>;
+
+  beforeAll(async () => {
+    rig = await startMatrixRig();
+    judges = await learnStories(rig, ['promote', 'abort', 'held']);
+  }, 20 * 60_000);
+  afterAll(async () => await rig?.stop(), 120_000);
+
+  async function survives(story: StoryName, namespace: string, fault: Fault, options = {}, limits: Limits = {}) {
+    const run = await tellUnder(rig, story, namespace, fault, options);
+    console.log(
+      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
+    );
+    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
+    return run;
+  }
+
+  for (const [index, [what, end]] of Object.entries(ENDINGS).entries())
+    for (const story of index % 2 === 0 ? (['promote'] as const) : (['abort'] as const))
+      it.concurrent(`F6 every watch ${what}, again and again: ${story}`, { timeout: LONG }, async () => {
+        await survives(story, `f6-${index}`, async scene => {
+          await atWeight(scene.stage, 20);
+          for (let nth = 0; nth < 5; nth++) {
+            for (const watch of scene.proxy.watches()) end(watch);
+            await rest(700);
+          }
+        });
+      });
+
+  it.concurrent('F6 no watch can be opened: 410 for 8 s', { timeout: LONG }, async () => {
+    await survives('promote', 'f6-gone', async scene => {
+      await atWeight(scene.stage, 20);
+      const fault = { kind: 'status', status: 410, reason: 'Expired' } as const;
+      const rule = scene.proxy.inject({ when: ({ verb }) => verb === 'watch', ...always, fault });
+      for (const watch of scene.proxy.watches()) watch.cut();
+      await rest(8_000);
+      rule.remove();
+      expect(rule.hits).toBeGreaterThan(0);
+    });
+  });
+
+  it.concurrent('F6 every watch is half open: no byte, no end', { timeout: LONG }, async () => {
+    // Silence is taken for death after 100 s; for an operator in a hurry that is every 8 s.
+    const program = hurried(rig, 12);
+    const limits = { more: 1_500, except: /^events|^weights: only/ };
+    const run = await survives(
+      'promote',
+      'f6-silent',
+      async scene => {
+        await atWeight(scene.stage, 20);
+        const silent = scene.proxy.watches();
+        for (const watch of silent) watch.freeze();
+        await scene.until('every one of them was given up', () => silent.every(watch => !watch.open));
+      },
+      { program },
+      limits,
+    );
+    expect(run.trace.entries.filter(({ request }) => isRelist(request) && request.index > run.from.request)).toEqual(
+      [],
+    );
+  });
+
+  it.concurrent('F6 bookmarks alone move the place from which a watch goes on', { timeout: LONG }, async () => {
+    await survives('held', 'f6-bookmarks', async scene => {
+      await untilHeld(scene.stage);
+      await rest(2_500);
+      const version = await presentVersion(scene);
+      const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: version } } };
+      for (const watch of scene.proxy.watches()) watch.send(JSON.stringify(bookmark));
+      await rest(1_000);
+      const from = scene.proxy.trace.entries.length;
+      for (const watch of scene.proxy.watches()) watch.cut();
+      await scene.until('all watches are open again', () => scene.proxy.watches().length === watchesOf(scene).size);
+      const since = scene.proxy.trace.entries.slice(from).map(({ request }) => request);
+      expect(since.filter(({ verb }) => verb === 'list')).toEqual([]);
+      const places = since.filter(({ verb }) => verb === 'watch').map(({ query }) => query.get('resourceVersion'));
+      for (const place of places) expect(Number(place)).toBeGreaterThanOrEqual(Number(version));
+      await promoteHeld(scene.stage);
+    });
+  });
+
+  it.concurrent('F6 an object of more than a megabyte passes every watch', { timeout: LONG }, async () => {
+    // It leaves a ReplicaSet and events of its own: what it adds is no finding, what it changes is one.
+    const limits = { except: /giant|^events: / };
+    const run = await survives(
+      'promote',
+      'f6-giant',
+      async scene => {
+        const env = Array.from({ length: 110 }, (_, nth) => ({ name: `V${nth}`, value: 'x'.repeat(10_000) }));
+        const { root, plural, object } = rollout('giant:1.0.0', { canary: { steps: [] } }, 1);
+        const spec = object['spec'] as {
+          selector: object;
+          template: { metadata: object; spec: { containers: object[] } };
+        };
+        const labels = { app: 'giant' };
+        const containers = spec.template.spec.containers.map(container => ({ ...container, env }));
+        const giant = {
+          ...object,
+          metadata: { name: 'giant' },
+          spec: {
+            ...spec,
+            selector: { matchLabels: labels },
+            template: { metadata: { labels }, spec: { containers } },
+          },
+        };
+        await scene.stage.apply([{ root, plural, object: giant }]);
+        await scene.until('the giant is healthy', () => phaseOf(scene, 'giant') === 'Healthy');
+        const path = `${root}/namespaces/${scene.namespace}/${plural}/giant`;
+        for (const image of ['giant:1.1.0', 'giant:1.2.0']) {
+          const [container] = containers;
+          await rig.plane.client.patch(path, 'merge', {
+            spec: { template: { spec: { containers: [{ ...container, image }] } } },
+          });
+          await rest(1_000);
+        }
+        await scene.until('the giant is healthy again', () => phaseOf(scene, 'giant') === 'Healthy');
+        await rig.plane.client.delete(path, { propagationPolicy: 'Background' });
+        await scene.until('the giant has left', () => scene.stage.history.all('replicasets').every(isNoGiant));
+      },
+      {},
+      limits,
+    );
+    const largest = Math.max(...run.trace.events.map(({ object }) => JSON.stringify(object).length));
+    expect(largest).toBeGreaterThan(1_000_000);
+  });
+});
+
+const isNoGiant = ({ metadata }: { metadata: { name: string } }) => !metadata.name.startsWith('giant');
+
+function phaseOf(scene: Scene, name: string): string | undefined {
+  const found = scene.stage.history.get('rollouts', name);
+  const status = found?.['status'] as { phase?: string; observedGeneration?: number } | undefined;
+  return status?.observedGeneration === found?.metadata.generation ? status?.phase : undefined;
+}
+
+/** The version of the cluster; nothing that the operator follows may change meanwhile. */
+async function presentVersion(scene: Scene): Promise<string> {
+  const path = `/api/v1/namespaces/${scene.namespace}/services`;
+  const list = (await scene.rig.plane.client.call('GET', path)) as { metadata: { resourceVersion: string } };
+  return list.metadata.resourceVersion;
+}
+
+/** Collections that the operator follows. */
+function watchesOf(scene: Scene): ReadonlySet<string> {
+  const watches = scene.proxy.trace.entries.filter(({ request }) => request.verb === 'watch');
+  return new Set(watches.map(({ request }) => request.path));
+}
+
+/** A list for a cache; pods are looked at live. */
+function isRelist({ verb, plural }: ProxiedRequest): boolean {
+  return verb === 'list' && plural !== 'pods';
+}
