@@ -23,17 +23,12 @@ const MAX_SKEW_MS = 60_000;
 
 /** What began in the future begins now: a clock that was set back must not make a pause of a minute one of an hour. */
 function mendFutureTimes(status: RolloutStatus, now: number): void {
-  const mended = (time: string | undefined) => {
-    const at = fromTime(time);
-    return at !== undefined && at > now + MAX_SKEW_MS ? toTime(now) : time;
-  };
-  for (const key of ['trialStartedAt', 'switchedAt'] as const) {
-    const time = mended(status[key]);
-    if (time !== undefined) status[key] = time;
-  }
+  const mended = (time: string) => ((fromTime(time) ?? now) > now + MAX_SKEW_MS ? toTime(now) : time);
   const { step, progress, pause } = status;
-  if (step) step.startedAt = mended(step.startedAt) ?? step.startedAt;
-  if (pause) pause.startedAt = mended(pause.startedAt) ?? pause.startedAt;
-  if (progress) progress.at = mended(progress.at) ?? progress.at;
-  if (progress?.calmSince) progress.calmSince = mended(progress.calmSince) ?? progress.calmSince;
+  if (status.trialStartedAt) status.trialStartedAt = mended(status.trialStartedAt);
+  if (status.switchedAt) status.switchedAt = mended(status.switchedAt);
+  if (step) step.startedAt = mended(step.startedAt);
+  if (pause) pause.startedAt = mended(pause.startedAt);
+  if (progress) progress.at = mended(progress.at);
+  if (progress?.calmSince) progress.calmSince = mended(progress.calmSince);
 }

@@ -110,8 +110,9 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
   const actions: SelectAction[] = [];
   for (const [name, hash] of intent.select) {
     const service = w.service(name);
-    const astray = Object.keys(service?.astray ?? {}).length > 0;
-    if (!service?.exists || (service.selects === hash && !astray)) continue;
+    if (!service?.exists) continue;
+    const astray = Object.keys(service.astray).length > 0;
+    if (service.selects === hash && !astray) continue;
     if (w.snapshot.rivals.some(rival => rival.services.includes(name))) continue;
     if (isSelectorLoop(w, name, hash)) {
       d.wakes.push(lookAgainAt(w));

@@ -157,7 +157,12 @@ export class Operator {
       clock,
       observe: observation => {
         metrics.queue(observation);
-        if (observation.kind === 'retry' && observation.failures > 3)
+        // Told again ever less often: an API server may be away for hours, and Rollouts be thousands.
+        if (
+          observation.kind === 'retry' &&
+          observation.failures > 3 &&
+          Number.isInteger(Math.log2(observation.failures))
+        )
           log.warn('a Rollout is retried', {
             rollout: observation.key,
             failures: observation.failures,

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { RolloutStatus } from '../../src/api/rollout-status.ts';
+import { newDraft } from '../../src/core/draft.ts';
+import type { World } from '../../src/core/world.ts';
 import {
   canaryOnTrial,
   hashOf,
@@ -156,5 +159,21 @@ describe('a clock that is set back by an hour', () => {
     expect(stateOf(cluster)).toBe('Progressing PauseStep');
     wait(cluster, 2);
     expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it('has what began in the future begin now, and leaves the past as it is', () => {
+    const now = Date.parse('2026-11-21T12:00:00Z');
+    const status = (at: string) =>
+      ({
+        phase: 'Paused',
+        trialStartedAt: at,
+        switchedAt: at,
+        step: { index: 1, total: 2, description: 'pause', startedAt: at, stepsHash: 'x' },
+        pause: { reason: 'PauseStep', startedAt: at },
+        progress: { at, podTemplateHash: 'h', available: 1, calmSince: at },
+      }) as RolloutStatus;
+    const drafted = (at: string) => newDraft({ stored: status(at), now } as World).status;
+    expect(drafted('2026-11-21T13:00:00.000Z')).toEqual(status('2026-11-21T12:00:00.000Z'));
+    for (const at of ['2026-11-21T11:00:00.000Z', '2026-11-21T12:00:30.000Z']) expect(drafted(at)).toEqual(status(at));
   });
 });
