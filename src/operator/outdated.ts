@@ -6,14 +6,16 @@ import type { Outcome } from './act.ts';
 import type { RolloutMemory } from './memory.ts';
 import { RESOURCES } from './resources.ts';
 
+const ALWAYS: readonly Action['type'][] = ['SelectRevision', 'CreateAnalysisRun', 'TerminateAnalysisRun', 'Delete'];
+
 /**
- * Whether an action may harm users when it was decided on a Rollout that is no longer the stored one: it moves them, or takes
- * pods away. The object that it writes cannot tell, since its own version may well be the newest. Less weight for the
- * canary is always safe and never waits.
+ * Whether an action may do harm when it was decided on a Rollout that is no longer the stored one: it moves users, takes pods
+ * away, or ends a measurement. The object that it writes cannot tell, since its own version may well be the newest. Less
+ * weight for the canary is always safe and never waits.
  */
 export function needsCurrentRollout(action: Action): boolean {
   return (
-    action.type === 'SelectRevision' ||
+    ALWAYS.includes(action.type) ||
     (action.type === 'PatchRoute' && !action.lowers) ||
     (action.type === 'ScaleReplicaSet' && action.to < action.from)
   );

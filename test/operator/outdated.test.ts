@@ -62,6 +62,7 @@ describe('an action that moves users or takes pods away', () => {
     ],
     ['more weight', { ...route, canaryWeight: 20, lowers: false, reassert: false } as Action, true],
     ['less weight', { ...route, canaryWeight: 0, lowers: true, reassert: false } as Action, false],
+    ['a measurement that is ended', { type: 'TerminateAnalysisRun', target, message: 'x' } as Action, true],
     ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, true],
     ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, false],
   ])('%s', (_, action, needed) => {
