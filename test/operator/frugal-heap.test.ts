@@ -76,6 +76,7 @@ test('a process with a limited heap keeps its young generation small, and idlene
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
   const seen = JSON.parse(stdout || `{"stderr":${JSON.stringify(stderr)}}`) as Record<string, number>;
   expect(seen).toMatchObject({ young: expect.any(Number) });
-  expect(seen['young']).toBeLessThan(4 * MB);
+  // Some 2 MB, more when a busy machine delays a collection; 64 MB without the limit.
+  expect(seen['young']).toBeLessThan(12 * MB);
   expect(seen['after']).toBeLessThan((seen['before'] ?? 0) / 2);
 });
