@@ -1,10 +1,7 @@
 import type { MetricResult } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
-import { fromTime } from '../api/time.ts';
-
-/** A time so far ahead was written by a clock that is not ours. */
-const MAX_SKEW_MS = 60_000;
+import { fromTime, isFromWrongClock } from '../api/time.ts';
 
 /** After an error or no data ask again at least this often, in milliseconds. */
 const RETRY_MS = 10_000;
@@ -24,7 +21,7 @@ export function nextSampleAt(
   const last = result?.measurements?.at(-1);
   const lastAt = fromTime(last?.startedAt);
   const from = last && lastAt !== undefined ? lastAt : runStartedAt;
-  if (from > now + MAX_SKEW_MS) return now;
+  if (isFromWrongClock(from, now)) return now;
   if (!last || lastAt === undefined) return Math.min(runStartedAt, now) + (durationMs(metric.initialDelay) ?? 0);
   const interval = durationMs(metric.interval);
   const troubled = last.phase === 'Error' || last.phase === 'NoData';

@@ -18,3 +18,11 @@ export function earliest(...moments: readonly (number | undefined)[]): number | 
   for (const moment of moments) if (moment !== undefined && (first === undefined || moment < first)) first = moment;
   return first;
 }
+
+/** No two clocks of a cluster that works are further apart, milliseconds. */
+const MAX_SKEW_MS = 60_000;
+
+/** Whether a moment lies so far ahead of `now` that a clock which was wrong, or is now, wrote it. Both epoch milliseconds. */
+export function isFromWrongClock(at: number, now: number): boolean {
+  return at > now + MAX_SKEW_MS;
+}

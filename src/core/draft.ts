@@ -1,5 +1,5 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
-import { fromTime, toTime } from '../api/time.ts';
+import { fromTime, isFromWrongClock, toTime } from '../api/time.ts';
 import type { Action, Fact } from './decision.ts';
 import type { World } from './world.ts';
 
@@ -18,12 +18,9 @@ export function newDraft(w: World): Draft {
   return { actions: [], facts: [], wakes: [], status };
 }
 
-/** A time so far ahead was written by a clock that was wrong, or is now. */
-const MAX_SKEW_MS = 60_000;
-
 /** What began in the future begins now: a clock that was set back must not make a pause of a minute one of an hour. */
 function mendFutureTimes(status: RolloutStatus, now: number): void {
-  const mended = (time: string) => ((fromTime(time) ?? now) > now + MAX_SKEW_MS ? toTime(now) : time);
+  const mended = (time: string) => (isFromWrongClock(fromTime(time) ?? now, now) ? toTime(now) : time);
   const { step, progress, pause } = status;
   if (status.trialStartedAt) status.trialStartedAt = mended(status.trialStartedAt);
   if (status.switchedAt) status.switchedAt = mended(status.switchedAt);

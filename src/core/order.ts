@@ -9,7 +9,7 @@ import { serviceNames } from './prerequisites.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
 import { isSelectorLoop, isWriteLoop, lookAgainAt } from './route-conflict.ts';
 import { podsForWeight } from './routed-replicas.ts';
-import type { ServiceView } from './service-view.ts';
+import { isAstray, type ServiceView } from './service-view.ts';
 import type { World } from './world.ts';
 
 /*
@@ -111,7 +111,7 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
   for (const [name, hash] of intent.select) {
     const service = w.service(name);
     if (!service?.exists) continue;
-    const astray = Object.keys(service.astray).length > 0;
+    const astray = isAstray(service);
     if (service.selects === hash && !astray) continue;
     if (w.snapshot.rivals.some(rival => rival.services.includes(name))) continue;
     if (isSelectorLoop(w, name, hash)) {

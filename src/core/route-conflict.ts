@@ -1,6 +1,6 @@
 import type { Because } from './decision.ts';
 import type { Intent } from './intent.ts';
-import type { ServiceView } from './service-view.ts';
+import { isAstray, type ServiceView } from './service-view.ts';
 import type { World } from './world.ts';
 
 /** Foreign writes to our weights within a minute after which the canary's weight is not raised again for a while. */
@@ -36,7 +36,7 @@ export function selectorConflictOf(w: World, intent: Pick<Intent, 'select'>): Be
 }
 
 function isWrong(service: ServiceView | undefined, hash: string): boolean {
-  return service?.selects !== hash || Object.keys(service.astray).length > 0;
+  return service?.selects !== hash || isAstray(service);
 }
 
 /** Shown in place of what the phase waits for while somebody else keeps writing our weights. */

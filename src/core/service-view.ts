@@ -19,6 +19,11 @@ export interface ServiceView {
   readyOf(replicaSet: string | undefined): number;
 }
 
+/** Whether somebody made the selector ask for pods that are not this Rollout's. */
+export function isAstray(service: ServiceView): boolean {
+  return Object.keys(service.astray).length > 0;
+}
+
 export function viewService(
   name: string,
   snapshot: Snapshot,

@@ -147,9 +147,7 @@ export class WorkQueue {
 
   /** Drops everything known of a key that is not running: its timer, its place in line and its failures. */
   forget(key: string): void {
-    const timer = this.#timers.get(key);
-    if (timer) this.#clock.clearTimeout(timer.handle);
-    this.#timers.delete(key);
+    this.#dropTimer(key);
     this.#failures.delete(key);
     this.#askedToWait.delete(key);
     this.#lanes.urgent.delete(key);
@@ -230,12 +228,16 @@ export class WorkQueue {
     this.#options.observe?.({ kind: 'retry', key, failures, delayMs, cause: outcome.cause });
     if (outcome.atLeastMs !== undefined) {
       // What an older timer was for, this run has seen.
-      const timer = this.#timers.get(key);
-      if (timer) this.#clock.clearTimeout(timer.handle);
-      this.#timers.delete(key);
+      this.#dropTimer(key);
       this.#askedToWait.set(key, this.#clock.monotonic() + outcome.atLeastMs);
     }
     this.addAfter(key, delayMs, lane);
+  }
+
+  #dropTimer(key: string): void {
+    const timer = this.#timers.get(key);
+    if (timer) this.#clock.clearTimeout(timer.handle);
+    this.#timers.delete(key);
   }
 
   #restMs(key: string): number {

@@ -23,20 +23,25 @@ export class LiveReader {
   async refresh(rollout: KubeObject): Promise<void> {
     const { namespace, name } = rollout.metadata;
     const { rollouts, replicaSets, analysisRuns, services, httpRoutes } = this.#caches;
-    await this.#one(rollouts, { namespace, name });
+    await this.readOne(rollouts, { namespace, name });
     const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
     for (const cache of [replicaSets, analysisRuns])
       for (const object of (await this.#client.list(cache.type, { namespace, labelSelector })).items)
         cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
     const needs = needsOf(rollout as unknown as ApiObject);
-    for (const service of needs.services) await this.#one(services, { namespace, name: service });
-    for (const route of needs.routes) await this.#one(httpRoutes, { namespace, name: route.name });
+    for (const service of needs.services) await this.readOne(services, { namespace, name: service });
+    for (const route of needs.routes) await this.readOne(httpRoutes, { namespace, name: route.name });
   }
 
-  async #one(cache: Reflector, at: { namespace?: string | undefined; name: string }): Promise<void> {
+  /** One object as it is stored, which its cache then knows too; undefined when it is gone. @throws ApiError */
+  async readOne(
+    cache: Pick<Reflector, 'type' | 'store'>,
+    at: { namespace?: string | undefined; name: string },
+  ): Promise<KubeObject | undefined> {
     const object = await this.#client.find(cache.type, at);
     const known = cache.store.get(at);
     if (object) cache.store.noteWritten(object);
     else if (known?.metadata.uid) cache.store.noteDeleted({ ...at, uid: known.metadata.uid });
+    return object;
   }
 }

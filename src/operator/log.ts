@@ -49,3 +49,8 @@ function redactText(text: string): string {
     (_all, scheme?: string, url?: string) => `${scheme ? `${scheme} ` : (url ?? '')}[redacted]${url ? '@' : ''}`,
   );
 }
+
+/** Whether a failure is told, when it is the n-th in a row: at once and then ever less often, since it may go on for hours. */
+export function isTold(failures: number): boolean {
+  return Number.isInteger(Math.log2(failures));
+}

@@ -18,7 +18,7 @@ import { GitSyncController } from './git-sync/git-sync-controller.ts';
 import { steeringOf } from './git-sync/steering.ts';
 import { type Check, HttpServer } from './http-server.ts';
 import { LiveReader } from './live-reader.ts';
-import type { Log } from './log.ts';
+import { isTold, type Log } from './log.ts';
 import { Memory } from './memory.ts';
 import { Metrics } from './metrics.ts';
 import { PodInspector } from './pod-inspector.ts';
@@ -157,12 +157,7 @@ export class Operator {
       clock,
       observe: observation => {
         metrics.queue(observation);
-        // Told again ever less often: an API server may be away for hours, and Rollouts be thousands.
-        if (
-          observation.kind === 'retry' &&
-          observation.failures > 3 &&
-          Number.isInteger(Math.log2(observation.failures))
-        )
+        if (observation.kind === 'retry' && observation.failures > 3 && isTold(observation.failures))
           log.warn('a Rollout is retried', {
             rollout: observation.key,
             failures: observation.failures,

@@ -1,10 +1,7 @@
 import type { Action } from '../core/decision.ts';
-import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import type { ObjectStore } from '../kube/store.ts';
 import type { Outcome } from './act.ts';
 import type { RolloutMemory } from './memory.ts';
-import { RESOURCES } from './resources.ts';
 
 const ALWAYS: readonly Action['type'][] = ['SelectRevision', 'CreateAnalysisRun', 'TerminateAnalysisRun', 'Delete'];
 
@@ -24,22 +21,20 @@ export function needsCurrentRollout(action: Action): boolean {
 /**
  * A conflict when the stored Rollout is another one than `rollout`, which a cache may show for as long as its watch lags. The
  * version that this process wrote last, or has asked about before, is known to be the stored one: most passes ask nothing.
+ * `readStored` reads it, and lets the cache know.
  * @throws ApiError
  */
 export async function findOutdated(
-  client: KubeClient,
-  store: ObjectStore,
+  readStored: () => Promise<KubeObject | undefined>,
   known: RolloutMemory,
   rollout: KubeObject,
 ): Promise<Extract<Outcome, { kind: 'conflict' }> | undefined> {
-  const { namespace, name, uid, resourceVersion } = rollout.metadata;
+  const { namespace, name, resourceVersion } = rollout.metadata;
   if (resourceVersion !== undefined && known.currentVersion === resourceVersion) return undefined;
-  const live = await client.find(RESOURCES.rollouts, { namespace, name });
-  if (live?.metadata.resourceVersion === resourceVersion) {
+  const stored = await readStored();
+  if (stored?.metadata.resourceVersion === resourceVersion) {
     known.currentVersion = resourceVersion;
     return undefined;
   }
-  if (live) store.noteWritten(live);
-  else if (uid) store.noteDeleted({ namespace, name, uid });
   return { kind: 'conflict', error: new Error(`Rollout ${namespace}/${name} has changed since it was looked at`) };
 }

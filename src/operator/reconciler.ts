@@ -164,7 +164,8 @@ export class Reconciler {
   /** Why nothing that may harm users is done for this Rollout now. */
   async #outdated(known: RolloutMemory, rollout: KubeObject): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
     try {
-      return await findOutdated(this.#parts.client, this.#parts.caches.rollouts.store, known, rollout);
+      const { liveReader, caches } = this.#parts;
+      return await findOutdated(() => liveReader.readOne(caches.rollouts, rollout.metadata), known, rollout);
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -242,7 +243,6 @@ function troubleMs({ troubles, problems }: RolloutMemory): number {
 function wakeOf(decision: Decision, now: number, againMs: number | undefined): WorkOutcome {
   if (decision.wakeAt === undefined && againMs === undefined) return { outcome: 'done' };
   const rest = decision.wakeAt === undefined ? LONGEST_WAKE_MS : decision.wakeAt - now + WAKE_MARGIN_MS;
-  // A problem is shown at once and looked at again soon: permissions and names get mended.
   const [least, most] = againMs === undefined ? [1, LONGEST_WAKE_MS] : [SOONEST_AGAIN_MS, againMs];
   const ms = Math.min(most, Math.max(least, rest));
   return { outcome: 'wakeAfter', ms };

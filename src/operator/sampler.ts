@@ -18,7 +18,7 @@ import { ApiError } from '../kube/errors.ts';
 import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
-import type { Log } from './log.ts';
+import { isTold, type Log } from './log.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { ProviderPool } from './provider-pool.ts';
@@ -77,8 +77,7 @@ export class Sampler {
         const failures = (this.#failures.get(id) ?? 0) + 1;
         this.#failures.set(id, failures);
         const { name: run } = action.run;
-        // Told at once, and then ever less often: it may go on for hours.
-        const level = Number.isInteger(Math.log2(failures)) ? 'warn' : 'debug';
+        const level = isTold(failures) ? 'warn' : 'debug';
         this.#parts.log[level]('a measurement could not be stored', { run, metric: action.metric, failures, error });
         this.#again(rollout, failures);
       })

@@ -38,7 +38,7 @@ function headOf(object: KubeObject): KubeObject {
   };
 }
 
-/** Always the same fields in the same order: objects of one shape take half the room. */
+/** The same fields for every object. */
 function slimMeta(meta: ObjectMeta): ObjectMeta {
   return {
     name: meta.name,

@@ -5,7 +5,6 @@ import { skipUnless } from '../support/binaries/availability.ts';
 import { applyObjects, readManifests } from '../support/control-plane/apply-folder.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
 import { etcdIsFull } from '../support/faults/etcd.ts';
-import { startFaultRig } from '../support/faults/fault-rig.ts';
 import { applyRealRbac, takeAway } from '../support/faults/rbac.ts';
 import {
   busiestOf,
@@ -30,7 +29,7 @@ import {
   untilHeld,
 } from '../support/faults/stories.ts';
 import { deedsOf } from '../support/matrix/deeds.ts';
-import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
+import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
 import { surroundings } from '../support/matrix/shop-objects.ts';
 import { Stage } from '../support/matrix/stage.ts';
 
@@ -46,7 +45,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('a cluster that fails it
   let giveBack: () => Promise<void> = async () => undefined;
 
   beforeAll(async () => {
-    rig = await startFaultRig({ operatorIsClusterAdmin: false });
+    rig = await startMatrixRig({ operatorIsClusterAdmin: false });
     await applyRealRbac(rig.plane.client);
     judges = await learnStories(rig, ['promote', 'abort', 'held']);
   }, 20 * 60_000);

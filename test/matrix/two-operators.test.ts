@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skipUnless } from '../support/binaries/availability.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
-import { startFaultRig } from '../support/faults/fault-rig.ts';
 import { clockIsOff } from '../support/faults/odd-programs.ts';
 import { Pair, writesSince } from '../support/faults/pair.ts';
 import { unhandled } from '../support/faults/run-story.ts';
 import { rest, type Scene } from '../support/faults/scene.ts';
 import { atWeight, deliver, deployStable, TRIED, untilHealthy } from '../support/faults/stories.ts';
-import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
+import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
 /** Lease 15 s, two looks 2.4 s apart, and what a busy machine takes. */
 const TAKEOVER_MS = 22_000;
@@ -22,7 +21,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
   let rig: MatrixRig;
 
   beforeAll(async () => {
-    rig = await startFaultRig();
+    rig = await startMatrixRig();
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 

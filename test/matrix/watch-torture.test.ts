@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skipUnless } from '../support/binaries/availability.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
-import { startFaultRig } from '../support/faults/fault-rig.ts';
 import { Fleet } from '../support/faults/fleet.ts';
 import { busiestOf, unhandled } from '../support/faults/run-story.ts';
 import { Scene } from '../support/faults/scene.ts';
 import { seeded } from '../support/faults/seeded.ts';
 import { percentile, tortureWatches } from '../support/faults/torture.ts';
-import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
+import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
 const SECONDS = Number(process.env.SLUICE_TORTURE ?? 60);
 const SEED = Number(process.env.SLUICE_TORTURE_SEED ?? 1);
@@ -20,7 +19,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('watches under torture',
 
   beforeAll(async () => {
     // Real ends of watches after five seconds, and a history of ten.
-    rig = await startFaultRig({ apiserverFlags: ['--min-request-timeout=5', '--etcd-compaction-interval=10s'] });
+    rig = await startMatrixRig({ apiserverFlags: ['--min-request-timeout=5', '--etcd-compaction-interval=10s'] });
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 

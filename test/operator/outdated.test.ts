@@ -3,8 +3,11 @@ import type { Action } from '../../src/core/decision.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { ObjectStore } from '../../src/kube/store.ts';
+import type { Caches } from '../../src/operator/caches.ts';
+import { LiveReader } from '../../src/operator/live-reader.ts';
 import { Memory } from '../../src/operator/memory.ts';
 import { findOutdated, needsCurrentRollout } from '../../src/operator/outdated.ts';
+import { RESOURCES } from '../../src/operator/resources.ts';
 
 const rollout = (resourceVersion: string, uid = 'u1'): KubeObject => ({
   kind: 'Rollout',
@@ -19,34 +22,36 @@ async function setting(live: KubeObject | undefined) {
     asked.push(at);
     return live;
   };
-  return { client: { find } as unknown as KubeClient, store, asked, known: new Memory().of('shop/shop') };
+  const reader = new LiveReader({ find } as unknown as KubeClient, {} as Caches);
+  const readStored = () => reader.readOne({ type: RESOURCES.rollouts, store }, { namespace: 'shop', name: 'shop' });
+  return { readStored, store, asked, known: new Memory().of('shop/shop') };
 }
 
 describe('a Rollout that a cache shows', () => {
   it('is asked about once for each version', async () => {
-    const { client, store, known, asked } = await setting(rollout('5'));
-    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
-    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
+    const { readStored, known, asked } = await setting(rollout('5'));
+    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
+    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
     expect(asked).toEqual([{ namespace: 'shop', name: 'shop' }]);
   });
 
   it('is not asked about when this process wrote it', async () => {
-    const { client, store, known, asked } = await setting(rollout('9'));
+    const { readStored, known, asked } = await setting(rollout('9'));
     known.currentVersion = '5';
-    expect(await findOutdated(client, store, known, rollout('5'))).toBeUndefined();
+    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
     expect(asked).toEqual([]);
   });
 
   it('is outdated when another version is stored, and the cache learns that one', async () => {
-    const { client, store, known } = await setting(rollout('9'));
-    expect(await findOutdated(client, store, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    const { readStored, store, known } = await setting(rollout('9'));
+    expect(await findOutdated(readStored, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
     expect(store.cachedRV({ namespace: 'shop', name: 'shop' })).toBe('9');
     expect(known.currentVersion).toBeUndefined();
   });
 
   it('is outdated when it is gone', async () => {
-    const { client, store, known } = await setting(undefined);
-    expect(await findOutdated(client, store, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    const { readStored, store, known } = await setting(undefined);
+    expect(await findOutdated(readStored, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
     expect(store.size).toBe(0);
   });
 });

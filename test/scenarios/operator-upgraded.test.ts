@@ -9,6 +9,7 @@ import { bundleOperator } from '../support/matrix/operator-bundle.ts';
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, weightsSince } from '../support/rig/expect-team.ts';
+import type { GatewayClient } from '../support/rig/gateway-client.ts';
 import type { Rig } from '../support/rig/rig.ts';
 import type { Team } from '../support/rig/team.ts';
 import { accepted, countEvents, isPromoted, operatorWrites } from './scene.ts';
@@ -53,6 +54,23 @@ async function expectNothingTwice(rig: Rig, team: Team): Promise<void> {
     expect(await countEvents(team, reason)).toBeLessThanOrEqual(2);
 }
 
+/** A canary in its first pause, with users at the gateway. */
+async function inFirstPause(team: Team): Promise<GatewayClient> {
+  const client = await team.begin({ tag: '1.0.0', steps: STEPS });
+  await team.release({ tag: '1.1.0' });
+  await team.untilStatus('in the first pause', status => status.step?.index === 1);
+  return client;
+}
+
+/** The canary is promoted as if there had been one operator all along. */
+async function expectWentThrough(rig: Rig, team: Team, client: GatewayClient): Promise<void> {
+  await team.untilStatus('promoted', isPromoted(2));
+  expect(weightsSince(team, 0)).toEqual([0, 20, 60, 100, 0]);
+  await expectNothingTwice(rig, team);
+  const { weights } = await client.check();
+  expect(weights).toEqual(expect.arrayContaining([20, 60]));
+}
+
 describeOnRig(
   'an operator that is upgraded in the middle of a step',
   rig => {
@@ -81,19 +99,13 @@ describeOnRig(
       async () => {
         const old = await launch(oldProgram);
         const team = await rig().team('stop-start');
-        const client = await team.begin({ tag: '1.0.0', steps: STEPS });
-        await team.release({ tag: '1.1.0' });
-        await team.untilStatus('in the first pause', status => status.step?.index === 1);
+        const client = await inFirstPause(team);
         await terminate(old);
         const endedMs = Date.now();
         await sleep(1_500);
         expect(operatorWrites(rig(), team, endedMs)).toEqual([]);
         const next = await launch(newProgram);
-        await team.untilStatus('promoted', isPromoted(2));
-        expect(weightsSince(team, 0)).toEqual([0, 20, 60, 100, 0]);
-        await expectNothingTwice(rig(), team);
-        const { weights } = await client.check();
-        expect(weights).toEqual(expect.arrayContaining([20, 60]));
+        await expectWentThrough(rig(), team, client);
         await terminate(next);
         await team.stop();
       },
@@ -105,9 +117,7 @@ describeOnRig(
       async () => {
         const old = await launch(oldProgram);
         const team = await rig().team('handed-over');
-        const client = await team.begin({ tag: '1.0.0', steps: STEPS });
-        await team.release({ tag: '1.1.0' });
-        await team.untilStatus('in the first pause', status => status.step?.index === 1);
+        const client = await inFirstPause(team);
         const next = await launch(newProgram);
         const [before] = await holders(rig());
         const fromMs = Date.now();
@@ -118,11 +128,7 @@ describeOnRig(
         };
         await team.until('the lease has another holder', isTaken);
         expect(Date.now() - fromMs).toBeLessThan(TAKEOVER_MS);
-        await team.untilStatus('promoted', isPromoted(2));
-        expect(weightsSince(team, 0)).toEqual([0, 20, 60, 100, 0]);
-        await expectNothingTwice(rig(), team);
-        const { weights } = await client.check();
-        expect(weights).toEqual(expect.arrayContaining([20, 60]));
+        await expectWentThrough(rig(), team, client);
         await terminate(next);
         await team.stop();
       },

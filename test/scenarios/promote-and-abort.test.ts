@@ -1,6 +1,16 @@
 import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured, weightsSince } from '../support/rig/expect-team.ts';
+import type { GatewayClient } from '../support/rig/gateway-client.ts';
+import type { Team } from '../support/rig/team.ts';
+
+/** The canary never had a user, and its abort was told. */
+async function expectNobodySawIt(team: Team, client: GatewayClient): Promise<void> {
+  await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
+  expect(weightsSince(team, 0)).toEqual([0]);
+  const { byVersion } = await client.check();
+  expect(Object.keys(byVersion)).toEqual(['1.0.0']);
+}
 
 describeOnRig('a canary behind a real gateway', rig => {
   it.concurrent(
@@ -83,10 +93,7 @@ describeOnRig('a canary behind a real gateway', rig => {
       await team.untilStatus('aborted', status => status.phase === 'Aborted');
       await expectBackOnStable(team, 'CanaryCrashLooping');
       expect(await team.column('.status.abort.message')).toContain('restarted 2 times');
-      await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
-      expect(weightsSince(team, 0)).toEqual([0]);
-      const { byVersion } = await client.check();
-      expect(Object.keys(byVersion)).toEqual(['1.0.0']);
+      await expectNobodySawIt(team, client);
       await team.stop();
     },
     SCENARIO_MS,
@@ -102,10 +109,7 @@ describeOnRig('a canary behind a real gateway', rig => {
       const { abort } = await team.untilStatus('aborted', status => status.phase === 'Aborted');
       await expectBackOnStable(team, 'ProgressDeadlineExceeded');
       expect(Date.parse(abort?.at ?? '') - releasedMs).toBeGreaterThan(7_000);
-      await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
-      expect(weightsSince(team, 0)).toEqual([0]);
-      const { byVersion } = await client.check();
-      expect(Object.keys(byVersion)).toEqual(['1.0.0']);
+      await expectNobodySawIt(team, client);
       await team.stop();
     },
     SCENARIO_MS,

@@ -1,27 +1,15 @@
+import { CANARY_SERVICES, canary, gate, pauseOf } from '../matrix/canary-strategy.ts';
 import { rollout, surroundings } from '../matrix/shop-objects.ts';
 import type { Stage } from '../matrix/stage.ts';
 import type { Workload } from '../matrix/workloads.ts';
 
-const SERVICES = ['shop-stable', 'shop-canary'] as const;
 const PAUSE_MS = 1_000;
 
 /** Image of the revision that is stable when faults begin, and of the one that is tried. */
 export const STABLE = 'shop:1.0.0';
 export const TRIED = 'shop:1.1.0';
 
-const canary = (steps: readonly unknown[], more: object = {}) => ({
-  canary: {
-    stableService: SERVICES[0],
-    canaryService: SERVICES[1],
-    trafficRouting: { gatewayAPI: { httpRoute: 'shop' } },
-    scaleDownDelaySeconds: 1,
-    abortScaleDownDelaySeconds: 1,
-    steps,
-    ...more,
-  },
-});
-const pause = { pause: { duration: `${PAUSE_MS}ms` } };
-const gate = (templateName: 'good' | 'bad') => ({ analysis: { templates: [{ templateName }] } });
+const pause = pauseOf(PAUSE_MS);
 
 const PROMOTED = canary([{ setWeight: 20 }, pause, gate('good'), { setWeight: 60 }, pause]);
 /** The strategy of the story `abort`: the background analysis begins at the second weight and fails with its first measurement. */
@@ -33,7 +21,7 @@ export const HELD = canary([{ setWeight: 20 }, { pause: {} }, { setWeight: 60 },
 
 /** Declares the stable revision and everything around it; resolves when it is healthy. */
 export async function deployStable(stage: Stage, strategy: unknown = PROMOTED): Promise<void> {
-  await stage.apply([...surroundings(SERVICES, true), rollout(STABLE, strategy)]);
+  await stage.apply([...surroundings(CANARY_SERVICES, true), rollout(STABLE, strategy)]);
   await untilHealthy(stage, STABLE);
 }
 

@@ -3,7 +3,7 @@ import { applyFolder, applyObject } from '../control-plane/apply-folder.ts';
 import { startFakeGatewayController } from '../control-plane/fake-gateway-controller.ts';
 import { applyGatewayApiCrds } from '../control-plane/gateway-api.ts';
 import { makeTempFolder } from '../control-plane/temp-folder.ts';
-import { type ControlPlane, startControlPlane } from '../control-plane.ts';
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../control-plane.ts';
 import { startFakeKubelet } from '../fake-kubelet.ts';
 import { ClusterHistory } from './cluster-history.ts';
 import { bundleOperator } from './operator-bundle.ts';
@@ -23,8 +23,8 @@ export interface MatrixRig {
 const NO_AUDIT = JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'None' }] });
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** Starts the rig; takes some seconds. */
-export async function startMatrixRig(): Promise<MatrixRig> {
+/** Starts the rig, where asked for on a control plane with settings of its own; takes some seconds. */
+export async function startMatrixRig(options: ControlPlaneOptions = {}): Promise<MatrixRig> {
   const folder = makeTempFolder('sluice-matrix');
   const parts: { stop(): Promise<unknown> | unknown }[] = [];
   const stop = async () => {
@@ -33,7 +33,7 @@ export async function startMatrixRig(): Promise<MatrixRig> {
   };
   try {
     const [plane, program, prometheus] = await Promise.all([
-      startControlPlane({ auditPolicy: NO_AUDIT }),
+      startControlPlane({ auditPolicy: NO_AUDIT, ...options }),
       bundleOperator(folder.path),
       startVerdictPrometheus(),
     ]);

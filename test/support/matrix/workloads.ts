@@ -1,3 +1,4 @@
+import { CANARY_SERVICES, canary, gate, pauseOf } from './canary-strategy.ts';
 import { rollout, surroundings } from './shop-objects.ts';
 import type { Stage } from './stage.ts';
 
@@ -12,25 +13,12 @@ export interface Workload {
   readonly leastDwellMs: Readonly<Record<number, number>>;
 }
 
-const SERVICES = ['shop-stable', 'shop-canary'] as const;
 const BLUE_GREEN = ['shop-active', 'shop-preview'] as const;
 const V1 = 'shop:1.0.0';
 const V2 = 'shop:1.1.0';
 const PAUSE_MS = 400;
 
-const canary = (steps: readonly unknown[], more: object = {}) => ({
-  canary: {
-    stableService: SERVICES[0],
-    canaryService: SERVICES[1],
-    trafficRouting: { gatewayAPI: { httpRoute: 'shop' } },
-    scaleDownDelaySeconds: 1,
-    abortScaleDownDelaySeconds: 1,
-    steps,
-    ...more,
-  },
-});
-const pause = { pause: { duration: `${PAUSE_MS}ms` } };
-const gate = (templateName: 'good' | 'bad') => ({ analysis: { templates: [{ templateName }] } });
+const pause = pauseOf(PAUSE_MS);
 
 const STEPS = [{ setWeight: 20 }, pause, gate('good'), { setWeight: 60 }, pause];
 const PROMOTE = canary(STEPS);
@@ -65,7 +53,7 @@ async function untilAborted(stage: Stage): Promise<void> {
 const firstDeploy =
   (services: readonly [string, string], strategy: unknown) =>
   async (stage: Stage): Promise<void> => {
-    await stage.apply([...surroundings(services, services === SERVICES), rollout(V1, strategy)]);
+    await stage.apply([...surroundings(services, services === CANARY_SERVICES), rollout(V1, strategy)]);
     await untilHealthy(stage, V1, 2);
   };
 
@@ -83,7 +71,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     name: 'promote',
     prelude: async () => {},
     story: async stage => {
-      await firstDeploy(SERVICES, PROMOTE)(stage);
+      await firstDeploy(CANARY_SERVICES, PROMOTE)(stage);
       await stage.apply([rollout(V2, PROMOTE)]);
       await untilHealthy(stage, V2, 2);
     },
@@ -92,7 +80,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   /** A canary that fails its measurement at the second weight. */
   abort: {
     name: 'abort',
-    prelude: firstDeploy(SERVICES, ABORT),
+    prelude: firstDeploy(CANARY_SERVICES, ABORT),
     story: async stage => {
       await stage.apply([rollout(V2, ABORT)]);
       await untilAborted(stage);
@@ -102,7 +90,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   /** More pods are asked for while the canary waits for a person. */
   replicas: {
     name: 'replicas',
-    prelude: firstDeploy(SERVICES, HELD),
+    prelude: firstDeploy(CANARY_SERVICES, HELD),
     story: async stage => {
       await held(stage);
       await stage.change({ spec: { replicas: 5 } });
@@ -115,7 +103,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   /** The Rollout is deleted while its canary waits for a person. */
   delete: {
     name: 'delete',
-    prelude: firstDeploy(SERVICES, HELD),
+    prelude: firstDeploy(CANARY_SERVICES, HELD),
     story: async stage => {
       await held(stage);
       await stage.deleteRollout();
