@@ -98,8 +98,9 @@ export function recordAbort(w: World, d: Draft, call: AbortCall): void {
 
 /** A pass that died behind its first write has taken the traffic back already: what users had is in the status. */
 function storedWeight(w: World, hash: string): number {
-  const { canary, weights } = w.stored ?? {};
-  return canary?.podTemplateHash === hash ? (weights?.actualCanary ?? 0) : 0;
+  const { canary, weights, switchedAt } = w.stored ?? {};
+  if (canary?.podTemplateHash !== hash) return 0;
+  return w.spec.strategy.blueGreen && switchedAt !== undefined ? 100 : (weights?.actualCanary ?? 0);
 }
 
 /** A mode that can be aborted. */

@@ -66,6 +66,8 @@ export interface ReflectorState {
 
 const SHORT_WATCH_MS = 1000;
 const HEALTHY_WATCH_MS = 60_000;
+/** A list that expires sooner than this expires because of the server. */
+const SHORT_LIST_MS = 10_000;
 const MAX_LINE_BYTES = 8 << 20;
 
 /**
@@ -75,11 +77,13 @@ const MAX_LINE_BYTES = 8 << 20;
  * | the watch or list ended with        | next                                                        |
  * | clean close                         | watch from the last resourceVersion, at least 1 s after the last one began |
  * | reset, truncated line, silence      | backoff, watch from the last resourceVersion                |
- * | 410, resourceVersion in the future  | list (at once the first time, then with backoff)            |
+ * | 410, resourceVersion in the future  | list (at once; with backoff when it comes again in 10 s)    |
  * | garbage, line too long              | backoff, list                                               |
  * | 429, 503 with Retry-After           | wait as told, then the same request                         |
  * | 401 (after one reload), 403, 5xx    | backoff, then the same request                              |
  * | 404                                 | backoff, list; empty the store when discovery confirms it   |
+ *
+ * A backoff ends early when the server is seen to be back; a wait that the server asked for never does.
  */
 export class Reflector {
   /** The cache. Add handlers before {@link Reflector.start}. */
@@ -100,6 +104,9 @@ export class Reflector {
   #failure: ReflectorFailure | undefined;
   #lastContactAt: number | undefined;
   #watchBeganAt = Number.NEGATIVE_INFINITY;
+  #listedAt = Number.NEGATIVE_INFINITY;
+  /** The server said how long to wait. */
+  #isTold = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -161,8 +168,20 @@ export class Reflector {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const delayMs = this.#listCause === undefined ? await this.#watchOnce() : await this.#listOnce(this.#listCause);
-      if (delayMs > 0) await sleep(this.#clock, delayMs, signal);
+      if (delayMs > 0) await this.#wait(delayMs);
     }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { signal } = this.#stop;
+    if (this.#isTold) {
+      this.#isTold = false;
+      await sleep(this.#clock, ms, signal);
+      return;
+    }
+    if (!(await this.#options.client.transport.reachability.wait(ms, signal))) return;
+    this.#backoff.reset();
+    await sleep(this.#clock, this.#spacingMs(), signal);
   }
 
   async #listOnce(cause: string): Promise<number> {
@@ -176,6 +195,7 @@ export class Reflector {
         map: raw => this.store.prepare(raw, 'list'),
       });
       await this.store.replace(list.items, list.resourceVersion, journal);
+      this.#listedAt = this.#clock.monotonic();
       const ms = this.#clock.monotonic() - startedAt;
       this.#report({ kind: 'listed', cause, objects: list.items.length, ms });
       this.#listCause = undefined;
@@ -253,7 +273,7 @@ export class Reflector {
     const ms = this.#clock.monotonic() - this.#watchBeganAt;
     this.#report({ kind: 'watchEnded', cause: end.cause, ms, events: end.events, bytes: end.bytes });
     if (end.events > 0 || ms >= HEALTHY_WATCH_MS) this.#backoff.reset();
-    const spacing = Math.max(0, (this.#options.minWatchSpacingMs ?? 1000) - ms);
+    const spacing = this.#spacingMs();
     switch (end.cause) {
       case 'stopped':
         return 0;
@@ -262,6 +282,7 @@ export class Reflector {
         return end.events === 0 && ms < SHORT_WATCH_MS ? Math.max(spacing, this.#backoff.next()) : spacing;
       case 'expired': {
         this.#listCause = 'expired';
+        if (this.#clock.monotonic() - this.#listedAt > SHORT_LIST_MS) return 0;
         const repeated = this.#backoff.failures > 0;
         const delayMs = this.#backoff.next();
         return repeated ? delayMs : 0;
@@ -287,8 +308,15 @@ export class Reflector {
     this.#failure = { code: error.code, message: error.message, sinceMs };
     const delayMs = this.#backoff.next();
     if (error.retryAfterMs === undefined) return delayMs;
+    this.#isTold = true;
     // As told, plus a little so that not everyone who was told the same comes back in the same instant.
     return error.retryAfterMs + this.#random() * Math.min(1000, error.retryAfterMs * 0.1);
+  }
+
+  /** Until the next watch may begin. */
+  #spacingMs(): number {
+    const ms = this.#clock.monotonic() - this.#watchBeganAt;
+    return Math.max(0, (this.#options.minWatchSpacingMs ?? 1000) - ms);
   }
 
   #recovered(): void {

@@ -8,6 +8,7 @@ import type { ApiErrorCode } from './errors.ts';
 import { ApiError } from './errors.ts';
 import { goJson } from './go-json.ts';
 import { ExchangeFailure, exchange, readBody } from './http-exchange.ts';
+import { Reachability } from './reachability.ts';
 
 /** Query parameters; undefined ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -77,6 +78,8 @@ export class Transport {
   readonly #options: TransportOptions;
   /** The clock that all deadlines of this transport run on. */
   readonly clock: Clock;
+  /** Whether the server does what it is asked, as seen by all requests together. */
+  readonly reachability: Reachability;
   readonly #pools: ConnectionPools;
   readonly #base: URL;
   #reloading: Promise<void> | undefined;
@@ -86,6 +89,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#options = options;
     this.clock = options.clock ?? systemClock;
+    this.reachability = new Reachability(this.clock);
     this.#pools = new ConnectionPools(options.config);
     this.#base = new URL(options.config.server);
   }
@@ -244,6 +248,7 @@ export class Transport {
   }
 
   #observe(request: TransportRequest, started: number, status: number, code?: ApiErrorCode): void {
+    this.reachability.note({ status, code });
     this.#options.observe?.({
       verb: request.verb ?? request.method.toLowerCase(),
       resource: request.resource ?? '',

@@ -3,19 +3,21 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { Outcome } from './act.ts';
 import type { RolloutMemory } from './memory.ts';
 
-const ALWAYS: readonly Action['type'][] = ['SelectRevision', 'CreateAnalysisRun', 'TerminateAnalysisRun', 'Delete'];
+const ALWAYS: readonly Action['type'][] = [
+  'SelectRevision',
+  'ScaleReplicaSet',
+  'CreateAnalysisRun',
+  'TerminateAnalysisRun',
+  'Delete',
+];
 
 /**
  * Whether an action may do harm when it was decided on a Rollout that is no longer the stored one: it moves users, takes pods
- * away, or ends a measurement. The object that it writes cannot tell, since its own version may well be the newest. Less
+ * away or brings those of a failed revision back, or ends a measurement. The object that it writes cannot tell, since its own version may well be the newest. Less
  * weight for the canary is always safe and never waits.
  */
 export function needsCurrentRollout(action: Action): boolean {
-  return (
-    ALWAYS.includes(action.type) ||
-    (action.type === 'PatchRoute' && !action.lowers) ||
-    (action.type === 'ScaleReplicaSet' && action.to < action.from)
-  );
+  return ALWAYS.includes(action.type) || (action.type === 'PatchRoute' && !action.lowers);
 }
 
 /**

@@ -2,6 +2,7 @@ import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
 import type { InspectedPod, PodInspection } from '../core/snapshot.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
+import { ApiError } from '../kube/errors.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
@@ -22,6 +23,8 @@ const KEPT = 50;
 export class PodInspector {
   readonly #parts: PodInspectorParts;
   readonly #running = new Set<string>();
+  /** Until when the server asked to wait (Retry-After), monotonic milliseconds. */
+  #restUntil = Number.NEGATIVE_INFINITY;
 
   constructor(parts: PodInspectorParts) {
     this.#parts = parts;
@@ -29,7 +32,7 @@ export class PodInspector {
 
   inspect(rollout: KubeObject, podTemplateHash: string): void {
     const key = objectKey(rollout.metadata);
-    if (this.#running.has(key)) return;
+    if (this.#running.has(key) || this.#parts.clock.monotonic() < this.#restUntil) return;
     this.#running.add(key);
     // Taken now: a Rollout that is forgotten meanwhile must not be remembered again.
     const known = this.#parts.memory.of(key);
@@ -55,6 +58,8 @@ export class PodInspector {
       known.inspection = inspection;
       if (inspection.pods.some(pod => pod.restarts > 0 || pod.waiting !== undefined)) enqueue(key);
     } catch (error) {
+      if (error instanceof ApiError && error.retryAfterMs !== undefined)
+        this.#restUntil = clock.monotonic() + error.retryAfterMs;
       log.debug('pods could not be looked at', { rollout: key, error });
     }
   }

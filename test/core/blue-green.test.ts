@@ -216,6 +216,15 @@ describe('the way back of a blue-green', () => {
     expect(world(cluster)).toBe('active 1, preview 1, pods 4+4');
   });
 
+  it('after the switch names the weight that users had, also when the process died before its verdict was stored', () => {
+    const cluster = onTrial({ postPromotionAnalysis: SUCCESS_RATE });
+    cluster.command('abort now');
+    cluster.pass(1);
+    expect([selects(cluster, 'active'), cluster.status['abort']]).toEqual(['1', undefined]);
+    cluster.settle();
+    expect([cluster.status['abort'].weight, cluster.status['history'][0].weightReached]).toEqual([100, 100]);
+  });
+
   it('never leaves the active Service without ready pods', () => {
     const cluster = onTrial({ postPromotionAnalysis: SUCCESS_RATE });
     cluster.behaviour.set(hashOf('1'), { available: 0 });

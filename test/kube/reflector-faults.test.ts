@@ -3,6 +3,7 @@ import { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import type { Reflector } from '../../src/kube/reflector.ts';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FaultServer } from '../support/fault-server.ts';
 import { clientOf, reflectorOf, THINGS, thing } from './kube-fixture.ts';
 
@@ -213,6 +214,50 @@ describe('a reflector keeps following through', () => {
     await eventually('emptied', () => reflector.store.size === 0);
     expect(changes).toContain('deleted lost (list)');
     await stillFollows(reflector);
+  });
+
+  test('an outage, and is back with the first request that works, whosesoever it is', async () => {
+    const client = clientOf(server);
+    server.inject({ verb: 'list', action: { kind: 'reset' } });
+    const { reflector } = reflectorOf(server, { client, backoff: { baseMs: 60_000, maxMs: 60_000 }, random: () => 1 });
+    running = reflector;
+    reflector.start();
+    await eventually('noticed', () => reflector.state().failure?.code === 'transient');
+    await client.find(THINGS, { namespace: 'default', name: 'any' });
+    expect(reflector.state().failure?.code).toBe('transient');
+    await client.list(THINGS);
+    await stillFollows(reflector);
+  });
+
+  test('an outage behind which its resourceVersion has expired, with a list at once', async () => {
+    const clock = new FakeClock();
+    const { reflector, lists } = await follow({
+      clock,
+      client: clientOf(server, { clock }),
+      backoff: { baseMs: 60_000, maxMs: 60_000 },
+      random: () => 1,
+    });
+    await clock.advance(11_000);
+    server.inject({ verb: 'watch', action: { kind: 'status', status: 503 } });
+    for (const watch of server.watches('things')) watch.end();
+    await eventually('noticed', () => reflector.state().failure !== undefined);
+    server.inject({ verb: 'watch', action: { kind: 'status', status: 410, reason: 'Expired' } });
+    await clock.advance(60_000);
+    await eventually('relisted', () => lists().includes('expired'));
+    await stillFollows(reflector);
+  });
+
+  test('an outage, waiting all the same for as long as the server asks for', async () => {
+    const client = clientOf(server);
+    const { reflector } = await follow({ client });
+    const waits = { kind: 'status', status: 503, headers: { 'retry-after': '1' } } as const;
+    server.inject({ verb: 'watch', action: waits });
+    for (const watch of server.watches('things')) watch.end();
+    await eventually('noticed', () => reflector.state().failure !== undefined);
+    await client.list(THINGS);
+    await stillFollows(reflector);
+    const [, refused, retried] = server.seen('watch');
+    expect((retried?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
   test('a forbidden list: degraded until it is allowed', async () => {

@@ -69,7 +69,7 @@ describe('an action that moves users or takes pods away', () => {
     ['less weight', { ...route, canaryWeight: 0, lowers: true, reassert: false } as Action, false],
     ['a measurement that is ended', { type: 'TerminateAnalysisRun', target, message: 'x' } as Action, true],
     ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, true],
-    ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, false],
+    ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, true],
   ])('%s', (_, action, needed) => {
     expect(needsCurrentRollout(action)).toBe(needed);
   });

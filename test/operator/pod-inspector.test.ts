@@ -23,16 +23,18 @@ let transport: Transport;
 let memory: Memory;
 let inspector: PodInspector;
 let enqueued: string[];
+let clock: FakeClock;
 
 beforeEach(async () => {
   api = await FaultServer.start([RESOURCES.pods]);
   transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
   memory = new Memory();
   enqueued = [];
+  clock = new FakeClock();
   inspector = new PodInspector({
     client: new KubeClient({ transport, fieldManager: 'test' }),
     memory,
-    clock: new FakeClock(),
+    clock,
     log: createLog('debug', () => undefined),
     enqueue: key => enqueued.push(key),
   });
@@ -74,6 +76,21 @@ describe('a look at the pods of a revision', () => {
     inspector.inspect(ROLLOUT, 'abc');
     await eventually('its Rollout is looked at', () => enqueued.length > 0);
     expect(pods()).toEqual([{ name: 'shop-abc-1', ready: false, restarts: 0, waiting: 'ImagePullBackOff' }]);
+  });
+
+  it('waits for as long as the server asks for', async () => {
+    pod('shop-abc-1', crashing(3));
+    api.inject({ verb: 'list', action: { kind: 'status', status: 429, headers: { 'retry-after': '3' } } });
+    inspector.inspect(ROLLOUT, 'abc');
+    await eventually('it is told to wait', () => api.seen('list').length === 1);
+    for (let n = 0; n < 5; n += 1) {
+      inspector.inspect(ROLLOUT, 'abc');
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+    expect(api.seen('list')).toHaveLength(1);
+    await clock.advance(3_000);
+    inspector.inspect(ROLLOUT, 'abc');
+    await eventually('its Rollout is looked at', () => enqueued.length > 0);
   });
 
   it('that ends after its Rollout was forgotten is forgotten with it', async () => {
