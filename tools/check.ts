@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /*
  * All checks, tier by tier: one line each, details only of what failed, and a last line that counts.
@@ -87,8 +87,11 @@ function canIsolate(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0 && has('unshare') && has('ip');
 }
 
-/** Test files that use a real control plane: what they need is built first, then they run in a network namespace. */
-function clusterTests(name: string, what: string, folders: readonly string[]): Tier {
+/**
+ * Test files that use a real control plane: what they need is built first, then they run in a network namespace. `lanes`:
+ * so many files at once, each in a namespace of its own, for tests that mostly wait.
+ */
+function clusterTests(name: string, what: string, folders: readonly string[], lanes = 1): Tier {
   return {
     name,
     what,
@@ -109,8 +112,38 @@ function clusterTests(name: string, what: string, folders: readonly string[]): T
       ];
       // The rig's own tests are about the control plane that it starts.
       const extra = ['--no-file-parallelism', ...(given ? ['--exclude', 'test/e2e/rig*.test.ts'] : [])];
-      return runVitest(name, folders, extra, prefix, { SLUICE_REAL_CLUSTER: '1' });
+      const env = { SLUICE_REAL_CLUSTER: '1' };
+      if (lanes === 1 || !isolate) return runVitest(name, folders, extra, prefix, env);
+      return inLanes(lanes, testFiles(folders), file =>
+        runVitest(`${name}-${basename(file, '.test.ts')}`, [file], extra, prefix, env),
+      );
     },
+  };
+}
+
+function testFiles(folders: readonly string[]): string[] {
+  return folders.flatMap(folder =>
+    readdirSync(join(root, folder))
+      .filter(file => file.endsWith('.test.ts'))
+      .map(file => `${folder}/${file}`),
+  );
+}
+
+type Run = Awaited<ReturnType<Tier['run']>>;
+
+/** Runs files as lanes get free, and makes one result of theirs; of the output, what failed is kept. */
+async function inLanes(lanes: number, files: readonly string[], run: (file: string) => Promise<Run>): Promise<Run> {
+  const waiting = [...files];
+  const runs: Run[] = [];
+  const lane = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) runs.push(await run(file));
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  const sum = (of: (counts: Counts) => number) => runs.reduce((total, { counts }) => total + of(counts), 0);
+  const told = runs.some(({ counts }) => counts.failed > 0) ? runs.filter(({ counts }) => counts.failed > 0) : runs;
+  return {
+    counts: { passed: sum(one => one.passed), failed: sum(one => one.failed), skipped: sum(one => one.skipped) },
+    output: told.map(({ output }) => output).join('\n'),
   };
 }
 
@@ -171,7 +204,7 @@ const TIERS: readonly Tier[] = [
   clusterTests('e2e', 'the operator on a real control plane', ['test/e2e']),
   clusterTests('scenarios', 'stories on the whole rig, with users at the gateway', ['test/scenarios']),
   {
-    ...clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix']),
+    ...clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix'], 2),
     onDemand: true,
   },
 ];

@@ -10,11 +10,24 @@ import type { World } from './world.ts';
 export function backgroundRun(t: CanaryView): WantedRun | undefined {
   const { canary, d, w } = t;
   if (!canary.analysis) return undefined;
-  const index = d.status.step?.index ?? 0;
   const name = currentRunName(w, d.status, 'background');
   const started = findRun(w, name) !== undefined;
-  const due = index >= Math.min(canary.analysis.startingStep ?? 0, t.steps.length) && reachesUsers(t);
-  return started || due ? { name, kind: 'background', use: canary.analysis } : undefined;
+  return started || (isAtStartingStep(t) && reachesUsers(t))
+    ? { name, kind: 'background', use: canary.analysis }
+    : undefined;
+}
+
+/**
+ * Name of the background run that users will bring about. The status that begins the trial names it, which saves the one
+ * that would have to follow its creation at once.
+ */
+export function backgroundAhead(t: CanaryView): string | undefined {
+  const { canary, d, w } = t;
+  return canary.analysis && isAtStartingStep(t) ? currentRunName(w, d.status, 'background') : undefined;
+}
+
+function isAtStartingStep({ canary, d, steps }: CanaryView): boolean {
+  return (d.status.step?.index ?? 0) >= Math.min(canary.analysis?.startingStep ?? 0, steps.length);
 }
 
 /** Analyses that this trial runs now or has still to run. */

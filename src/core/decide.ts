@@ -24,7 +24,7 @@ import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec } from './spec-reader.ts';
 import { reportStatus } from './status-report.ts';
-import { statusMayWait } from './status-urgency.ts';
+import { statusWaitMs } from './status-urgency.ts';
 import { releaseDeparted } from './steered.ts';
 import { stepNamesOf } from './step-names.ts';
 import { clearTrial, deadlineAt, endDelivery } from './trial.ts';
@@ -53,7 +53,7 @@ export function decide(snapshot: Snapshot, now: number): Decision {
     return {
       actions: [],
       status: undefined,
-      statusMayWait: false,
+      statusWaitMs: 0,
       facts: [],
       wakeAt: undefined,
       because: { reason: 'Healthy', message: 'being deleted' },
@@ -88,7 +88,7 @@ export function decide(snapshot: Snapshot, now: number): Decision {
   return {
     actions: d.actions,
     status,
-    statusMayWait: statusMayWait(w.stored, status, stepNames),
+    statusWaitMs: statusWaitMs(w.stored, status, stepNames),
     facts,
     wakeAt: earliest(shown.wakeAt, ...d.wakes),
     because: shown.because,

@@ -86,8 +86,8 @@ export interface Decision {
   readonly actions: readonly Action[];
   /** The complete new status, or undefined when it stays untouched (object being deleted). */
   readonly status: RolloutStatus | undefined;
-  /** No later decision rests on what is new in the status, so it may be stored a moment later, with what follows. */
-  readonly statusMayWait: boolean;
+  /** How long the new status may wait to be stored, with what follows, since no later decision rests on it; milliseconds. */
+  readonly statusWaitMs: number;
   readonly facts: readonly Fact[];
   /** Epoch milliseconds at which time alone may change the decision. */
   readonly wakeAt: number | undefined;

@@ -23,6 +23,8 @@ export interface Intent {
   readonly scaleDownAt: ReadonlyMap<string, number | null>;
   /** Runs that shall exist and be measured. */
   readonly runs: readonly WantedRun[];
+  /** Name of the background run that begins with the first users; the status names it before it is created. */
+  readonly runAhead: string | undefined;
   /** Names of runs that shall end because nobody waits for them any more. */
   readonly endRuns: readonly string[];
   readonly wakeAt: number | undefined;
@@ -43,6 +45,7 @@ export const NOTHING: Omit<Intent, 'phase' | 'because'> = {
   explicitScale: false,
   scaleDownAt: new Map(),
   runs: [],
+  runAhead: undefined,
   endRuns: [],
   wakeAt: undefined,
 };

@@ -46,7 +46,7 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
   return {
     actions: [],
     status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
-    statusMayWait: false,
+    statusWaitMs: 0,
     facts,
     wakeAt: undefined,
     because,

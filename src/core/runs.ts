@@ -20,7 +20,7 @@ export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
     if (run && !isFinished(run))
       actions.push({ type: 'TerminateAnalysisRun', target: run.target, message: 'no longer needed' });
   }
-  const named: NonNullable<typeof d.status.analysis> = {};
+  const named: NonNullable<typeof d.status.analysis> = intent.runAhead ? { background: intent.runAhead } : {};
   for (const wanted of intent.runs) {
     named[wanted.kind] = wanted.name;
     const run = findRun(w, wanted.name);

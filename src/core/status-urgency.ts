@@ -14,18 +14,29 @@ const SHOWN = [
   'conditions',
 ] as const satisfies readonly (keyof RolloutStatus)[];
 
+/** For what only shows. */
+const MOMENT_MS = 1_000;
+/** For the last value of a gate, which may be another one with every measurement. */
+const GLANCE_MS = 10_000;
+
 /**
- * Whether a new status may be stored a moment later, together with what follows: true when nothing that a later decision
- * rests on differs. Counts, texts and the weight that was seen are derived again from the world. So is the end of a
+ * Milliseconds for which a new status may wait to be stored, together with what follows. None when anything differs that a
+ * later decision rests on. Counts, texts and the weight that was seen are derived again from the world. So is the end of a
  * timed pause: its start is stored, and the clock does the rest. Conditions are urgent when one of them flips.
  */
-export function statusMayWait(
+export function statusWaitMs(
   before: RolloutStatus | undefined,
   after: RolloutStatus,
   names: readonly string[],
-): boolean {
-  if (!before) return false;
-  return isSame(loadBearing(before, after, names), loadBearing(after, after, names));
+): number {
+  if (!before || !isSame(loadBearing(before, after, names), loadBearing(after, after, names))) return 0;
+  return isSame(withoutGate(before), withoutGate(after)) ? GLANCE_MS : MOMENT_MS;
+}
+
+/** Whether there is a gate to show stays; what it last said goes. */
+function withoutGate(status: RolloutStatus): RolloutStatus {
+  const { display } = status;
+  return { ...status, display: { ...display, ...(display?.gate === undefined ? {} : { gate: '' }) } };
 }
 
 function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): unknown {

@@ -45,7 +45,6 @@ const LONGEST_REJECTED_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
 /** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
-const STATUS_DELAY_MS = 1_000;
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
 const REFUSALS = 6;
 /** Enough to see a write loop on each of a strategy's Services. */
@@ -98,7 +97,7 @@ export class Reconciler {
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = trouble ? 0 : this.#statusDelay(key, diff !== undefined && decision.statusMayWait);
+    const restMs = trouble || !diff ? this.#statusDelay(key, 0) : this.#statusDelay(key, decision.statusWaitMs);
     let written: KubeObject | undefined;
     try {
       if (diff && restMs === 0) written = await writeStatus(this.#parts.client, rollout, diff);
@@ -120,12 +119,12 @@ export class Reconciler {
   }
 
   /** Milliseconds that a new status may still wait; 0 when it is to be stored now, or when there is nothing new. */
-  #statusDelay(key: string, mayWait: boolean): number {
+  #statusDelay(key: string, waitMs: number): number {
     const { memory, clock } = this.#parts;
     const known = memory.of(key);
     const now = clock.monotonic();
-    const since = mayWait ? (known.statusWaitsSince ?? now) : undefined;
-    const restMs = since === undefined ? 0 : Math.max(0, STATUS_DELAY_MS - (now - since));
+    const since = known.statusWaitsSince ?? now;
+    const restMs = Math.max(0, waitMs - (now - since));
     known.statusWaitsSince = restMs > 0 ? since : undefined;
     return restMs;
   }

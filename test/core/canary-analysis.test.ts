@@ -24,6 +24,8 @@ describe('background analysis', () => {
     push(cluster, '2');
     cluster.settle();
     expect(cluster.runs.size).toBe(0);
+    // Named ahead, so that its creation needs no status of its own.
+    expect(cluster.status['analysis']).toEqual({ background: `shop-${hashOf('2')}-2-1-bg` });
     cluster.behaviour.clear();
     cluster.settle();
     expect([cluster.canaryWeight(), [...cluster.runs.keys()]]).toEqual([20, [`shop-${hashOf('2')}-2-1-bg`]]);
@@ -32,7 +34,7 @@ describe('background analysis', () => {
 
   it('starts no earlier than startingStep', () => {
     const cluster = canaryOnTrial({ analysis: { ...SUCCESS_RATE, startingStep: 2 } });
-    expect(cluster.runs.size).toBe(0);
+    expect([cluster.runs.size, cluster.status['analysis']]).toEqual([0, undefined]);
     send(cluster, 'promote');
     expect(cluster.runs.size).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RolloutStatus } from '../../src/api/rollout-status.ts';
-import { statusMayWait } from '../../src/core/status-urgency.ts';
+import { statusWaitMs } from '../../src/core/status-urgency.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import { canaryOnTrial, push, SUCCESS_RATE, send, settledCanary } from '../support/sim-stories.ts';
 
@@ -18,49 +18,55 @@ const at = (index: number, more: Partial<RolloutStatus> = {}): RolloutStatus => 
   ...more,
 });
 
+const gate = (value: string): Partial<RolloutStatus> => ({ display: { gate: `success-rate ${value} (≥ 0.95)` } });
+
 describe('a status may wait a moment to be stored', () => {
-  it.each<[string, RolloutStatus, RolloutStatus, boolean]>([
-    ['nothing differs', at(0), at(0), true],
-    ['counts and texts differ', at(0, { readyReplicas: 1, message: 'a' }), at(0, { readyReplicas: 2 }), true],
-    ['a setWeight was passed', at(0), at(1), false],
-    ['a timed pause ended', at(1), at(2), true],
-    ['a timed pause and a setWeight were passed', at(1), at(3), false],
-    ['a person ended a pause', at(3), at(4), false],
-    ['the phase differs', at(0), at(0, { phase: 'Paused' }), false],
-    ['a new generation was seen', at(0), at(0, { observedGeneration: 3 }), false],
-    ['an alert is owed', at(0), at(0, { notices: [] }), false],
+  it.each<[string, RolloutStatus, RolloutStatus, number]>([
+    ['nothing differs', at(0), at(0), 10_000],
+    ['a gate said something else', at(0, gate('0.99')), at(0, gate('0.98')), 10_000],
+    ['a gate said something else, and a pod came', at(0, gate('0.99')), at(0, { ...gate('0.98'), replicas: 2 }), 1_000],
+    ['a gate said something for the first time', at(0), at(0, gate('0.99')), 1_000],
+    ['there is no gate any more', at(0, gate('0.99')), at(0), 1_000],
+    ['counts and texts differ', at(0, { readyReplicas: 1, message: 'a' }), at(0, { readyReplicas: 2 }), 1_000],
+    ['a setWeight was passed', at(0), at(1), 0],
+    ['a timed pause ended', at(1), at(2), 1_000],
+    ['a timed pause and a setWeight were passed', at(1), at(3), 0],
+    ['a person ended a pause', at(3), at(4), 0],
+    ['the phase differs', at(0), at(0, { phase: 'Paused' }), 0],
+    ['a new generation was seen', at(0), at(0, { observedGeneration: 3 }), 0],
+    ['an alert is owed', at(0), at(0, { notices: [] }), 0],
     [
       'the ReplicaSet of the canary was seen',
       at(0, { canary: { revision: 2, podTemplateHash: 'h' } }),
       at(0, { canary: { revision: 2, podTemplateHash: 'h', replicaSet: 'shop-h' } }),
-      true,
+      1_000,
     ],
-    ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), true],
+    ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), 1_000],
     [
       'the members come in another order',
       at(0, { stable: { revision: 1, podTemplateHash: 'h' } }),
       at(0, { stable: { podTemplateHash: 'h', revision: 1 } }),
-      true,
+      10_000,
     ],
   ])('%s: %#', (_what, before, after, expected) => {
-    expect(statusMayWait(before, after, STEPS)).toBe(expected);
+    expect(statusWaitMs(before, after, STEPS)).toBe(expected);
   });
 
   it('a condition that flips may not wait, one that changes its words may', () => {
     const ready = (status: 'True' | 'Unknown', message: string) =>
       at(0, { conditions: [{ type: 'Ready', status, reason: 'R', message, lastTransitionTime: 't' }] });
-    expect(statusMayWait(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(true);
-    expect(statusMayWait(ready('Unknown', 'a'), ready('True', 'a'), STEPS)).toBe(false);
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(1_000);
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('True', 'a'), STEPS)).toBe(0);
   });
 
   it('the first status of all may not wait', () => {
-    expect(statusMayWait(undefined, at(0), STEPS)).toBe(false);
+    expect(statusWaitMs(undefined, at(0), STEPS)).toBe(0);
   });
 
   it('traffic that comes home after an abort is stored at once', () => {
     const abort = { abort: { at: 'x' } } as unknown as Partial<RolloutStatus>;
     const weights = (actualCanary: number) => ({ ...abort, weights: { canary: 0, stable: 100, actualCanary } });
-    expect(statusMayWait(at(1, weights(20)), at(1, weights(0)), STEPS)).toBe(false);
+    expect(statusWaitMs(at(1, weights(20)), at(1, weights(0)), STEPS)).toBe(0);
   });
 });
 
@@ -98,7 +104,7 @@ describe('a canary whose status waits as long as it may', () => {
     const cluster = canaryOnTrial({ analysis: SUCCESS_RATE });
     cluster.command('abort x');
     const decision = cluster.decide();
-    expect([decision.statusMayWait, decision.status?.phase]).toEqual([false, 'Aborted']);
+    expect([decision.statusWaitMs, decision.status?.phase]).toEqual([0, 'Aborted']);
     send(cluster, 'abort');
   });
 });

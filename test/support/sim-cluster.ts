@@ -52,7 +52,7 @@ export class SimCluster {
   rivals: Rival[] = [];
   /** What this process wrote last; a crash forgets it. */
   lastWeight: number | undefined;
-  /** Passes that a status may be kept waiting for which `statusMayWait` is said. */
+  /** Passes that a status may be kept waiting for which there is time (`statusWaitMs`). */
   patience = 0;
   private skipped = 0;
 
@@ -184,7 +184,7 @@ export class SimCluster {
   }
 
   storeStatus(decision: Decision): boolean {
-    if (decision.statusMayWait && this.skipped++ < this.patience) return false;
+    if (decision.statusWaitMs > 0 && this.skipped++ < this.patience) return false;
     this.skipped = 0;
     if (!decision.status || JSON.stringify(decision.status) === JSON.stringify(this.rollout['status'])) return false;
     this.replaceRollout({ status: decision.status });

@@ -1,4 +1,4 @@
-import type { PhaseMark, TimelinePoint } from '../results.ts';
+import { OTHERS, type PhaseMark, type TimelinePoint } from '../results.ts';
 
 /** What a timeline looks at each second. */
 export interface TimelineSources {
@@ -52,12 +52,13 @@ export class Timeline {
   }
 }
 
-/** A program that was started anew meanwhile begins at 0. */
+/** A program that was started anew meanwhile begins at 0; all others together are a remainder, and rounding may make it less. */
 function difference(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => {
       const since = seconds - (before[name] ?? 0);
-      return [name, Math.round((since < 0 ? seconds : since) * 100) / 100];
+      const used = since >= 0 ? since : name === OTHERS ? 0 : seconds;
+      return [name, Math.round(used * 100) / 100];
     }),
   );
 }
