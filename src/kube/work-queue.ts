@@ -7,6 +7,8 @@ export type Lane = 'urgent' | 'normal';
 /** How one run of a key ended. Throwing is the same as `backoff`. */
 export type WorkOutcome =
   | { readonly outcome: 'done' }
+  /** Not an error: the rest is done behind the urgent keys that wait by now. */
+  | { readonly outcome: 'yield' }
   /** Not an error: run again in `ms` milliseconds at the latest. */
   | { readonly outcome: 'wakeAfter'; readonly ms: number }
   /** An error: run again after this key's backoff, not before `atLeastMs` (a Retry-After), else not after `atMostMs`. */
@@ -209,6 +211,7 @@ export class WorkQueue {
     if (outcome.outcome === 'backoff') this.#retry(key, lane, outcome);
     else {
       this.#failures.delete(key);
+      if (outcome.outcome === 'yield') this.add(key, 'urgent');
       if (outcome.outcome === 'wakeAfter') this.addAfter(key, outcome.ms);
     }
     const again = this.#again.get(key);

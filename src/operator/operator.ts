@@ -150,6 +150,7 @@ export class Operator {
       log,
       clock,
       operatorNamespace: namespace,
+      isCrowded: () => this.#queue.depth().urgent > 0,
     });
     this.#queue = new WorkQueue({
       handler: key => reconciler.pass(key),

@@ -30,6 +30,8 @@ export interface ReconcilerParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly operatorNamespace: string;
+  /** Whether urgent Rollouts wait for a worker. */
+  readonly isCrowded: () => boolean;
 }
 
 /** Timers can fire a little early; a wake-up must not come before its moment. */
@@ -44,7 +46,6 @@ const LONGEST_TROUBLE_MS = 15_000;
 const LONGEST_REJECTED_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
-/** How long a status that only shows may wait for what follows, so that a busy moment is one write. */
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
 const REFUSALS = 6;
 /** Enough to see a write loop on each of a strategy's Services. */
@@ -56,7 +57,7 @@ const KEPT_SELECTOR_WRITES = 40;
  *   1. wait until the caches have seen this Rollout's own last writes
  *   2. observe: freeze what the caches show
  *   3. decide:  pure
- *   4. act:     in order, stop at the first failure
+ *   4. act:     in order, stop at the first failure; when many abort at once, traffic of all goes home before the rest
  *   5. status:  one write, at the end; what only shows waits up to a second for what follows
  *   6. report:  events, alerts, metrics
  */
@@ -92,7 +93,8 @@ export class Reconciler {
     const now = clock.now();
     const decision = decide(observe(caches, memory, rollout, operatorNamespace, now), now);
     if (!decision.status) return { outcome: 'done' };
-    const trouble = await this.#act(key, rollout, decision.actions);
+    const trouble = await this.#act(key, rollout, decision);
+    if (trouble?.kind === 'yields') return { outcome: 'yield' };
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
@@ -129,13 +131,16 @@ export class Reconciler {
     return restMs;
   }
 
-  /** Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. */
+  /**
+   * Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. An abort whose
+   * traffic is home lets others send theirs home first: what users had is in the status, so the next pass tells it all.
+   */
   async #act(
     key: string,
     rollout: KubeObject,
-    actions: readonly Action[],
-  ): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
-    const { actor, memory, log, clock } = this.#parts;
+    { actions, status }: Decision,
+  ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'yields' } | undefined> {
+    const { actor, memory, log, clock, isCrowded } = this.#parts;
     const known = memory.of(key);
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
@@ -144,6 +149,8 @@ export class Reconciler {
       const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
+        if (!first && action.type === 'PatchRoute' && action.lowers && status?.abort && isCrowded())
+          return { kind: 'yields' };
         continue;
       }
       log.debug('action did not succeed', {

@@ -78,6 +78,16 @@ describe('a key', () => {
 });
 
 describe('the urgent lane', () => {
+  test('takes the rest of a key that yields behind those that wait, and before normal ones', async () => {
+    const { queue, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
+    queue.add('x', 'urgent');
+    queue.add('n');
+    queue.add('u', 'urgent');
+    await end('x', { outcome: 'yield' });
+    for (const key of ['u', 'x', 'n']) await end(key);
+    expect(started).toEqual(['x', 'u', 'x', 'n']);
+  });
+
   test('goes first, and a waiting key can be moved to it', async () => {
     const { queue, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
     queue.add('x');

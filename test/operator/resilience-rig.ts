@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { staticClusterConfig } from '../../src/kube/config.ts';
 import { createLog } from '../../src/operator/log.ts';
 import { Operator } from '../../src/operator/operator.ts';
@@ -14,6 +15,8 @@ const WRITES: Readonly<Record<string, FaultVerb>> = { POST: 'create', PUT: 'upda
 export class FaultProxy {
   /** Requests that were answered with a fault, in order. */
   readonly refused: SeenRequest[] = [];
+  /** All requests, in the order in which they came. */
+  readonly seen: SeenRequest[] = [];
   readonly #plan = new FaultPlan();
   readonly #upstream: number;
   readonly #sockets = new Set<Socket>();
@@ -41,8 +44,8 @@ export class FaultProxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Only faults of kind `status` are played here. */
-  inject(fault: Fault & { readonly action: { readonly kind: 'status' } }): void {
+  /** Only faults of these kinds are played here. */
+  inject(fault: Fault & { readonly action: { readonly kind: 'status' | 'delay' } }): void {
     this.#plan.add(fault);
   }
 
@@ -65,7 +68,9 @@ export class FaultProxy {
       return;
     }
     const seen = seenRequest(request);
+    this.seen.push(seen);
     const action = this.#plan.take(seen);
+    if (action?.kind === 'delay') await sleep(action.ms);
     if (action?.kind !== 'status') {
       this.#pass(request, Buffer.concat(chunks), response);
       return;

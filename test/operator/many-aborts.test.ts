@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { OperatorShop } from '../support/operator-shop.ts';
+import { OperatorWorld } from '../support/operator-world.ts';
+import { FaultProxy, ofStatus, startBehind } from './resilience-rig.ts';
+
+/** More than there are workers, those for urgent work included. */
+const SHOPS = 48;
+
+let world: OperatorWorld;
+const stops: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  world = await OperatorWorld.start(true);
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await world.stop();
+});
+
+it('of many aborts at once all traffic goes home before anything is written about it', {
+  timeout: 120_000,
+}, async () => {
+  const proxy = await FaultProxy.before(world);
+  stops.push(() => proxy.close());
+  const operator = await startBehind(proxy, world);
+  stops.push(() => operator.stop());
+  const shops = Array.from(
+    { length: SHOPS },
+    (_, n) => new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]', `shop-${n}`),
+  );
+  await Promise.all(shops.map(shop => shop.open()));
+  await Promise.all(shops.map(shop => shop.deploy('shop:1.1.0')));
+  await Promise.all(shops.map(shop => shop.until('it pauses', status => status.phase === 'Paused')));
+
+  const from = proxy.seen.length;
+  proxy.inject({ verb: 'patch', plural: 'httproutes', times: SHOPS, action: { kind: 'delay', ms: 300 } });
+  await Promise.all(shops.map(shop => shop.command('abort a-1')));
+  await Promise.all(shops.map(shop => shop.until('it is aborted', status => status.phase === 'Aborted')));
+
+  const asked = proxy.seen.slice(from);
+  const isRoute = ({ verb, plural }: (typeof asked)[number]) => verb === 'patch' && plural === 'httproutes';
+  expect(asked.filter(isRoute)).toHaveLength(SHOPS);
+  const last = asked.findLastIndex(isRoute);
+  expect(asked.slice(0, last).filter(request => request.plural === 'rollouts' && ofStatus(request))).toHaveLength(0);
+  for (const shop of shops) {
+    expect(await shop.weight()).toBe(0);
+    expect((await shop.status()).abort).toMatchObject({ cause: 'AbortedByCommand', weight: 25 });
+  }
+});
