@@ -33,7 +33,7 @@ export interface EventRecorderOptions {
   readonly component: string;
   /** Which process, e.g. the pod name. */
   readonly instance: string;
-  /** Events waiting to be sent. Default 1000; the oldest are dropped beyond it. */
+  /** Events waiting to be sent. Default 20 000; the oldest are dropped beyond it. */
   readonly maxQueued?: number | undefined;
   /** Requests at once. Default 2. */
   readonly concurrency?: number | undefined;
@@ -59,7 +59,10 @@ interface Series {
 
 const MAX_NOTE = 1024;
 const MAX_SERIES = 4096;
-const MAX_ATTEMPTS = 6;
+/** All canaries of thousands of Rollouts that pass a step in the same second; about 1 kB each while they wait. */
+const MAX_QUEUED = 20_000;
+/** An event that nobody could be told for this long is history. */
+const GIVE_UP_MS = 600_000;
 /** The server forgets events after an hour by default; a repeat after ten minutes is news again. */
 const SERIES_MAX_AGE_MS = 600_000;
 
@@ -110,7 +113,7 @@ export class EventRecorder {
       return;
     }
     this.#queue.set(key, { key, event: { ...event, note }, firstAt: now, lastAt: now, count: 1 });
-    while (this.#queue.size > (this.#options.maxQueued ?? 1000)) {
+    while (this.#queue.size > (this.#options.maxQueued ?? MAX_QUEUED)) {
       const [oldest] = this.#queue.keys();
       if (oldest === undefined) break;
       this.#queue.delete(oldest);
@@ -154,6 +157,8 @@ export class EventRecorder {
   async #send(pending: Pending): Promise<'sent' | 'failed'> {
     const backoff = new Backoff({ baseMs: 500, maxMs: 15_000 }, this.#random);
     const name = `${pending.event.regarding.name.slice(0, 200)}.${this.#suffix()}`;
+    const { reachability } = this.#options.client.transport;
+    const giveUpAt = this.#clock.monotonic() + GIVE_UP_MS;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#write(pending, name);
@@ -166,9 +171,11 @@ export class EventRecorder {
           return 'sent';
         }
         if (code !== 'transient' && code !== 'tooManyRequests') return 'failed';
-        if (attempt >= MAX_ATTEMPTS) return 'failed';
-        const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-        if (!(await sleep(this.#clock, Math.max(askedMs, backoff.next()), this.#stop.signal))) return 'failed';
+        const { signal } = this.#stop;
+        const askedMs = error instanceof ApiError ? error.retryAfterMs : undefined;
+        if (askedMs !== undefined) await sleep(this.#clock, Math.max(askedMs, backoff.next()), signal);
+        else await reachability.wait(backoff.next(), signal);
+        if (signal.aborted || this.#clock.monotonic() > giveUpAt) return 'failed';
       }
     }
   }

@@ -3,6 +3,7 @@ import type { EventRecorderOptions, RecordedEvent } from '../../src/kube/event-r
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { EVENTS } from '../../src/kube/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FaultServer } from '../support/fault-server.ts';
 import { clientOf } from './kube-fixture.ts';
 
@@ -94,6 +95,24 @@ test('server errors are retried, an answer that was lost does not make a second 
   await recorder.drain(10_000);
   expect(told).toEqual(['sent']);
   expect(stored()).toHaveLength(1);
+});
+
+test('an outage of the server is outlasted, and over as soon as it is', async () => {
+  const clock = new FakeClock();
+  const client = clientOf(server, { clock });
+  server.inject({ verb: 'create', times: 9, action: { kind: 'status', status: 503 } });
+  const recorder = recorderOf({ client, clock, random: () => 1 });
+  recorder.record(event('R'));
+  const isRefused = async () => {
+    if (server.seen('create').length < 9) await clock.advance(3_000);
+    return server.seen('create').length === 9;
+  };
+  await eventually('it is refused for more than a minute', isRefused);
+  expect(clock.monotonic()).toBeGreaterThan(60_000);
+  expect(told).toEqual([]);
+  await client.list(EVENTS);
+  await eventually('it is sent', () => told.length > 0);
+  expect(told).toEqual(['sent']);
 });
 
 test('a refusal is given up at once and harms nobody', async () => {
