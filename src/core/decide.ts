@@ -49,6 +49,21 @@ import { interpret, type World } from './world.ts';
  * Pure and total: no clock, no I/O, no exception for any stored input.
  */
 export function decide(snapshot: Snapshot, now: number): Decision {
+  const decision = decideOnce(snapshot, now);
+  return atRestAtOnce(snapshot, decision, now) ?? decision;
+}
+
+/** A first revision that has become available is at rest as well: one status tells both when nothing is left to do. */
+function atRestAtOnce(snapshot: Snapshot, first: Decision, now: number): Decision | undefined {
+  const { status, actions, because } = first;
+  const isNew = because.reason === 'Promoting' && status?.history?.[0]?.outcome === 'FirstDeploy';
+  if (!isNew || actions.length > 0) return undefined;
+  const next = decideOnce({ ...snapshot, rollout: { ...snapshot.rollout, status } }, now);
+  if (next.actions.length > 0) return undefined;
+  return { ...next, facts: [...first.facts, ...next.facts], statusWaitMs: 0 };
+}
+
+function decideOnce(snapshot: Snapshot, now: number): Decision {
   if (snapshot.rollout.metadata.deletionTimestamp !== undefined)
     return {
       actions: [],

@@ -33,10 +33,9 @@ export function statusWaitMs(
   return isSame(withoutGate(before), withoutGate(after)) ? GLANCE_MS : MOMENT_MS;
 }
 
-/** Whether there is a gate to show stays; what it last said goes. */
 function withoutGate(status: RolloutStatus): RolloutStatus {
-  const { display } = status;
-  return { ...status, display: { ...display, ...(display?.gate === undefined ? {} : { gate: '' }) } };
+  const { gate: _last, ...display } = status.display ?? {};
+  return { ...status, display };
 }
 
 function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonly string[]): unknown {

@@ -25,6 +25,19 @@ describe('the first deploy', () => {
     expect(cluster.status['history']).toMatchObject([{ outcome: 'FirstDeploy', weightReached: 0 }]);
   });
 
+  it('says in one status that it is stable and at rest', () => {
+    const cluster = first();
+    cluster.behaviour.set(hashOf('1'), { available: 3 });
+    cluster.settle();
+    cluster.behaviour.clear();
+    const before = cluster.statusWrites;
+    cluster.react();
+    const reasons = cluster.pass().facts.map(fact => fact.reason);
+    cluster.settle();
+    expect([cluster.statusWrites - before, stateOf(cluster)]).toEqual([1, 'Healthy Healthy']);
+    expect(reasons).toContain('Promoted');
+  });
+
   it('that never becomes available is Degraded and says that there is nothing to return to', () => {
     const cluster = first();
     cluster.behaviour.set(hashOf('1'), { available: 0 });
