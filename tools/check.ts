@@ -121,7 +121,7 @@ function clusterTests(name: string, what: string, folders: readonly string[], la
 
 function testFiles(folders: readonly string[]): string[] {
   return folders.flatMap(folder =>
-    readdirSync(join(root, folder))
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter(file => file.endsWith('.test.ts'))
       .map(file => `${folder}/${file}`),
   );
@@ -137,6 +137,7 @@ async function inLanes(lanes: number, files: readonly string[], run: (file: stri
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) runs.push(await run(file));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  if (runs.length === 0) return { counts: { passed: 0, failed: 1, skipped: 0 }, output: 'there is no test file' };
   const sum = (of: (counts: Counts) => number) => runs.reduce((total, { counts }) => total + of(counts), 0);
   const told = runs.some(({ counts }) => counts.failed > 0) ? runs.filter(({ counts }) => counts.failed > 0) : runs;
   return {

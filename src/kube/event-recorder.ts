@@ -63,6 +63,8 @@ const MAX_SERIES = 4096;
 const MAX_QUEUED = 20_000;
 /** An event that nobody could be told for this long is history. */
 const GIVE_UP_MS = 600_000;
+/** An answered error may be about this one event, which must not hold up the others for long. */
+const MAX_ERRORS = 6;
 /** The server forgets events after an hour by default; a repeat after ten minutes is news again. */
 const SERIES_MAX_AGE_MS = 600_000;
 
@@ -159,6 +161,7 @@ export class EventRecorder {
     const name = `${pending.event.regarding.name.slice(0, 200)}.${this.#suffix()}`;
     const { reachability } = this.#options.client.transport;
     const giveUpAt = this.#clock.monotonic() + GIVE_UP_MS;
+    let errors = 0;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#write(pending, name);
@@ -171,8 +174,9 @@ export class EventRecorder {
           return 'sent';
         }
         if (code !== 'transient' && code !== 'tooManyRequests') return 'failed';
+        const { status, retryAfterMs: askedMs } = error as ApiError;
+        if (status >= 500 && ++errors >= MAX_ERRORS) return 'failed';
         const { signal } = this.#stop;
-        const askedMs = error instanceof ApiError ? error.retryAfterMs : undefined;
         if (askedMs !== undefined) await sleep(this.#clock, Math.max(askedMs, backoff.next()), signal);
         else await reachability.wait(backoff.next(), signal);
         if (signal.aborted || this.#clock.monotonic() > giveUpAt) return 'failed';

@@ -3,6 +3,8 @@ import { sleep } from './sleep.ts';
 
 /** A server that comes and goes wakes everybody at most this often. */
 const LEAST_BETWEEN_MS = 10_000;
+/** What a load balancer answers for a server that is not there, and a server for its storage. */
+const AWAY = [502, 503, 504];
 
 /** What became of a request; `status` is 0 when no answer came. */
 interface Answer {
@@ -24,9 +26,12 @@ export class Reachability {
     this.#clock = clock;
   }
 
-  /** Takes note of an answer. Refusals (4xx) say nothing: a server that is starting gives them as well. */
+  /**
+   * Takes note of an answer. A 500 is about one object or its webhooks, refusals (4xx) come from a server that is starting as
+   * well: neither says that the server is away, or that it is back.
+   */
   note({ status, code }: Answer): void {
-    if (status >= 500 || (status === 0 && code === 'transient')) this.#isAway = true;
+    if (AWAY.includes(status) || (status === 0 && code === 'transient')) this.#isAway = true;
     else if (this.#isAway && status > 0 && status < 400) this.#back();
   }
 
@@ -35,18 +40,26 @@ export class Reachability {
    * @returns whether the server ended the wait. Never rejects.
    */
   async wait(ms: number, signal: AbortSignal): Promise<boolean> {
-    const back = new AbortController();
-    const wake = () => back.abort();
+    const ended = new AbortController();
+    const onAbort = () => ended.abort();
+    let isBack = false;
+    const wake = () => {
+      isBack = true;
+      ended.abort();
+    };
+    if (signal.aborted) return false;
+    signal.addEventListener('abort', onAbort, { once: true });
     this.#waiting.add(wake);
-    await sleep(this.#clock, ms, AbortSignal.any([signal, back.signal]));
+    await sleep(this.#clock, ms, ended.signal);
     this.#waiting.delete(wake);
-    return back.signal.aborted;
+    signal.removeEventListener('abort', onAbort);
+    return isBack;
   }
 
   #back(): void {
-    this.#isAway = false;
     const now = this.#clock.monotonic();
     if (now - this.#lastBackAt < LEAST_BETWEEN_MS) return;
+    this.#isAway = false;
     this.#lastBackAt = now;
     for (const wake of this.#waiting) wake();
   }

@@ -105,6 +105,8 @@ export class Reflector {
   #lastContactAt: number | undefined;
   #watchBeganAt = Number.NEGATIVE_INFINITY;
   #listedAt = Number.NEGATIVE_INFINITY;
+  /** Lists that were outdated shortly after they had been made. */
+  #expiredInARow = 0;
   /** The server said how long to wait. */
   #isTold = false;
 
@@ -167,6 +169,7 @@ export class Reflector {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      this.#isTold = false;
       const delayMs = this.#listCause === undefined ? await this.#watchOnce() : await this.#listOnce(this.#listCause);
       if (delayMs > 0) await this.#wait(delayMs);
     }
@@ -175,7 +178,6 @@ export class Reflector {
   async #wait(ms: number): Promise<void> {
     const { signal } = this.#stop;
     if (this.#isTold) {
-      this.#isTold = false;
       await sleep(this.#clock, ms, signal);
       return;
     }
@@ -282,10 +284,10 @@ export class Reflector {
         return end.events === 0 && ms < SHORT_WATCH_MS ? Math.max(spacing, this.#backoff.next()) : spacing;
       case 'expired': {
         this.#listCause = 'expired';
-        if (this.#clock.monotonic() - this.#listedAt > SHORT_LIST_MS) return 0;
-        const repeated = this.#backoff.failures > 0;
-        const delayMs = this.#backoff.next();
-        return repeated ? delayMs : 0;
+        if (this.#clock.monotonic() - this.#listedAt > SHORT_LIST_MS) this.#expiredInARow = 0;
+        const repeated = this.#expiredInARow > 0;
+        this.#expiredInARow += 1;
+        return repeated ? Math.max(spacing, this.#backoff.next()) : 0;
       }
       case 'garbage':
       case 'lineTooLong':
@@ -307,10 +309,10 @@ export class Reflector {
     const sinceMs = this.#failure?.sinceMs ?? this.#clock.now();
     this.#failure = { code: error.code, message: error.message, sinceMs };
     const delayMs = this.#backoff.next();
-    if (error.retryAfterMs === undefined) return delayMs;
-    this.#isTold = true;
+    const { retryAfterMs = 0 } = error;
+    this.#isTold = retryAfterMs > 0;
     // As told, plus a little so that not everyone who was told the same comes back in the same instant.
-    return error.retryAfterMs + this.#random() * Math.min(1000, error.retryAfterMs * 0.1);
+    return this.#isTold ? retryAfterMs + this.#random() * Math.min(1000, retryAfterMs * 0.1) : delayMs;
   }
 
   /** Until the next watch may begin. */

@@ -7,8 +7,6 @@ export type Lane = 'urgent' | 'normal';
 /** How one run of a key ended. Throwing is the same as `backoff`. */
 export type WorkOutcome =
   | { readonly outcome: 'done' }
-  /** Not an error: the rest is done behind the urgent keys that wait by now. */
-  | { readonly outcome: 'yield' }
   /** Not an error: run again in `ms` milliseconds at the latest. */
   | { readonly outcome: 'wakeAfter'; readonly ms: number }
   /** An error: run again after this key's backoff, not before `atLeastMs` (a Retry-After), else not after `atMostMs`. */
@@ -50,6 +48,8 @@ export interface WorkQueueOptions {
 }
 
 const URGENT_WORKERS = 16;
+/** Whoever stepped aside goes on by then, however many urgent keys still wait. */
+const LONGEST_ASIDE_MS = 5_000;
 
 interface Waiting {
   readonly since: number;
@@ -82,6 +82,8 @@ export class WorkQueue {
   readonly #abort = new AbortController();
   #state: 'idle' | 'started' | 'draining' = 'idle';
   #onIdle: (() => void)[] = [];
+  /** Runs that have lent their worker to urgent keys, in order. */
+  readonly #aside = new Set<() => void>();
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -147,6 +149,25 @@ export class WorkQueue {
     this.#timers.set(key, { dueAt: earliest, lane: both, handle });
   }
 
+  /**
+   * For a run whose rest can wait: lends its worker to the urgent keys that wait by now. Its key still counts as running.
+   * @returns whether there were any; resolves when there is a worker again, or after five seconds
+   */
+  async stepAside(): Promise<boolean> {
+    if (this.#lanes.urgent.size === 0 || this.#state !== 'started') return false;
+    await new Promise<void>(resolve => {
+      const goOn = () => {
+        this.#clock.clearTimeout(timer);
+        this.#aside.delete(goOn);
+        resolve();
+      };
+      const timer = this.#clock.setTimeout(goOn, LONGEST_ASIDE_MS);
+      this.#aside.add(goOn);
+      this.#pump();
+    });
+    return true;
+  }
+
   /** Drops everything known of a key that is not running: its timer, its place in line and its failures. */
   forget(key: string): void {
     this.#dropTimer(key);
@@ -167,6 +188,7 @@ export class WorkQueue {
     this.#again.clear();
     this.#lanes.urgent.clear();
     this.#lanes.normal.clear();
+    for (const goOn of this.#aside) goOn();
     if (this.#running.size === 0) return true;
     return new Promise(resolve => {
       const timer = this.#clock.setTimeout(() => {
@@ -184,7 +206,13 @@ export class WorkQueue {
     const { concurrency, urgentWorkers = URGENT_WORKERS } = this.#options;
     while (this.#state === 'started') {
       const lane: Lane = this.#lanes.urgent.size > 0 ? 'urgent' : 'normal';
-      if (this.#running.size >= concurrency + (lane === 'urgent' ? urgentWorkers : 0)) return;
+      const busy = this.#running.size - this.#aside.size;
+      const [goOn] = this.#aside;
+      if (lane === 'normal' && goOn && busy < concurrency + urgentWorkers) {
+        goOn();
+        continue;
+      }
+      if (busy >= concurrency + (lane === 'urgent' ? urgentWorkers : 0)) return;
       const [next] = this.#lanes[lane];
       if (next === undefined) return;
       const [key, waiting] = next;
@@ -211,7 +239,6 @@ export class WorkQueue {
     if (outcome.outcome === 'backoff') this.#retry(key, lane, outcome);
     else {
       this.#failures.delete(key);
-      if (outcome.outcome === 'yield') this.add(key, 'urgent');
       if (outcome.outcome === 'wakeAfter') this.addAfter(key, outcome.ms);
     }
     const again = this.#again.get(key);

@@ -38,8 +38,9 @@ export class LiveReader {
     cache: Pick<Reflector, 'type' | 'store'>,
     at: { namespace?: string | undefined; name: string },
   ): Promise<KubeObject | undefined> {
-    const object = await this.#client.find(cache.type, at);
+    // Looked at first: what is gone is this one, not another of its name that comes while the answer is on its way.
     const known = cache.store.get(at);
+    const object = await this.#client.find(cache.type, at);
     if (object) cache.store.noteWritten(object);
     else if (known?.metadata.uid) cache.store.noteDeleted({ ...at, uid: known.metadata.uid });
     return object;

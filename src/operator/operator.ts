@@ -150,7 +150,7 @@ export class Operator {
       log,
       clock,
       operatorNamespace: namespace,
-      isCrowded: () => this.#queue.depth().urgent > 0,
+      stepAside: () => this.#queue.stepAside(),
     });
     this.#queue = new WorkQueue({
       handler: key => reconciler.pass(key),

@@ -18,6 +18,8 @@ export interface PodInspectorParts {
 
 /** How many pods of a revision are remembered; the worst come first. */
 const KEPT = 50;
+/** Crash loops are looked for again by then, whatever was asked. */
+const LONGEST_REST_MS = 30_000;
 
 /** Looks at the pods of one revision, live and off the Rollout's own path, and remembers what they say. */
 export class PodInspector {
@@ -59,7 +61,7 @@ export class PodInspector {
       if (inspection.pods.some(pod => pod.restarts > 0 || pod.waiting !== undefined)) enqueue(key);
     } catch (error) {
       if (error instanceof ApiError && error.retryAfterMs !== undefined)
-        this.#restUntil = clock.monotonic() + error.retryAfterMs;
+        this.#restUntil = Math.max(this.#restUntil, clock.monotonic() + Math.min(error.retryAfterMs, LONGEST_REST_MS));
       log.debug('pods could not be looked at', { rollout: key, error });
     }
   }

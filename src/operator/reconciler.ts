@@ -1,5 +1,6 @@
 import { decide } from '../core/decide.ts';
 import type { Action, Decision } from '../core/decision.ts';
+import { isSame } from '../core/same-json.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { ConsistencyTracker } from '../kube/consistency.ts';
@@ -16,6 +17,7 @@ import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { findOutdated, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
+import { RESOURCES } from './resources.ts';
 import { writeStatus } from './status-writer.ts';
 
 export interface ReconcilerParts {
@@ -30,8 +32,8 @@ export interface ReconcilerParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly operatorNamespace: string;
-  /** Whether urgent Rollouts wait for a worker. */
-  readonly isCrowded: () => boolean;
+  /** Lets urgent Rollouts that wait go first; false when there are none. */
+  readonly stepAside: () => Promise<boolean>;
 }
 
 /** Timers can fire a little early; a wake-up must not come before its moment. */
@@ -94,7 +96,6 @@ export class Reconciler {
     const decision = decide(observe(caches, memory, rollout, operatorNamespace, now), now);
     if (!decision.status) return { outcome: 'done' };
     const trouble = await this.#act(key, rollout, decision);
-    if (trouble?.kind === 'yields') return { outcome: 'yield' };
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
@@ -102,7 +103,7 @@ export class Reconciler {
     const restMs = trouble || !diff ? this.#statusDelay(key, 0) : this.#statusDelay(key, decision.statusWaitMs);
     let written: KubeObject | undefined;
     try {
-      if (diff && restMs === 0) written = await writeStatus(this.#parts.client, rollout, diff);
+      if (diff && restMs === 0) written = await this.#store(rollout, diff, isNewAbort);
     } catch (error) {
       return backoff(error, decision, clock.now());
     }
@@ -113,6 +114,7 @@ export class Reconciler {
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
     reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
+    if (trouble?.kind === 'aside') return { outcome: 'wakeAfter', ms: WAKE_MARGIN_MS };
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return backoff(trouble.error, decision, clock.now());
     const wake = wakeOf(decision, clock.now(), trouble && troubleMs(memory.of(key)));
@@ -133,14 +135,14 @@ export class Reconciler {
 
   /**
    * Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. An abort whose
-   * traffic is home lets others send theirs home first: what users had is in the status, so the next pass tells it all.
+   * traffic is home lets others send theirs home first; then its verdict is stored, and the rest is for the next pass.
    */
   async #act(
     key: string,
     rollout: KubeObject,
     { actions, status }: Decision,
-  ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'yields' } | undefined> {
-    const { actor, memory, log, clock, isCrowded } = this.#parts;
+  ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'aside' } | undefined> {
+    const { actor, memory, log, clock, stepAside } = this.#parts;
     const known = memory.of(key);
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
@@ -149,8 +151,8 @@ export class Reconciler {
       const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
-        if (!first && action.type === 'PatchRoute' && action.lowers && status?.abort && isCrowded())
-          return { kind: 'yields' };
+        const isHome = action.type === 'PatchRoute' && action.lowers && status?.abort !== undefined;
+        if (!first && isHome && (await stepAside())) return { kind: 'aside' };
         continue;
       }
       log.debug('action did not succeed', {
@@ -174,6 +176,21 @@ export class Reconciler {
       return await findOutdated(() => liveReader.readOne(caches.rollouts, rollout.metadata), known, rollout);
     } catch (error) {
       return { kind: 'failed', error };
+    }
+  }
+
+  /** A verdict is not lost when Git moves on while it is on its way: what follows from both is for the next pass. */
+  async #store(rollout: KubeObject, diff: Readonly<Record<string, unknown>>, isVerdict: boolean): Promise<KubeObject> {
+    const { client } = this.#parts;
+    try {
+      return await writeStatus(client, rollout, diff);
+    } catch (error) {
+      if (!isVerdict || !(error instanceof ApiError) || error.code !== 'conflict') throw error;
+      const live = await client.find(RESOURCES.rollouts, rollout.metadata);
+      const isOnlyDeclaredAnew =
+        live?.metadata.uid === rollout.metadata.uid && isSame(live?.['status'], rollout['status']);
+      if (!live || !isOnlyDeclaredAnew) throw error;
+      return await writeStatus(client, live, diff);
     }
   }
 

@@ -100,7 +100,7 @@ test('server errors are retried, an answer that was lost does not make a second 
 test('an outage of the server is outlasted, and over as soon as it is', async () => {
   const clock = new FakeClock();
   const client = clientOf(server, { clock });
-  server.inject({ verb: 'create', times: 9, action: { kind: 'status', status: 503 } });
+  server.inject({ verb: 'create', times: 9, action: { kind: 'reset' } });
   const recorder = recorderOf({ client, clock, random: () => 1 });
   recorder.record(event('R'));
   const isRefused = async () => {
@@ -113,6 +113,24 @@ test('an outage of the server is outlasted, and over as soon as it is', async ()
   await client.list(EVENTS);
   await eventually('it is sent', () => told.length > 0);
   expect(told).toEqual(['sent']);
+});
+
+test('an event that the server cannot store holds up the others for seconds, not for minutes', async () => {
+  const clock = new FakeClock();
+  server.inject({
+    verb: 'create',
+    times: Number.POSITIVE_INFINITY,
+    when: seen => JSON.stringify(seen.body).includes('poison'),
+    action: { kind: 'status', status: 500 },
+  });
+  const recorder = recorderOf({ client: clientOf(server, { clock }), clock, random: () => 1 });
+  for (const note of ['poison 1', 'poison 2', 'good']) recorder.record(event('R', note));
+  await eventually('all are done with', async () => {
+    await clock.advance(1_000);
+    return told.length === 3;
+  });
+  expect(told.sort()).toEqual(['failed', 'failed', 'sent']);
+  expect(clock.monotonic()).toBeLessThan(60_000);
 });
 
 test('a refusal is given up at once and harms nobody', async () => {

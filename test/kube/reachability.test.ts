@@ -34,6 +34,7 @@ describe('a wait for the API server', () => {
   it.each([
     ['no answer', { status: 0, code: 'transient' }],
     ['an error of the server', { status: 503 }],
+    ['an error of the load balancer before it', { status: 502 }],
   ])('ends when the server is back after %s', async (_, away) => {
     server.note(away);
     expect(await waitFor(0)).toBe('still waits');
@@ -43,6 +44,7 @@ describe('a wait for the API server', () => {
   it.each([
     ['refusals of a server that is starting', [{ status: 0, code: 'transient' }, { status: 403 }, { status: 429 }]],
     ['answers of a server that was never away', [{ status: 200 }, { status: 201 }]],
+    ['an error about one object', [{ status: 500 }, { status: 200 }]],
     ['requests that were given up or held back', [{ status: 0, code: 'aborted' }, { status: 200 }]],
   ])('goes on through %s', async (_, answers) => {
     expect(await waitFor(0, () => answers.forEach(answer => void server.note(answer)))).toBe('still waits');
@@ -57,6 +59,16 @@ describe('a wait for the API server', () => {
     expect(await waitFor(9_000, flicker)).toBe('still waits');
     await clock.advance(1_000);
     expect(await waitFor(0, flicker)).toBe('server');
+  });
+
+  it('ends though the server was back shortly before it went away again', async () => {
+    server.note({ status: 0, code: 'transient' });
+    server.note({ status: 200 });
+    await clock.advance(3_000);
+    server.note({ status: 0, code: 'transient' });
+    expect(await waitFor(0, () => server.note({ status: 200 }))).toBe('still waits');
+    await clock.advance(7_000);
+    expect(await waitFor(0, () => server.note({ status: 200 }))).toBe('server');
   });
 
   it('leaves nothing behind when it was stopped', async () => {

@@ -132,6 +132,28 @@ describe('a reflector keeps following through', () => {
     expect(lists().length).toBeLessThan(8);
   });
 
+  test('410 behind an event on every watch, without hammering the server', async () => {
+    const { lists } = await follow({ minWatchSpacingMs: 200 });
+    const bookmark = '{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"1"}}}';
+    const expired = '{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}';
+    const text = `${bookmark}\n${expired}\n`;
+    server.inject({ verb: 'watch', times: 1000, action: { kind: 'raw', text, ending: 'end' } });
+    for (const watch of server.watches('things')) watch.error(410, 'Expired');
+    await new Promise(resolve => setTimeout(resolve, 1000));
+    expect(lists().length).toBeGreaterThan(1);
+    expect(lists().length).toBeLessThan(8);
+  });
+
+  test('429 that asks to wait for no time at all, without hammering the server', async () => {
+    const refusal = { kind: 'status', status: 429, headers: { 'retry-after': '0' } } as const;
+    server.inject({ verb: 'list', times: 20, action: refusal });
+    const { reflector } = reflectorOf(server, { backoff: { baseMs: 200, maxMs: 5_000 }, random: () => 1 });
+    running = reflector;
+    reflector.start();
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect(server.seen('list').length).toBeLessThan(4);
+  });
+
   test('a resourceVersion from the future of a restored server, by listing again', async () => {
     const { reflector, lists } = await follow();
     const details = { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }] };

@@ -78,14 +78,41 @@ describe('a key', () => {
 });
 
 describe('the urgent lane', () => {
-  test('takes the rest of a key that yields behind those that wait, and before normal ones', async () => {
-    const { queue, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
+  test('is lent the worker of a run that steps aside, which goes on before normal keys do', async () => {
+    const { queue, clock, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
     queue.add('x', 'urgent');
+    expect(await queue.stepAside()).toBe(false);
     queue.add('n');
     queue.add('u', 'urgent');
-    await end('x', { outcome: 'yield' });
-    for (const key of ['u', 'x', 'n']) await end(key);
-    expect(started).toEqual(['x', 'u', 'x', 'n']);
+    let wentOn: boolean | undefined;
+    void queue.stepAside().then(hadToWait => {
+      wentOn = hadToWait;
+    });
+    queue.add('x');
+    expect(started).toEqual(['x', 'u']);
+    await clock.advance(1);
+    expect(wentOn).toBeUndefined();
+    await end('u');
+    expect([started, wentOn]).toEqual([['x', 'u'], true]);
+    await end('x');
+    expect(started).toEqual(['x', 'u', 'n']);
+    await end('n');
+    expect(started).toEqual(['x', 'u', 'n', 'x']);
+  });
+
+  test('keeps nobody aside for longer than five seconds, and nobody when the queue ends', async () => {
+    const { queue, clock } = manual({ concurrency: 1, urgentWorkers: 0 });
+    const wentOn: string[] = [];
+    for (const key of ['x', 'u', 'v']) queue.add(key, 'urgent');
+    void queue.stepAside().then(() => wentOn.push('x'));
+    await clock.advance(4_999);
+    expect(wentOn).toEqual([]);
+    await clock.advance(1);
+    expect(wentOn).toEqual(['x']);
+    void queue.stepAside().then(() => wentOn.push('u'));
+    void queue.drain(60_000);
+    await clock.advance(0);
+    expect(wentOn).toEqual(['x', 'u']);
   });
 
   test('goes first, and a waiting key can be moved to it', async () => {

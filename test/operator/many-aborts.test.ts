@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld } from '../support/operator-world.ts';
 import { FaultProxy, ofStatus, startBehind } from './resilience-rig.ts';
@@ -31,9 +33,11 @@ it('of many aborts at once all traffic goes home before anything is written abou
   await Promise.all(shops.map(shop => shop.open()));
   await Promise.all(shops.map(shop => shop.deploy('shop:1.1.0')));
   await Promise.all(shops.map(shop => shop.until('it pauses', status => status.phase === 'Paused')));
+  // What only shows is stored a second later.
+  await sleep(1_500);
 
   const from = proxy.seen.length;
-  proxy.inject({ verb: 'patch', plural: 'httproutes', times: SHOPS, action: { kind: 'delay', ms: 300 } });
+  proxy.inject({ verb: 'patch', plural: 'httproutes', times: SHOPS, action: { kind: 'delay', ms: 1_500 } });
   await Promise.all(shops.map(shop => shop.command('abort a-1')));
   await Promise.all(shops.map(shop => shop.until('it is aborted', status => status.phase === 'Aborted')));
 
@@ -46,4 +50,27 @@ it('of many aborts at once all traffic goes home before anything is written abou
     expect(await shop.weight()).toBe(0);
     expect((await shop.status()).abort).toMatchObject({ cause: 'AbortedByCommand', weight: 25 });
   }
+});
+
+it('a verdict is stored for the revision that it is about though Git declares the next one meanwhile', async () => {
+  const proxy = await FaultProxy.before(world);
+  stops.push(() => proxy.close());
+  const operator = await startBehind(proxy, world);
+  stops.push(() => operator.stop());
+  const shop = new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]');
+  await shop.open();
+  await shop.deploy('shop:1.1.0');
+  await shop.until('it pauses', status => status.phase === 'Paused');
+
+  const from = proxy.seen.length;
+  proxy.inject({ verb: 'patch', plural: 'httproutes', action: { kind: 'delay', ms: 500 } });
+  await shop.command('abort a-1');
+  const isAsked = () => proxy.seen.slice(from).some(({ verb, plural }) => verb === 'patch' && plural === 'httproutes');
+  await eventually('traffic is on its way home', isAsked);
+  await shop.deploy('shop:1.2.0');
+  await shop.until('the next one pauses', status => status.phase === 'Paused' && status.canary?.revision === 3);
+  const { history, quarantine, lastCommand } = await shop.status();
+  expect(history?.[0]).toMatchObject({ revision: 2, outcome: 'Aborted', weightReached: 25 });
+  expect(quarantine).toMatchObject([{ revision: 2, reason: 'AbortedByCommand' }]);
+  expect(lastCommand).toMatchObject({ id: 'a-1' });
 });

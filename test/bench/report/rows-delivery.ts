@@ -24,6 +24,10 @@ export const DELIVERY_ROWS: readonly Row[] = [
     ...peersOf('createSeconds', 's'),
   },
   {
+    title: 'last of all applied → all healthy',
+    figure: ({ create }) => create && `${shortNumber(create.seconds - create.appliedSeconds)} s`,
+  },
+  {
     title: 'writes per creation, without events',
     figure: ({ create }) => create && shortNumber(create.writesPerRollout),
     ...peersOf('createWrites'),
@@ -37,6 +41,10 @@ export const DELIVERY_ROWS: readonly Row[] = [
         ? undefined
         : single.asked.p50 <= 10 && single.asked.p99 <= 20 && single.missed === 0,
     ...firstWrites(),
+  },
+  {
+    title: 'change answered by the API server → first write, p50 / p99 / max',
+    figure: ({ single }) => single && spreadText(single.answered),
   },
   {
     title: `N/10 canaries of 5 steps at once, 25 s of pauses`,

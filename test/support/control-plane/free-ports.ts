@@ -1,11 +1,32 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** TCP ports on 127.0.0.1 that were free a moment ago. All are held open until the last is known, so they differ. */
+/** Below the ports that a kernel gives to outgoing connections: nobody takes one between this answer and its use. */
+const FIRST = 20_000;
+const COUNT = 10_000;
+
+let next = Math.floor(Math.random() * COUNT);
+
+/** Ports of 127.0.0.1 on which nobody listens now, and which this process has not given out lately. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map(server => once(server, 'listening')));
-  const ports = servers.map(server => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+  const ports: number[] = [];
+  for (let tried = 0; ports.length < count; tried += 1) {
+    if (tried > COUNT) throw new Error(`no ${count} free ports from ${FIRST} on`);
+    const port = FIRST + (next++ % COUNT);
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await new Promise(resolve => server.close(resolve));
+  }
 }

@@ -24,10 +24,15 @@ export async function startAlertReceiver(): Promise<AlertReceiver> {
   const received: ReceivedAlert[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
-    for await (const chunk of request) body += chunk;
-    const { alerts } = JSON.parse(body) as { alerts: Omit<ReceivedAlert, 'atMs'>[] };
-    for (const alert of alerts) received.push({ ...alert, atMs: Date.now() });
-    response.end();
+    try {
+      for await (const chunk of request) body += chunk;
+      const { alerts } = JSON.parse(body) as { alerts: Omit<ReceivedAlert, 'atMs'>[] };
+      for (const alert of alerts) received.push({ ...alert, atMs: Date.now() });
+      response.end();
+    } catch {
+      // Cut off, by its sender or by the end of the rig: it is sent again, or nobody waits for it.
+      response.destroy();
+    }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
