@@ -17,7 +17,6 @@ import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { findOutdated, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
-import { RESOURCES } from './resources.ts';
 import { writeStatus } from './status-writer.ts';
 
 export interface ReconcilerParts {
@@ -60,7 +59,7 @@ const KEPT_SELECTOR_WRITES = 40;
  *   2. observe: freeze what the caches show
  *   3. decide:  pure
  *   4. act:     in order, stop at the first failure; when many abort at once, traffic of all goes home before the rest
- *   5. status:  one write, at the end; what only shows waits up to a second for what follows
+ *   5. status:  one write, at the end; what only shows waits up to ten seconds for what follows
  *   6. report:  events, alerts, metrics
  */
 export class Reconciler {
@@ -100,7 +99,7 @@ export class Reconciler {
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = trouble || !diff ? this.#statusDelay(key, 0) : this.#statusDelay(key, decision.statusWaitMs);
+    const restMs = this.#statusDelay(key, trouble || !diff ? 0 : decision.statusWaitMs);
     let written: KubeObject | undefined;
     try {
       if (diff && restMs === 0) written = await this.#store(rollout, diff, isNewAbort);
@@ -181,15 +180,14 @@ export class Reconciler {
 
   /** A verdict is not lost when Git moves on while it is on its way: what follows from both is for the next pass. */
   async #store(rollout: KubeObject, diff: Readonly<Record<string, unknown>>, isVerdict: boolean): Promise<KubeObject> {
-    const { client } = this.#parts;
+    const { client, liveReader, caches } = this.#parts;
     try {
       return await writeStatus(client, rollout, diff);
     } catch (error) {
       if (!isVerdict || !(error instanceof ApiError) || error.code !== 'conflict') throw error;
-      const live = await client.find(RESOURCES.rollouts, rollout.metadata);
-      const isOnlyDeclaredAnew =
-        live?.metadata.uid === rollout.metadata.uid && isSame(live?.['status'], rollout['status']);
-      if (!live || !isOnlyDeclaredAnew) throw error;
+      const live = await liveReader.readOne(caches.rollouts, rollout.metadata);
+      const isOther = live?.metadata.uid !== rollout.metadata.uid;
+      if (!live || isOther || !isSame(live['status'], rollout['status'])) throw error;
       return await writeStatus(client, live, diff);
     }
   }

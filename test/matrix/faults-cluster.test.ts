@@ -6,15 +6,7 @@ import { applyObjects, readManifests } from '../support/control-plane/apply-fold
 import { controlPlaneAvailability } from '../support/control-plane.ts';
 import { etcdIsFull } from '../support/faults/etcd.ts';
 import { applyRealRbac, takeAway } from '../support/faults/rbac.ts';
-import {
-  busiestOf,
-  type Fault,
-  type Limits,
-  learnStories,
-  type StoryJudge,
-  tellUnder,
-  unhandled,
-} from '../support/faults/run-story.ts';
+import { busiestOf, type Fault, learnStories, type StoryJudge, unhandled } from '../support/faults/run-story.ts';
 import { closeScenes, rest, Scene } from '../support/faults/scene.ts';
 import {
   ABORTED,
@@ -28,6 +20,7 @@ import {
   untilHealthy,
   untilHeld,
 } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import { deedsOf } from '../support/matrix/deeds.ts';
 import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
 import { surroundings } from '../support/matrix/shop-objects.ts';
@@ -55,13 +48,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('a cluster that fails it
   }, 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(story: StoryName, namespace: string, fault: Fault, limits: Limits = {}) {
-    const run = await tellUnder(rig, story, namespace, fault);
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   /** A promotion and an abort at once, both in the middle when it happens. */
   async function bothSurvive(name: string, happens: () => Promise<void>): Promise<void> {

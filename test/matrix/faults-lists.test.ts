@@ -3,7 +3,7 @@ import { skipUnless } from '../support/binaries/availability.ts';
 import type { KubeObject } from '../support/control-plane/api-client.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
-import { type Fault, type Limits, learnStories, type StoryJudge, tellUnder } from '../support/faults/run-story.ts';
+import { type Fault, learnStories, type StoryJudge, tellUnder } from '../support/faults/run-story.ts';
 import { rest, Scene } from '../support/faults/scene.ts';
 import {
   atWeight,
@@ -16,6 +16,7 @@ import {
   untilHealthy,
   untilHeld,
 } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
 import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
@@ -37,14 +38,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('lists that go wrong, an
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(story: StoryName, namespace: string, fault: Fault, limits: Limits = {}) {
-    const run = await tellUnder(rig, story, namespace, fault);
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
-    return run;
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   /** All caches list anew at the second weight while lists are answered with these bodies. */
   function relistingWith(change: (body: ListBody) => void): Fault {

@@ -2,15 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skipUnless } from '../support/binaries/availability.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
 import { isWrite } from '../support/fault-proxy/proxied-request.ts';
-import {
-  busiestOf,
-  type Fault,
-  type Limits,
-  learnStories,
-  type StoryJudge,
-  tellUnder,
-  unhandled,
-} from '../support/faults/run-story.ts';
+import { busiestOf, learnStories, type StoryJudge, unhandled } from '../support/faults/run-story.ts';
 import { rest, Scene } from '../support/faults/scene.ts';
 import {
   ABORTED,
@@ -24,6 +16,7 @@ import {
   TRIED,
   untilHeld,
 } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
 import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 import { surroundings } from '../support/matrix/shop-objects.ts';
@@ -81,14 +74,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('people and other progra
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(story: StoryName, namespace: string, fault: Fault, limits: Limits = {}) {
-    const run = await tellUnder(rig, story, namespace, fault);
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
-    return run;
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   it.concurrent('F15 another manager takes the weights once: they are set again', { timeout: LONG }, async () => {
     const limits = {

@@ -7,10 +7,11 @@ import { isCountedWrite, isWrite, type ProxiedRequest } from '../support/fault-p
 import type { ProxyFault } from '../support/fault-proxy/proxy-plan.ts';
 import type { TraceEntry } from '../support/fault-proxy/trace.ts';
 import { RevocableTokens } from '../support/faults/revocable-tokens.ts';
-import { type Fault, learnStories, type StoryJudge, tellUnder } from '../support/faults/run-story.ts';
+import { learnStories, type StoryJudge } from '../support/faults/run-story.ts';
 import { rest, type Scene } from '../support/faults/scene.ts';
 import { seeded } from '../support/faults/seeded.ts';
 import { atWeight, promoteHeld, type StoryName, untilHeld } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
 import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
@@ -28,14 +29,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('answers of the API serv
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(story: StoryName, namespace: string, fault: Fault, options = {}) {
-    const run = await tellUnder(rig, story, namespace, fault, options);
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run)).toEqual([]);
-    return run;
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   for (const story of ['promote', 'abort'] as const) {
     it.concurrent(`F3 a conflict on the first write of every kind: ${story}`, { timeout: LONG }, async () => {

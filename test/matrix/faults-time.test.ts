@@ -3,22 +3,16 @@ import { skipUnless } from '../support/binaries/availability.ts';
 import { controlPlaneAvailability } from '../support/control-plane.ts';
 import { clockIsOff, clockJumps, loopBlocks } from '../support/faults/odd-programs.ts';
 import { Pair, writesSince } from '../support/faults/pair.ts';
-import {
-  type Fault,
-  type Limits,
-  learnStories,
-  type StoryJudge,
-  type TellOptions,
-  tellUnder,
-  unhandled,
-} from '../support/faults/run-story.ts';
+import { type Fault, learnStories, type StoryJudge, unhandled } from '../support/faults/run-story.ts';
 import { rest } from '../support/faults/scene.ts';
 import { atWeight, deliver, deployStable, type StoryName, TRIED, untilHealthy } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
 import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
 const HOUR = 3_600_000;
 const LONG = 240_000;
+const BRIEF = { longestMs: 60_000 };
 
 describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', () => {
   let rig: MatrixRig;
@@ -30,19 +24,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', 
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(
-    story: StoryName,
-    namespace: string,
-    fault: Fault,
-    options: TellOptions,
-    limits: Limits = {},
-  ) {
-    const run = await tellUnder(rig, story, namespace, fault, { longestMs: 60_000, ...options });
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   for (const story of ['promote', 'abort'] as const)
     for (const [way, ms] of [
@@ -50,7 +32,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', 
       ['behind', -HOUR],
     ] as const) {
       it.concurrent(`F19 the clock is an hour ${way} all the time: ${story}`, { timeout: LONG }, async () => {
-        await survives(story, `f19-${way}-${story}`, async () => undefined, { program: clockIsOff(rig, ms) });
+        await survives(story, `f19-${way}-${story}`, async () => undefined, { ...BRIEF, program: clockIsOff(rig, ms) });
       });
 
       it.concurrent(`F19 the clock jumps an hour ${way} in the middle: ${story}`, { timeout: LONG }, async () => {
@@ -60,7 +42,11 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', 
           await atWeight(scene.stage, 20);
           scene.signal('SIGUSR2');
         };
-        await survives(story, `f19-jump-${way}-${story}`, jump, { program: clockJumps(rig, ms) }, limits);
+        await survives(story, `f19-jump-${way}-${story}`, jump, {
+          ...BRIEF,
+          ...limits,
+          program: clockJumps(rig, ms),
+        });
       });
     }
 
@@ -71,7 +57,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', 
         scene.signal('SIGUSR2');
         await rest(12_000);
       };
-      await survives(story, `f20-block-${story}`, block, { program: loopBlocks(rig, 12_000) });
+      await survives(story, `f20-block-${story}`, block, { ...BRIEF, program: loopBlocks(rig, 12_000) });
     });
 
     it.concurrent(`F20 the process is frozen for 12 s: ${story}`, { timeout: LONG }, async () => {
@@ -81,7 +67,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('time that goes wrong', 
         await rest(12_000);
         scene.signal('SIGCONT');
       };
-      await survives(story, `f20-freeze-${story}`, freeze, {});
+      await survives(story, `f20-freeze-${story}`, freeze, BRIEF);
     });
   }
 

@@ -4,9 +4,10 @@ import { controlPlaneAvailability } from '../support/control-plane.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
 import type { WatchRelay } from '../support/fault-proxy/watch-relay.ts';
 import { hurried } from '../support/faults/odd-programs.ts';
-import { type Fault, type Limits, learnStories, type StoryJudge, tellUnder } from '../support/faults/run-story.ts';
+import { learnStories, type StoryJudge } from '../support/faults/run-story.ts';
 import { rest, type Scene } from '../support/faults/scene.ts';
 import { atWeight, promoteHeld, type StoryName, untilHeld } from '../support/faults/stories.ts';
+import { survivalOn } from '../support/faults/survival.ts';
 import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
 import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 import { rollout } from '../support/matrix/shop-objects.ts';
@@ -38,14 +39,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('watches that go wrong',
   }, 20 * 60_000);
   afterAll(async () => await rig?.stop(), 120_000);
 
-  async function survives(story: StoryName, namespace: string, fault: Fault, options = {}, limits: Limits = {}) {
-    const run = await tellUnder(rig, story, namespace, fault, options);
-    console.log(
-      `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s`,
-    );
-    expect(judges.get(story)?.findings(run, limits)).toEqual([]);
-    return run;
-  }
+  const survives = survivalOn(() => ({ rig, judges }));
 
   for (const [index, [what, end]] of Object.entries(ENDINGS).entries())
     for (const story of index % 2 === 0 ? (['promote'] as const) : (['abort'] as const))
@@ -84,8 +78,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('watches that go wrong',
         for (const watch of silent) watch.freeze();
         await scene.until('every one of them was given up', () => silent.every(watch => !watch.open));
       },
-      { program },
-      limits,
+      { program, ...limits },
     );
     expect(run.trace.entries.filter(({ request }) => isRelist(request) && request.index > run.from.request)).toEqual(
       [],
@@ -149,7 +142,6 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('watches that go wrong',
         await rig.plane.client.delete(path, { propagationPolicy: 'Background' });
         await scene.until('the giant has left', () => scene.stage.history.all('replicasets').every(isNoGiant));
       },
-      {},
       limits,
     );
     const largest = Math.max(...run.trace.events.map(({ object }) => JSON.stringify(object).length));

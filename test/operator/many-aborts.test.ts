@@ -19,13 +19,19 @@ afterEach(async () => {
   await world.stop();
 });
 
-it('of many aborts at once all traffic goes home before anything is written about it', {
-  timeout: 120_000,
-}, async () => {
+/** An operator whose requests all pass a proxy. */
+async function behindProxy(): Promise<FaultProxy> {
   const proxy = await FaultProxy.before(world);
   stops.push(() => proxy.close());
   const operator = await startBehind(proxy, world);
   stops.push(() => operator.stop());
+  return proxy;
+}
+
+it('of many aborts at once all traffic goes home before anything is written about it', {
+  timeout: 120_000,
+}, async () => {
+  const proxy = await behindProxy();
   const shops = Array.from(
     { length: SHOPS },
     (_, n) => new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]', `shop-${n}`),
@@ -53,10 +59,7 @@ it('of many aborts at once all traffic goes home before anything is written abou
 });
 
 it('a verdict is stored for the revision that it is about though Git declares the next one meanwhile', async () => {
-  const proxy = await FaultProxy.before(world);
-  stops.push(() => proxy.close());
-  const operator = await startBehind(proxy, world);
-  stops.push(() => operator.stop());
+  const proxy = await behindProxy();
   const shop = new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]');
   await shop.open();
   await shop.deploy('shop:1.1.0');
