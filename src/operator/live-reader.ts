@@ -6,6 +6,8 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Caches } from './caches.ts';
 
+const ROUTE_TIMEOUT_MS = 2_000;
+
 /**
  * The way out when a watch lags for seconds: reads what a decision about one Rollout needs and feeds it to the caches, which
  * keep whatever is newer.
@@ -33,14 +35,33 @@ export class LiveReader {
     for (const route of needs.routes) await this.readOne(httpRoutes, { namespace, name: route.name });
   }
 
+  /**
+   * The route of a Rollout, unless `known` is the version that its cache shows. It is asked for two seconds at most, since a
+   * decision waits for it.
+   * @returns its version
+   * @throws ApiError
+   */
+  async readRoute(rollout: KubeObject, known: string | undefined): Promise<string | undefined> {
+    const { httpRoutes } = this.#caches;
+    const { namespace } = rollout.metadata;
+    let version = known;
+    for (const { name } of needsOf(rollout as unknown as ApiObject).routes) {
+      const cached = httpRoutes.store.get({ namespace, name })?.metadata.resourceVersion;
+      if (cached !== known)
+        version = (await this.readOne(httpRoutes, { namespace, name }, ROUTE_TIMEOUT_MS))?.metadata.resourceVersion;
+    }
+    return version;
+  }
+
   /** One object as it is stored, which its cache then knows too; undefined when it is gone. @throws ApiError */
   async readOne(
     cache: Pick<Reflector, 'type' | 'store'>,
     at: { namespace?: string | undefined; name: string },
+    timeoutMs?: number,
   ): Promise<KubeObject | undefined> {
     // Looked at first: what is gone is this one, not another of its name that comes while the answer is on its way.
     const known = cache.store.get(at);
-    const object = await this.#client.find(cache.type, at);
+    const object = await this.#client.find(cache.type, at, { timeoutMs });
     if (object) cache.store.noteWritten(object);
     else if (known?.metadata.uid) cache.store.noteDeleted({ ...at, uid: known.metadata.uid });
     return object;

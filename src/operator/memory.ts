@@ -14,6 +14,8 @@ export interface RolloutMemory {
   refusedPatches: number;
   /** Version of the Rollout that is known to be the stored one: it was written or asked about by this process. */
   currentVersion: string | undefined;
+  /** Version of the route that is known to be the stored one. */
+  routeVersion: string | undefined;
   /** Weight that was given to the canary last. */
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
@@ -37,6 +39,7 @@ export class Memory {
         conflicts: [],
         refusedPatches: 0,
         currentVersion: undefined,
+        routeVersion: undefined,
         lastWeight: undefined,
         selectorWrites: [],
         statusWaitsSince: undefined,

@@ -1,5 +1,5 @@
-import type { Action } from '../core/decision.ts';
-import type { KubeObject } from '../kube/kube-object.ts';
+import type { Action, Decision } from '../core/decision.ts';
+import { isRecord, type KubeObject } from '../kube/kube-object.ts';
 import type { Outcome } from './act.ts';
 import type { RolloutMemory } from './memory.ts';
 
@@ -18,6 +18,18 @@ const ALWAYS: readonly Action['type'][] = [
  */
 export function needsCurrentRollout(action: Action): boolean {
   return ALWAYS.includes(action.type) || (action.type === 'PatchRoute' && !action.lowers);
+}
+
+/**
+ * Whether the weight that a cache shows for the canary is to be looked at again: it is not the one that was stored, and this
+ * process has not written the route yet. After a start the watch of routes may lag behind that of Rollouts, and what
+ * lags reads as traffic that somebody took away.
+ */
+export function doubtsRoute(known: RolloutMemory, decision: Decision, stored: unknown): boolean {
+  if (known.lastWeight !== undefined || !isRecord(stored) || !isRecord(stored['weights'])) return false;
+  return (
+    decision.status?.weights !== undefined && decision.status.weights.actualCanary !== stored['weights']['actualCanary']
+  );
 }
 
 /**

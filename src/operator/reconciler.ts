@@ -15,7 +15,7 @@ import type { Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
-import { findOutdated, needsCurrentRollout } from './outdated.ts';
+import { doubtsRoute, findOutdated, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
 import { writeStatus } from './status-writer.ts';
 
@@ -90,9 +90,8 @@ export class Reconciler {
   }
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
-    const { caches, memory, clock, reporter, operatorNamespace } = this.#parts;
-    const now = clock.now();
-    const decision = decide(observe(caches, memory, rollout, operatorNamespace, now), now);
+    const { memory, clock, reporter } = this.#parts;
+    const decision = await this.#decide(key, rollout);
     if (!decision.status) return { outcome: 'done' };
     const trouble = await this.#act(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
@@ -119,6 +118,23 @@ export class Reconciler {
     const wake = wakeOf(decision, clock.now(), trouble && troubleMs(memory.of(key)));
     if (restMs === 0) return wake;
     return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
+  }
+
+  /** Decides on what the caches show, and once more when the route that they show was in doubt and is another one. */
+  async #decide(key: string, rollout: KubeObject): Promise<Decision> {
+    const { caches, memory, clock, operatorNamespace, liveReader } = this.#parts;
+    const look = () => {
+      const now = clock.now();
+      return decide(observe(caches, memory, rollout, operatorNamespace, now), now);
+    };
+    const decision = look();
+    const known = memory.of(key);
+    if (!doubtsRoute(known, decision, rollout['status'])) return decision;
+    // Without an answer what the caches show must do: a verdict waits for nothing.
+    const version = await liveReader.readRoute(rollout, known.routeVersion).catch(() => known.routeVersion);
+    if (version === known.routeVersion) return decision;
+    known.routeVersion = version;
+    return look();
   }
 
   /** Milliseconds that a new status may still wait; 0 when it is to be stored now, or when there is nothing new. */

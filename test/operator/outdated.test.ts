@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Action } from '../../src/core/decision.ts';
+import type { Action, Decision } from '../../src/core/decision.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { ObjectStore } from '../../src/kube/store.ts';
 import type { Caches } from '../../src/operator/caches.ts';
 import { LiveReader } from '../../src/operator/live-reader.ts';
 import { Memory } from '../../src/operator/memory.ts';
-import { findOutdated, needsCurrentRollout } from '../../src/operator/outdated.ts';
+import { doubtsRoute, findOutdated, needsCurrentRollout } from '../../src/operator/outdated.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 
 const rollout = (resourceVersion: string, uid = 'u1'): KubeObject => ({
@@ -72,5 +72,47 @@ describe('an action that moves users or takes pods away', () => {
     ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, true],
   ])('%s', (_, action, needed) => {
     expect(needsCurrentRollout(action)).toBe(needed);
+  });
+});
+
+describe('the weight that a cache shows', () => {
+  const stored = { weights: { canary: 20, stable: 80, actualCanary: 20 } };
+  const showing = (actualCanary: number) =>
+    ({ status: { weights: { canary: 20, stable: 80, actualCanary } } }) as Partial<Decision> as Decision;
+
+  it.each([
+    ['is in doubt when another one is stored', 0, undefined, true],
+    ['is as stored', 20, undefined, false],
+    ['is news when this process has written the route', 0, 20, false],
+  ])('%s', (_, shown, lastWeight, expected) => {
+    const known = new Memory().of('shop/shop');
+    known.lastWeight = lastWeight;
+    expect(doubtsRoute(known, showing(shown), stored)).toBe(expected);
+    expect(doubtsRoute(known, showing(shown), undefined)).toBe(false);
+  });
+});
+
+describe('a route in doubt', () => {
+  it('is read once for each version', async () => {
+    const asked: string[] = [];
+    const httpRoutes = { type: RESOURCES.httpRoutes, store: new ObjectStore({}) };
+    const route = (resourceVersion: string): KubeObject => ({
+      kind: 'HTTPRoute',
+      metadata: { namespace: 'shop', name: 'shop', uid: 'r1', resourceVersion },
+    });
+    httpRoutes.store.applyEvent('ADDED', route('5'));
+    const find = async (_type: unknown, { name }: { name: string }) => {
+      asked.push(name);
+      return route('9');
+    };
+    const reader = new LiveReader({ find } as unknown as KubeClient, { httpRoutes } as unknown as Caches);
+    const strategy = {
+      canary: { stableService: 'a', canaryService: 'b', trafficRouting: { gatewayAPI: { httpRoute: 'shop' } } },
+    };
+    const of = { ...rollout('5'), spec: { selector: { matchLabels: { a: 'b' } }, template: {}, strategy } };
+    expect(await reader.readRoute(of, undefined)).toBe('9');
+    expect(httpRoutes.store.get({ namespace: 'shop', name: 'shop' })?.metadata.resourceVersion).toBe('9');
+    expect(await reader.readRoute(of, '9')).toBe('9');
+    expect(asked).toEqual(['shop']);
   });
 });

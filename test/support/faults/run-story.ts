@@ -60,6 +60,7 @@ export async function tellUnder(
     });
     await Promise.all([wrong, workload.story(stage)]);
     recoveryMs = Math.max(0, performance.now() - mendedAt);
+    await watching(scene);
     await calm(scene, options.quietMs ?? QUIET_MS);
   } catch (error) {
     stuck = error instanceof Error ? error.message : String(error);
@@ -146,6 +147,14 @@ export function busiestOf(trace: Trace, from: number, fits: (request: ProxiedReq
     most = Math.max(most, index - first + 1);
   }
   return most;
+}
+
+/** Waits until every watch that the operator ever had is open: what it does not see yet is no finding. */
+async function watching({ proxy, stage }: Scene): Promise<void> {
+  const opened = proxy.trace.entries.filter(({ request, told }) => request.verb === 'watch' && told === 200);
+  const paths = new Set(opened.map(({ request }) => request.path));
+  const isOpen = (path: string) => proxy.watches().some(watch => watch.request.path === path);
+  await stage.until('every watch is open again', () => [...paths].every(isOpen));
 }
 
 async function calm({ proxy, stage }: Scene, quietMs: number): Promise<void> {
