@@ -1,4 +1,3 @@
-import type { RolloutStatus } from '../api/rollout-status.ts';
 import { earliest, toTime } from '../api/time.ts';
 import { type AbortCall, findAbort, isOnTrial, recordAbort } from './abort.ts';
 import { planBlueGreenTrial } from './blue-green-trial.ts';
@@ -20,9 +19,10 @@ import { noteProblems } from './problems.ts';
 import { desiredRevision } from './revisions.ts';
 import { lookAgainAt } from './route-conflict.ts';
 import { driveRuns } from './runs.ts';
+import { copyJson } from './same-json.ts';
 import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
-import { readSpec } from './spec-reader.ts';
+import { readSpec, readStatus } from './spec-reader.ts';
 import { reportStatus } from './status-report.ts';
 import { statusWaitMs } from './status-urgency.ts';
 import { releaseDeparted } from './steered.ts';
@@ -56,8 +56,8 @@ export function decide(snapshot: Snapshot, now: number): Decision {
 /** A first revision that has become available is at rest as well: one status tells both when nothing is left to do. */
 function atRestAtOnce(snapshot: Snapshot, first: Decision, now: number): Decision | undefined {
   const { status, actions, because } = first;
-  const isNew = because.reason === 'Promoting' && status?.history?.[0]?.outcome === 'FirstDeploy';
-  if (!isNew || actions.length > 0) return undefined;
+  if (because.reason !== 'Promoting' || !status?.stable || actions.length > 0) return undefined;
+  if (readStatus(snapshot.rollout)?.stable) return undefined;
   const next = decideOnce({ ...snapshot, rollout: { ...snapshot.rollout, status } }, now);
   if (next.actions.length > 0) return undefined;
   return { ...next, facts: [...first.facts, ...next.facts], statusWaitMs: 0 };
@@ -99,7 +99,8 @@ function decideOnce(snapshot: Snapshot, now: number): Decision {
   });
   const serving = w.sets.find(set => set.hash === d.status.stable?.podTemplateHash);
   updateNotices({ snapshot, now, pods: `${serving?.ready ?? 0}/${w.replicas} pods ready` }, d.status, facts);
-  const status = prune(d.status);
+  // Without members that are undefined: an unchanged world gives an unchanged document.
+  const status = copyJson(d.status);
   return {
     actions: d.actions,
     status,
@@ -172,9 +173,4 @@ function promote(w: World, d: Draft, outcome: 'FirstDeploy' | 'Promoted' | 'Fast
   const message =
     outcome === 'FirstDeploy' ? 'the first revision is available' : `revision ${ref.revision} passed and takes over`;
   return { ...NOTHING, phase: 'Progressing', because: { reason: 'Promoting', message } };
-}
-
-/** Drops members that are undefined or empty, so that an unchanged world gives an unchanged document. */
-function prune(status: RolloutStatus): RolloutStatus {
-  return JSON.parse(JSON.stringify(status)) as RolloutStatus;
 }

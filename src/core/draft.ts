@@ -1,6 +1,7 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, isFromWrongClock, toTime } from '../api/time.ts';
 import type { Action, Fact } from './decision.ts';
+import { copyJson } from './same-json.ts';
 import type { World } from './world.ts';
 
 /** What a pass has put together so far. Local to one call of decide; nothing outlives it. */
@@ -13,7 +14,7 @@ export interface Draft {
 
 /** Starts from the stored status, so that what a phase does not touch stays as it is. */
 export function newDraft(w: World): Draft {
-  const status: RolloutStatus = w.stored ? structuredClone(w.stored) : { phase: 'Progressing' };
+  const status: RolloutStatus = w.stored ? copyJson(w.stored) : { phase: 'Progressing' };
   mendFutureTimes(status, w.now);
   return { actions: [], facts: [], wakes: [], status };
 }

@@ -1,12 +1,7 @@
 import { allowedFailures } from '../analysis/metric-verdict.ts';
 import { nextSampleAt } from '../analysis/schedule.ts';
-import {
-  type AnalysisRunSpec,
-  type AnalysisRunStatus,
-  analysisRunSpecSchema,
-  analysisRunStatusSchema,
-  type MetricResult,
-} from '../api/analysis-run.ts';
+import { runSpecOf, runStatusOf } from '../analysis/stored-run.ts';
+import type { AnalysisRunSpec, AnalysisRunStatus, MetricResult } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import type { ApiObject } from '../api/object-meta.ts';
@@ -44,15 +39,14 @@ export interface RunView {
 
 /** Reads a stored run; undefined when it is not one that the operator could have written. */
 export function viewRun(object: ApiObject): RunView | undefined {
-  const spec = analysisRunSpecSchema.safeParse(object['spec']);
-  if (!spec.success) return undefined;
-  const parsed = analysisRunStatusSchema.safeParse(object['status'] ?? { phase: 'Pending' });
-  const status: AnalysisRunStatus = parsed.success ? parsed.data : { phase: 'Pending' };
+  const spec = runSpecOf(object);
+  if (!spec) return undefined;
+  const status: AnalysisRunStatus = runStatusOf(object) ?? { phase: 'Pending' };
   const { metadata } = object;
   const { worst } = status;
   return {
     target: { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' },
-    spec: spec.data,
+    spec,
     status,
     startedAt: fromTime(status.startedAt) ?? fromTime(metadata.creationTimestamp) ?? 0,
     summary: worst ? `${worst.metric} ${worst.value ?? 'no data'} (${worst.threshold ?? 'measured only'})` : undefined,

@@ -4,6 +4,7 @@ import { readiness } from './conditions.ts';
 import type { Decision, Fact } from './decision.ts';
 import { updateNotices } from './notices.ts';
 import { answerTo, pendingCommand } from './pending-command.ts';
+import { copyJson } from './same-json.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readStatus } from './spec-reader.ts';
 
@@ -45,7 +46,7 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
   updateNotices({ snapshot, now }, status, facts);
   return {
     actions: [],
-    status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
+    status: copyJson(status),
     statusWaitMs: 0,
     facts,
     wakeAt: undefined,

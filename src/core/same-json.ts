@@ -11,6 +11,21 @@ export function isSame(a: unknown, b: unknown): boolean {
   );
 }
 
+/** A copy of a JSON value that shares nothing with it. Members that are undefined are left out, as is `__proto__`. */
+export function copyJson<T>(value: T): T {
+  return copy(value) as T;
+}
+
+function copy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copy);
+  if (!isObject(value)) return value;
+  const made: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    if (key !== '__proto__' && value[key] !== undefined) made[key] = copy(value[key]);
+  }
+  return made;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

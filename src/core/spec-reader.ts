@@ -1,3 +1,4 @@
+import { lately } from '../api/lately.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { type RolloutSpec, rolloutSpecSchema } from '../api/rollout.ts';
 import { type RevisionRef, type RolloutStatus, revisionRefSchema, rolloutStatusSchema } from '../api/rollout-status.ts';
@@ -34,9 +35,15 @@ export function readSpec(rollout: ApiObject): SpecReading {
  */
 export function readStatus(rollout: ApiObject): RolloutStatus | undefined {
   const raw = rollout['status'];
+  return typeof raw === 'object' && raw !== null ? statusOf(raw).status : undefined;
+}
+
+const statusOf = lately((raw: object): { readonly status: RolloutStatus | undefined } => ({ status: parse(raw) }));
+
+function parse(raw: object): RolloutStatus | undefined {
   const parsed = rolloutStatusSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  if (typeof raw !== 'object' || raw === null || Object.keys(raw).length === 0) return undefined;
+  if (Object.keys(raw).length === 0) return undefined;
   const unreadable = new Set(parsed.error.issues.map(issue => issue.path[0]));
   const rest = Object.entries(raw).filter(([key]) => !unreadable.has(key));
   const salvaged = rolloutStatusSchema.safeParse({ phase: 'Progressing', ...Object.fromEntries(rest) });

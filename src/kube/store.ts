@@ -106,10 +106,10 @@ export class ObjectStore {
     this.#handlers.push(handler);
   }
 
-  /** Takes over an object that one of our own writes returned, when it is news. A full copy is kept, `raw` stays the caller's. */
+  /** Takes over an object that one of our own writes returned, when it is news. Nobody may change it from then on. */
   noteWritten(raw: KubeObject): void {
     if (this.#lastRV === undefined || !this.#inScope(raw)) return;
-    const object = this.prepare(structuredClone(raw), 'write');
+    const object = this.prepare(raw, 'write');
     if (!object || this.#tombstones.has(uidOf(object))) return;
     const key = objectKey(object.metadata);
     const cached = this.#objects.get(key);

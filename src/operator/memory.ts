@@ -20,8 +20,8 @@ export interface RolloutMemory {
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
   selectorWrites: readonly { readonly what: string; readonly at: number }[];
-  /** Since when a status that may wait has been waiting, monotonic milliseconds. */
-  statusWaitsSince: number | undefined;
+  /** When a status that may wait is to be stored at the latest, monotonic milliseconds. */
+  statusDueAt: number | undefined;
 }
 
 /** Volatile knowledge by `namespace/name`, dropped with the Rollout. */
@@ -42,7 +42,7 @@ export class Memory {
         routeVersion: undefined,
         lastWeight: undefined,
         selectorWrites: [],
-        statusWaitsSince: undefined,
+        statusDueAt: undefined,
       };
       this.#entries.set(key, entry);
     }

@@ -17,6 +17,7 @@ import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { doubtsRoute, findOutdated, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
+import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
 
 export interface ReconcilerParts {
@@ -98,7 +99,7 @@ export class Reconciler {
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
     if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = this.#statusDelay(key, trouble || !diff ? 0 : decision.statusWaitMs);
+    const restMs = statusRestMs(memory.of(key), trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
     let written: KubeObject | undefined;
     try {
       if (diff && restMs === 0) written = await this.#store(rollout, diff, isNewAbort);
@@ -135,17 +136,6 @@ export class Reconciler {
     if (version === known.routeVersion) return decision;
     known.routeVersion = version;
     return look();
-  }
-
-  /** Milliseconds that a new status may still wait; 0 when it is to be stored now, or when there is nothing new. */
-  #statusDelay(key: string, waitMs: number): number {
-    const { memory, clock } = this.#parts;
-    const known = memory.of(key);
-    const now = clock.monotonic();
-    const since = known.statusWaitsSince ?? now;
-    const restMs = Math.max(0, waitMs - (now - since));
-    known.statusWaitsSince = restMs > 0 ? since : undefined;
-    return restMs;
   }
 
   /**

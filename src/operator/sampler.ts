@@ -2,13 +2,9 @@ import { judge } from '../analysis/judge.ts';
 import { recordMeasurement } from '../analysis/record.ts';
 import { renderQuery } from '../analysis/render-query.ts';
 import type { Sample } from '../analysis/sample.ts';
+import { runSpecOf, runStatusOf } from '../analysis/stored-run.ts';
 import { terminateRun } from '../analysis/terminate.ts';
-import {
-  type AnalysisRunSpec,
-  type AnalysisRunStatus,
-  analysisRunSpecSchema,
-  analysisRunStatusSchema,
-} from '../api/analysis-run.ts';
+import type { AnalysisRunSpec, AnalysisRunStatus } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { DEFAULT_PROVIDER } from '../api/metric-provider.ts';
 import type { Action } from '../core/decision.ts';
@@ -113,11 +109,11 @@ export class Sampler {
     const { caches, clock, metrics, enqueue } = this.#parts;
     const { namespace = '', name } = rollout.metadata;
     const run = caches.analysisRuns.store.get({ namespace, name: runName });
-    const spec = analysisRunSpecSchema.safeParse(run?.['spec']);
-    const metric = spec.success ? spec.data.metrics.find(m => m.name === metricName) : undefined;
-    if (!spec.success || !metric) return;
+    const spec = runSpecOf(run);
+    const metric = spec?.metrics.find(m => m.name === metricName);
+    if (!spec || !metric) return;
     const startedAt = clock.now();
-    const { sample, query } = await this.#sample(namespace, spec.data, metric);
+    const { sample, query } = await this.#sample(namespace, spec, metric);
     if (this.#stop.signal.aborted) return;
     const judged = judge(metric, sample, query);
     const finishedAt = clock.now();
@@ -186,10 +182,9 @@ export class Sampler {
     const { client, caches } = this.#parts;
     let run = caches.analysisRuns.store.get({ namespace, name });
     for (let attempt = 1; run; attempt++) {
-      const spec = analysisRunSpecSchema.safeParse(run['spec']);
-      if (!spec.success) return undefined;
-      const parsed = analysisRunStatusSchema.safeParse(run['status']);
-      const next = change(spec.data, parsed.success ? parsed.data : undefined);
+      const spec = runSpecOf(run);
+      if (!spec) return undefined;
+      const next = change(spec, runStatusOf(run));
       const diff = mergeDiff(run['status'], next);
       if (!diff) return next;
       try {

@@ -4,7 +4,7 @@ import type { Spread } from './measure/statistics.ts';
 export const OTHERS = 'others';
 
 /** What the bench can do, in the order in which it does it. */
-export const PHASES = ['create', 'idle', 'cold', 'single', 'tenth', 'restart', 'all', 'abort', 'soak'] as const;
+export const PHASES = ['create', 'idle', 'cold', 'single', 'tenth', 'restart', 'all', 'abort', 'mass', 'soak'] as const;
 export type PhaseName = (typeof PHASES)[number];
 
 /** From nothing to all healthy, beside the same objects with Deployments and without Sluice. */
@@ -87,6 +87,7 @@ export interface AbortResult {
   readonly missed: number;
 }
 
+/** Found by the phases `abort` and `mass`. */
 export interface AbortResults {
   readonly intervalMs: number;
   readonly single?: AbortResult;

@@ -100,6 +100,24 @@ describe('a canary whose status waits as long as it may', () => {
     expect(writes).toBeLessThanOrEqual(8);
   });
 
+  // What takes over was once mistaken for a first revision, since that is the last of which the history tells.
+  it('the second revision that takes over waits, too', () => {
+    const cluster = settledCanary({ steps: [{ setWeight: 20 }, { pause: { duration: '30s' } }] });
+    push(cluster, '2');
+    settleLazily(cluster);
+    cluster.advance(30_000);
+    const waits: number[] = [];
+    cluster.patience = Number.POSITIVE_INFINITY;
+    // Looked at twice each time, as when a Service is switched and its endpoints are not there yet.
+    for (let i = 0; i < 10; i++) {
+      if (i % 2 === 0) cluster.react();
+      const { because, statusWaitMs: waitMs, status } = cluster.pass();
+      if (because.reason === 'Promoting' && status?.stable?.revision === 1) waits.push(waitMs);
+    }
+    expect(waits.length).toBeGreaterThan(1);
+    expect(new Set(waits)).toEqual(new Set([1_000]));
+  });
+
   it('an abort is stored in the pass that decides it', () => {
     const cluster = canaryOnTrial({ analysis: SUCCESS_RATE });
     cluster.command('abort x');

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
 import { routeDelays } from '../measure/route-delays.ts';
 import { spreadOf } from '../measure/statistics.ts';
-import type { AbortResult } from '../results.ts';
+import type { AbortResult, AbortResults } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { HELD_STEPS, INTERVAL_MS, type Member } from '../world/fleet.ts';
 
@@ -12,28 +12,37 @@ const APART_MS = 300;
 const DELAY_MS = 30_000;
 const SHOWN_LATE_MS = 2_000;
 
-/** Bad canaries: one at a time, every tenth at once, every tenth of all in flight, and all that are left of those. */
+/** Bad canaries: one at a time, and every tenth at once. */
 export async function runAbort(bench: Bench, say: (text: string) => void): Promise<void> {
-  bench.result.abort = { intervalMs: INTERVAL_MS };
   const tenth = Math.ceil(bench.size / 10);
   await bench.restore();
   say('bad canaries, one at a time');
   const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(tenth, Math.ceil(bench.size / 2))));
   await holdInFlight(bench, few);
-  bench.result.abort = { ...bench.result.abort, single: await abortEach(bench, few) };
+  note(bench, { single: await abortEach(bench, few) });
   await bench.restore();
   say(`${tenth} bad canaries at once`);
   const some = bench.members.slice(0, tenth);
   await holdInFlight(bench, some);
-  bench.result.abort = { ...bench.result.abort, tenth: await abortAtOnce(bench, some) };
-  bench.result.abort = { ...bench.result.abort, ...(await quietDelay(bench, some)) };
+  note(bench, { tenth: await abortAtOnce(bench, some) });
+  note(bench, await quietDelay(bench, some));
+  await bench.restore();
+}
+
+/** Bad canaries while all are in flight: every tenth, and all that are left of those. */
+export async function runMass(bench: Bench, say: (text: string) => void): Promise<void> {
+  const tenth = Math.ceil(bench.size / 10);
   await bench.restore();
   say(`all ${bench.size} in flight, ${tenth} of them bad`);
   await holdInFlight(bench, bench.members);
-  bench.result.abort = { ...bench.result.abort, inFlight: await abortAtOnce(bench, some) };
+  note(bench, { inFlight: await abortAtOnce(bench, bench.members.slice(0, tenth)) });
   say(`the other ${bench.size - tenth} bad, all at once`);
-  bench.result.abort = { ...bench.result.abort, mass: await abortAtOnce(bench, bench.members.slice(tenth)) };
+  note(bench, { mass: await abortAtOnce(bench, bench.members.slice(tenth)) });
   await bench.restore();
+}
+
+function note(bench: Bench, found: Partial<AbortResults>): void {
+  bench.result.abort = { intervalMs: INTERVAL_MS, ...bench.result.abort, ...found };
 }
 
 /** Brings members to their first weight, where they stay. */

@@ -1,7 +1,7 @@
 import type { BenchOptions } from '../options.ts';
 import { PHASES, type PhaseName, type SizeResult } from '../results.ts';
 import { Bench } from '../world/bench.ts';
-import { runAbort } from './abort.ts';
+import { runAbort, runMass } from './abort.ts';
 import { runCold } from './cold.ts';
 import { measureControlPace, runCreate } from './create.ts';
 import { restAtLast, runIdle } from './idle.ts';
@@ -30,6 +30,7 @@ export async function runSize(size: number, options: BenchOptions, program: stri
     restart: () => runRestart(bench),
     all: () => runAll(bench),
     abort: () => runAbort(bench, text => say(`abort: ${text}`)),
+    mass: () => runMass(bench, text => say(`mass: ${text}`)),
     soak: () => runSoak(bench, options.soakMs, text => say(`soak: ${text}`)),
   };
   try {
@@ -38,7 +39,7 @@ export async function runSize(size: number, options: BenchOptions, program: stri
       say(`${phase}…`);
       try {
         await bench.timeline.during(phase, run[phase]);
-        say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase]))}`);
+        say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase === 'mass' ? 'abort' : phase]))}`);
       } catch (error) {
         bench.result.failures[phase] = error instanceof Error ? error.message : String(error);
         say(`${phase} FAILED: ${bench.result.failures[phase]}`);

@@ -17,7 +17,8 @@ server's audit log, filtered by the operator's user; memory and CPU are /proc; c
 | single | 100 changes, one at a time, each taken back |
 | tenth, all | N/10, then N Rollouts at once through five steps, until the old pods are gone |
 | restart | N/10 at once; SIGKILL after 8 s and a new process |
-| abort | bad metrics: one Rollout at a time; N/10 at once; N/10 while all N are in flight; then the other 9/10 |
+| abort | bad metrics: one Rollout at a time; N/10 at once |
+| mass | bad metrics: N/10 while all N are in flight; then the other 9/10 |
 | soak | N/20 changes a minute for hours, a fifth of them bad; the slope of a line through the minima of 5 minutes each |
 
 A phase ends when all is at rest again, so its CPU is spread over more time than its figures.
