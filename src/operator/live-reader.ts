@@ -35,22 +35,11 @@ export class LiveReader {
     for (const route of needs.routes) await this.readOne(httpRoutes, { namespace, name: route.name });
   }
 
-  /**
-   * The route of a Rollout, unless `known` is the version that its cache shows. It is asked for two seconds at most, since a
-   * decision waits for it.
-   * @returns its version
-   * @throws ApiError
-   */
-  async readRoute(rollout: KubeObject, known: string | undefined): Promise<string | undefined> {
-    const { httpRoutes } = this.#caches;
+  /** The routes of a Rollout, asked for two seconds at most each, since a decision waits for them. @throws ApiError */
+  async readRoutes(rollout: KubeObject): Promise<void> {
     const { namespace } = rollout.metadata;
-    let version = known;
-    for (const { name } of needsOf(rollout as unknown as ApiObject).routes) {
-      const cached = httpRoutes.store.get({ namespace, name })?.metadata.resourceVersion;
-      if (cached !== known)
-        version = (await this.readOne(httpRoutes, { namespace, name }, ROUTE_TIMEOUT_MS))?.metadata.resourceVersion;
-    }
-    return version;
+    for (const { name } of needsOf(rollout as unknown as ApiObject).routes)
+      await this.readOne(this.#caches.httpRoutes, { namespace, name }, ROUTE_TIMEOUT_MS);
   }
 
   /** One object as it is stored, which its cache then knows too; undefined when it is gone. @throws ApiError */

@@ -14,8 +14,10 @@ export interface RolloutMemory {
   refusedPatches: number;
   /** Version of the Rollout that is known to be the stored one: it was written or asked about by this process. */
   currentVersion: string | undefined;
-  /** Version of the route that is known to be the stored one. */
-  routeVersion: string | undefined;
+  /** Whether the route was read once since the start, so that its cache shows nothing older. */
+  routeIsKnown: boolean;
+  /** How often that did not succeed. */
+  routeFailures: number;
   /** Weight that was given to the canary last. */
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
@@ -39,7 +41,8 @@ export class Memory {
         conflicts: [],
         refusedPatches: 0,
         currentVersion: undefined,
-        routeVersion: undefined,
+        routeIsKnown: false,
+        routeFailures: 0,
         lastWeight: undefined,
         selectorWrites: [],
         statusDueAt: undefined,

@@ -21,16 +21,20 @@ export function needsCurrentRollout(action: Action): boolean {
 }
 
 /**
- * Whether the weight that a cache shows for the canary is to be looked at again: it is not the one that was stored, and this
- * process has not written the route yet. After a start the watch of routes may lag behind that of Rollouts, and what
- * lags reads as traffic that somebody took away.
+ * Whether the route that a cache shows is to be looked at again before anything is told: it carries another weight than the
+ * one that was stored, or an abort finds no traffic to take away. After a start the watch of routes may lag behind that of
+ * Rollouts, and what lags reads as traffic that somebody moved, or that never was. Less weight never waits, and
+ * once the route was read or written by this process, all that comes is news.
  */
-export function doubtsRoute(known: RolloutMemory, decision: Decision, stored: unknown): boolean {
-  if (known.lastWeight !== undefined || !isRecord(stored) || !isRecord(stored['weights'])) return false;
-  return (
-    decision.status?.weights !== undefined && decision.status.weights.actualCanary !== stored['weights']['actualCanary']
-  );
+export function doubtsRoute(known: RolloutMemory, { actions, status }: Decision, stored: unknown): boolean {
+  if (known.routeIsKnown || known.lastWeight !== undefined || !status || !isRecord(stored)) return false;
+  if (actions.some(action => action.type === 'PatchRoute' && action.lowers)) return false;
+  if (status.abort !== undefined && member(stored['abort'], 'at') !== status.abort.at) return true;
+  const weight = member(stored['weights'], 'actualCanary');
+  return weight !== undefined && status.weights !== undefined && weight !== status.weights.actualCanary;
 }
+
+const member = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
 
 /**
  * A conflict when the stored Rollout is another one than `rollout`, which a cache may show for as long as its watch lags. The

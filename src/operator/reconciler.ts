@@ -50,6 +50,8 @@ const LONGEST_REJECTED_MS = 60_000;
 const SOONEST_AGAIN_MS = 1_000;
 /** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
 const REFUSALS = 6;
+/** Reads of a route that is in doubt, before what its cache shows must do. */
+const ROUTE_TRIES = 5;
 /** Enough to see a write loop on each of a strategy's Services. */
 const KEPT_SELECTOR_WRITES = 40;
 
@@ -58,7 +60,7 @@ const KEPT_SELECTOR_WRITES = 40;
  *
  *   1. wait until the caches have seen this Rollout's own last writes
  *   2. observe: freeze what the caches show
- *   3. decide:  pure
+ *   3. decide:  pure; once more after a look at the route when the caches may lag behind it
  *   4. act:     in order, stop at the first failure; when many abort at once, traffic of all goes home before the rest
  *   5. status:  one write, at the end; what only shows waits up to ten seconds for what follows
  *   6. report:  events, alerts, metrics
@@ -92,8 +94,10 @@ export class Reconciler {
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
     const { memory, clock, reporter } = this.#parts;
-    const decision = await this.#decide(key, rollout);
+    const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
+    if (doubtsRoute(memory.of(key), decision, rollout['status']))
+      return await this.#runOnStoredRoute(key, rollout, decision);
     const trouble = await this.#act(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
@@ -104,6 +108,8 @@ export class Reconciler {
     try {
       if (diff && restMs === 0) written = await this.#store(rollout, diff, isNewAbort);
     } catch (error) {
+      // What was due stays due.
+      memory.of(key).statusDueAt = clock.monotonic();
       return backoff(error, decision, clock.now());
     }
     if (written) {
@@ -121,21 +127,26 @@ export class Reconciler {
     return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
   }
 
-  /** Decides on what the caches show, and once more when the route that they show was in doubt and is another one. */
-  async #decide(key: string, rollout: KubeObject): Promise<Decision> {
-    const { caches, memory, clock, operatorNamespace, liveReader } = this.#parts;
-    const look = () => {
-      const now = clock.now();
-      return decide(observe(caches, memory, rollout, operatorNamespace, now), now);
-    };
-    const decision = look();
+  #look(rollout: KubeObject): Decision {
+    const { caches, memory, clock, operatorNamespace } = this.#parts;
+    const now = clock.now();
+    return decide(observe(caches, memory, rollout, operatorNamespace, now), now);
+  }
+
+  /** Reads the route that is in doubt, and begins anew. While that fails nothing is told, but no verdict waits for ever. */
+  async #runOnStoredRoute(key: string, rollout: KubeObject, decision: Decision): Promise<WorkOutcome> {
+    const { caches, memory, clock, liveReader } = this.#parts;
     const known = memory.of(key);
-    if (!doubtsRoute(known, decision, rollout['status'])) return decision;
-    // Without an answer what the caches show must do: a verdict waits for nothing.
-    const version = await liveReader.readRoute(rollout, known.routeVersion).catch(() => known.routeVersion);
-    if (version === known.routeVersion) return decision;
-    known.routeVersion = version;
-    return look();
+    try {
+      await liveReader.readRoutes(rollout);
+      known.routeIsKnown = true;
+    } catch (error) {
+      known.routeFailures += 1;
+      known.routeIsKnown = known.routeFailures >= ROUTE_TRIES;
+      const now = clock.now();
+      if (!known.routeIsKnown) return backoff(error, { ...decision, wakeAt: now + SOONEST_AGAIN_MS }, now);
+    }
+    return this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
   }
 
   /**

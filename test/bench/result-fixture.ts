@@ -39,7 +39,7 @@ export function aResult(size: number): SizeResult {
     create: {
       seconds: 5,
       appliedSeconds: 3,
-      controlSeconds: 4.5,
+      control: { createSeconds: 4.5, tenthSeconds: 1.2 },
       writes: { 'patch rollouts/status': 3 },
       writesPerRollout: 6,
       eventsPerRollout: 2,

@@ -7,13 +7,20 @@ export const OTHERS = 'others';
 export const PHASES = ['create', 'idle', 'cold', 'single', 'tenth', 'restart', 'all', 'abort', 'mass', 'soak'] as const;
 export type PhaseName = (typeof PHASES)[number];
 
+/** Deployments without Sluice, on a control plane of their own. Seconds. */
+export interface ControlResult {
+  /** From nothing to all available. */
+  readonly createSeconds: number;
+  /** Every tenth changed at once, to all available with the new version. */
+  readonly tenthSeconds: number;
+}
+
 /** From nothing to all healthy, beside the same objects with Deployments and without Sluice. */
 export interface CreateResult {
   readonly seconds: number;
   /** Until the last object was accepted by the API server: the part that is not Sluice's. */
   readonly appliedSeconds: number;
-  /** The same number of Deployments, Services and routes to all available, on a fresh control plane. */
-  readonly controlSeconds: number | undefined;
+  readonly control: ControlResult | undefined;
   /** Per Rollout and kind of request, such as `patch rollouts/status`. */
   readonly writes: Readonly<Record<string, number>>;
   readonly writesPerRollout: number;

@@ -75,44 +75,31 @@ describe('an action that moves users or takes pods away', () => {
   });
 });
 
-describe('the weight that a cache shows', () => {
-  const stored = { weights: { canary: 20, stable: 80, actualCanary: 20 } };
-  const showing = (actualCanary: number) =>
-    ({ status: { weights: { canary: 20, stable: 80, actualCanary } } }) as Partial<Decision> as Decision;
+describe('the route that a cache shows', () => {
+  const stored = { weights: { canary: 20, stable: 80, actualCanary: 20 }, abort: { at: 'before' } };
+  const decided = (actualCanary: number, more: Record<string, unknown> = {}, lowers?: boolean) =>
+    ({
+      status: { weights: { canary: 20, stable: 80, actualCanary }, abort: { at: 'before' }, ...more },
+      actions: lowers === undefined ? [] : [{ type: 'PatchRoute', lowers }],
+    }) as unknown as Decision;
 
   it.each([
-    ['is in doubt when another one is stored', 0, undefined, true],
-    ['is as stored', 20, undefined, false],
-    ['is news when this process has written the route', 0, 20, false],
-  ])('%s', (_, shown, lastWeight, expected) => {
-    const known = new Memory().of('shop/shop');
-    known.lastWeight = lastWeight;
-    expect(doubtsRoute(known, showing(shown), stored)).toBe(expected);
-    expect(doubtsRoute(known, showing(shown), undefined)).toBe(false);
+    ['is in doubt when another weight is stored', decided(0), {}, true],
+    ['is in doubt when more is to be given to it', decided(0, {}, false), {}, true],
+    ['is not in the way of less weight', decided(40, {}, true), {}, false],
+    ['is as stored', decided(20), {}, false],
+    ['is in doubt when an abort finds nothing to take away', decided(20, { abort: { at: 'now' } }), {}, true],
+    ['is news when this process has written it', decided(0), { lastWeight: 20 }, false],
+    ['is news when this process has read it', decided(0), { routeIsKnown: true }, false],
+    ['is of no interest to a strategy without weights', decided(0, { weights: undefined }), {}, false],
+  ])('%s', (_, decision, memory, expected) => {
+    const known = Object.assign(new Memory().of('shop/shop'), memory);
+    expect(doubtsRoute(known, decision, stored)).toBe(expected);
+    expect(doubtsRoute(known, decision, undefined)).toBe(false);
   });
-});
 
-describe('a route in doubt', () => {
-  it('is read once for each version', async () => {
-    const asked: string[] = [];
-    const httpRoutes = { type: RESOURCES.httpRoutes, store: new ObjectStore({}) };
-    const route = (resourceVersion: string): KubeObject => ({
-      kind: 'HTTPRoute',
-      metadata: { namespace: 'shop', name: 'shop', uid: 'r1', resourceVersion },
-    });
-    httpRoutes.store.applyEvent('ADDED', route('5'));
-    const find = async (_type: unknown, { name }: { name: string }) => {
-      asked.push(name);
-      return route('9');
-    };
-    const reader = new LiveReader({ find } as unknown as KubeClient, { httpRoutes } as unknown as Caches);
-    const strategy = {
-      canary: { stableService: 'a', canaryService: 'b', trafficRouting: { gatewayAPI: { httpRoute: 'shop' } } },
-    };
-    const of = { ...rollout('5'), spec: { selector: { matchLabels: { a: 'b' } }, template: {}, strategy } };
-    expect(await reader.readRoute(of, undefined)).toBe('9');
-    expect(httpRoutes.store.get({ namespace: 'shop', name: 'shop' })?.metadata.resourceVersion).toBe('9');
-    expect(await reader.readRoute(of, '9')).toBe('9');
-    expect(asked).toEqual(['shop']);
+  it('is in no doubt when no weight was ever stored', () => {
+    expect(doubtsRoute(new Memory().of('shop/shop'), decided(0), {})).toBe(true);
+    expect(doubtsRoute(new Memory().of('shop/shop'), decided(0, { abort: undefined }), {})).toBe(false);
   });
 });

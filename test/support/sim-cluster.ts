@@ -1,3 +1,4 @@
+import { runSpecOf, runStatusOf } from '../../src/analysis/stored-run.ts';
 import type { AnalysisRunStatus, MeasurementPhase } from '../../src/api/analysis-run.ts';
 import { HASH_LABEL } from '../../src/api/names.ts';
 import type { ApiObject } from '../../src/api/object-meta.ts';
@@ -7,6 +8,8 @@ import { decide } from '../../src/core/decide.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
 import type { ActionProblem, PodInspection, Rival, Snapshot } from '../../src/core/snapshot.ts';
 import { templateKey } from '../../src/core/snapshot.ts';
+import { readStatus } from '../../src/core/spec-reader.ts';
+import { frozen } from './frozen.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { withMeasurement } from './sim-measurement.ts';
 import { endpointsOf, podsOf, reportOn } from './sim-reactions.ts';
@@ -134,8 +137,12 @@ export class SimCluster {
     return snapshotOf(this);
   }
 
+  /** Decides on a frozen world: what was read of it is remembered, so nobody may change it. */
   decide(): Decision {
-    return decide(this.snapshot(), this.now);
+    const snapshot = frozen(this.snapshot());
+    frozen(readStatus(snapshot.rollout));
+    for (const run of snapshot.analysisRuns) frozen([runSpecOf(run), runStatusOf(run)]);
+    return decide(snapshot, this.now);
   }
 
   /** One pass: decide, act, store the status. `stopAfter` crashes after that many writes. Returns the decision. */

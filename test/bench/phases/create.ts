@@ -3,21 +3,26 @@ import type { ControlPlane } from '../../support/control-plane.ts';
 import { isOperatorWrite } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
 import { residentMb } from '../measure/process-meter.ts';
+import type { ControlResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { startBenchCluster } from '../world/bench-cluster.ts';
-import { type Member, membersOf, objectsOf } from '../world/fleet.ts';
-import { FleetWatch } from '../world/fleet-watch.ts';
+import { changeOf, type Member, membersOf, objectsOf } from '../world/fleet.ts';
+import { FleetWatch, type MemberState } from '../world/fleet-watch.ts';
 import { inParallel } from '../world/in-parallel.ts';
 
 /** Members that are created at once; each is four requests, one after the other. */
 const AT_ONCE = 24;
 const IMAGE = 'app:1.0.0';
+const NEXT_IMAGE = 'app:2.0.0';
+const SETTLED_MS = 3_000;
+/** A Deployment of which nothing is known since it was changed. */
+const CHANGED: MemberState = { phase: 'New', stableImage: undefined, canaryWeight: 0, pods: 0 };
 
 /**
- * The pace of the control plane by itself, seconds: the same Services and routes with Deployments, and no Sluice, to all
- * available. On a control plane of its own, thrown away after it.
+ * The pace of the control plane by itself: the same Services and routes with Deployments, and no Sluice. On a control
+ * plane of its own, thrown away after it.
  */
-export async function measureControlPace(size: number, timeoutMs: number): Promise<number> {
+export async function measureControlPace(size: number, timeoutMs: number): Promise<ControlResult> {
   const cluster = await startBenchCluster();
   const fleet = new FleetWatch();
   try {
@@ -25,17 +30,32 @@ export async function measureControlPace(size: number, timeoutMs: number): Promi
     const members = membersOf(size);
     const begun = Date.now();
     await createAll(cluster.plane, members, 'Deployment');
-    const keys = members.map(({ key }) => key);
-    await fleet.until('Deployments available', keys, ({ phase }) => phase === 'Available', timeoutMs);
-    return (Date.now() - begun) / 1000;
+    await untilAvailable(fleet, members, timeoutMs);
+    const createSeconds = (Date.now() - begun) / 1000;
+    await sleep(SETTLED_MS);
+    const tenth = members.slice(0, Math.ceil(size / 10));
+    const changed = Date.now();
+    await inParallel(tenth, AT_ONCE, async member => {
+      const { path, object } = changeOf(member, NEXT_IMAGE, undefined, 'Deployment');
+      // What the watch has shown of it is about the old version.
+      fleet.see(member.key, CHANGED);
+      await cluster.plane.client.patch(path, 'merge', object);
+    });
+    await untilAvailable(fleet, tenth, timeoutMs);
+    return { createSeconds, tenthSeconds: (Date.now() - changed) / 1000 };
   } finally {
     await fleet.stop();
     await cluster.stop();
   }
 }
 
+async function untilAvailable(fleet: FleetWatch, members: readonly Member[], timeoutMs: number): Promise<void> {
+  const keys = members.map(({ key }) => key);
+  await fleet.until('Deployments available', keys, ({ phase }) => phase === 'Available', timeoutMs);
+}
+
 /** Creates the whole fleet with the operator running, to all healthy. */
-export async function runCreate(bench: Bench, controlSeconds: number | undefined): Promise<void> {
+export async function runCreate(bench: Bench, control: ControlResult | undefined): Promise<void> {
   const operator = await bench.startOperator();
   await operator.untilLeading(60_000);
   await sleep(2_000);
@@ -53,7 +73,7 @@ export async function runCreate(bench: Bench, controlSeconds: number | undefined
   bench.result.create = {
     seconds,
     appliedSeconds,
-    controlSeconds,
+    control,
     writes: byKind(writes, bench.size),
     writesPerRollout: (writes.length - events) / bench.size,
     eventsPerRollout: events / bench.size,

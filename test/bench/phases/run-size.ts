@@ -1,5 +1,5 @@
 import type { BenchOptions } from '../options.ts';
-import { PHASES, type PhaseName, type SizeResult } from '../results.ts';
+import { type ControlResult, PHASES, type PhaseName, type SizeResult } from '../results.ts';
 import { Bench } from '../world/bench.ts';
 import { runAbort, runMass } from './abort.ts';
 import { runCold } from './cold.ts';
@@ -18,11 +18,11 @@ export type Say = (text: string) => void;
  * fails is noted with its reason and the next one begins: each brings the fleet to rest first.
  */
 export async function runSize(size: number, options: BenchOptions, program: string, say: Say): Promise<SizeResult> {
-  const controlSeconds = options.phases.includes('create') ? await controlPace(size, say) : undefined;
+  const control = options.phases.includes('create') ? await controlPace(size, say) : undefined;
   say('a fresh control plane starts');
   const bench = await Bench.start(size, program);
   const run: Record<PhaseName, () => Promise<void>> = {
-    create: () => runCreate(bench, controlSeconds),
+    create: () => runCreate(bench, control),
     cold: () => runCold(bench),
     idle: () => runIdle(bench, options.idleMs),
     single: () => runSingle(bench),
@@ -55,12 +55,12 @@ export async function runSize(size: number, options: BenchOptions, program: stri
   return bench.result;
 }
 
-async function controlPace(size: number, say: Say): Promise<number | undefined> {
+async function controlPace(size: number, say: Say): Promise<ControlResult | undefined> {
   say('create: the pace of the control plane without Sluice…');
   try {
-    const seconds = await measureControlPace(size, 180_000 + size * 600);
-    say(`create: ${seconds.toFixed(1)} s with Deployments`);
-    return seconds;
+    const control = await measureControlPace(size, 180_000 + size * 600);
+    say(`create: with Deployments ${JSON.stringify(control)}`);
+    return control;
   } catch (error) {
     say(`create: that pace could not be measured: ${error}`);
     return undefined;

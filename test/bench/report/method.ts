@@ -11,7 +11,7 @@ server's audit log, filtered by the operator's user; memory and CPU are /proc; c
 
 | phase | does |
 |---|---|
-| create | N Rollouts with Services and routes at once, to all healthy; before, on a control plane of its own, the same with Deployments |
+| create | N Rollouts with Services and routes at once, to all healthy; before, on a control plane of its own, the same with Deployments, and N/10 of those changed at once |
 | idle | nothing, some 40 s after that |
 | cold | the operator started where N Rollouts are at rest |
 | single | 100 changes, one at a time, each taken back |

@@ -1,4 +1,4 @@
-import type { CanaryResult, SizeResult } from '../results.ts';
+import type { CanaryResult, CreateResult, SizeResult } from '../results.ts';
 import { peersOf, shortNumber, spreadText } from './figures.ts';
 import { PEER_FIRST_WRITE, type Peer } from './peers.ts';
 import type { Row } from './rows.ts';
@@ -20,7 +20,7 @@ export const DELIVERY_ROWS: readonly Row[] = [
     met: ({ create, size }) =>
       create &&
       (create.seconds <= (CREATE_AIM_S * size) / 500 ||
-        within(create.seconds / (create.controlSeconds ?? 0), CONTROL_RATIO)),
+        within(create.seconds / (create.control?.createSeconds ?? 0), CONTROL_RATIO)),
     ...peersOf('createSeconds', 's'),
   },
   {
@@ -52,6 +52,10 @@ export const DELIVERY_ROWS: readonly Row[] = [
     aim: 'pauses + 3 s at 500',
     met: ({ tenth, size }) => (size <= 500 ? tenth && overheadMet(tenth) : undefined),
     ...peersOf('tenthSeconds', 's'),
+  },
+  {
+    title: 'N/10 Deployments changed at once → all available, without Sluice',
+    figure: ({ create }) => unit(number(create?.control?.tenthSeconds), 's'),
   },
   { title: 'all N canaries at once, 25 s of pauses', figure: ({ all }) => all && durationText(all) },
   ...(['tenth', 'all'] as const).flatMap(phase => canaryRows(phase)),
@@ -114,10 +118,9 @@ function durationText({ canaries, promoted, seconds, pauseSeconds }: CanaryResul
 const overheadMet = ({ canaries, promoted, seconds, pauseSeconds }: CanaryResult) =>
   promoted === canaries && seconds - pauseSeconds <= OVERHEAD_AIM_S;
 
-function ratioText({ seconds, controlSeconds }: { seconds: number; controlSeconds: number | undefined }): string {
-  return controlSeconds === undefined
-    ? ''
-    : ` (${shortNumber(seconds / controlSeconds)} × ${shortNumber(controlSeconds)} s)`;
+function ratioText({ seconds, control }: CreateResult): string {
+  if (control === undefined) return '';
+  return ` (${shortNumber(seconds / control.createSeconds)} × ${shortNumber(control.createSeconds)} s)`;
 }
 
 function firstWrites(): Record<Peer, string> {

@@ -94,10 +94,15 @@ function stateOf(object: KubeObject): MemberState {
     stable?: { images?: readonly string[] };
     weights?: { canary?: number };
     availableReplicas?: number;
+    updatedReplicas?: number;
     replicas?: number;
+    observedGeneration?: number;
   };
-  const { replicas } = (object.spec ?? {}) as { replicas?: number };
-  const available = status.availableReplicas !== undefined && status.availableReplicas === replicas;
+  const { replicas = 0 } = (object.spec ?? {}) as { replicas?: number };
+  const { availableReplicas, updatedReplicas } = status;
+  const counts = [availableReplicas, updatedReplicas, status.replicas];
+  // As `kubectl rollout status` has it.
+  const available = status.observedGeneration === object.metadata.generation && counts.every(n => n === replicas);
   return {
     phase: status.phase ?? (available ? 'Available' : 'New'),
     stableImage: status.stable?.images?.[0],

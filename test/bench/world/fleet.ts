@@ -100,12 +100,18 @@ function rolloutOf(name: string, pods: Readonly<Record<string, unknown>>) {
 }
 
 /** A new version of a member, to be sent as a merge patch, with other steps where they are given. */
-export function changeOf(member: Member, image: string, steps?: readonly Step[]): Placed {
+export function changeOf(
+  member: Member,
+  image: string,
+  steps?: readonly Step[],
+  workload: 'Rollout' | 'Deployment' = 'Rollout',
+): Placed {
   const spec = {
     template: templateOf(member.name, image),
     ...(steps === undefined ? {} : { strategy: { canary: { steps } } }),
   };
-  return { path: `${API.rollouts(member.namespace)}/${member.name}`, object: { spec } };
+  const folder = workload === 'Deployment' ? API.deployments(member.namespace) : API.rollouts(member.namespace);
+  return { path: `${folder}/${member.name}`, object: { spec } };
 }
 
 /** Measures each Rollout by itself, so that one of them can turn bad alone. */

@@ -35,6 +35,8 @@ const ORDINARY: Partial<Record<StoryName, Fault>> = { held: ({ stage }) => promo
 const WINDOW_MS = 10_000;
 const QUIET_MS = 2_000;
 const CALM_MS = 40_000;
+/** A watch waits for up to 30 s before it tries again. */
+const WATCHING_MS = 35_000;
 
 /** Tells a story in a namespace of its own while something goes wrong from the end of its prelude on. */
 export async function tellUnder(
@@ -150,11 +152,13 @@ export function busiestOf(trace: Trace, from: number, fits: (request: ProxiedReq
 }
 
 /** Waits until every watch that the operator ever had is open: what it does not see yet is no finding. */
-async function watching({ proxy, stage }: Scene): Promise<void> {
+async function watching({ proxy }: Scene): Promise<void> {
   const opened = proxy.trace.entries.filter(({ request, told }) => request.verb === 'watch' && told === 200);
   const paths = new Set(opened.map(({ request }) => request.path));
   const isOpen = (path: string) => proxy.watches().some(watch => watch.request.path === path);
-  await stage.until('every watch is open again', () => [...paths].every(isOpen));
+  const away = () => [...paths].filter(path => !isOpen(path));
+  for (const deadline = performance.now() + WATCHING_MS; away().length > 0; await sleep(50))
+    if (performance.now() > deadline) throw new Error(`watches are not open again: ${away().join(', ')}`);
 }
 
 async function calm({ proxy, stage }: Scene, quietMs: number): Promise<void> {
