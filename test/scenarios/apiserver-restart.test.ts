@@ -19,8 +19,13 @@ describeOnRig('a canary whose API server goes away and comes back', rig => {
     'loses no request and is promoted without skipping a weight',
     async () => {
       const team = await rig().team('restart');
-      const client = await team.begin({ tag: '1.0.0' });
-      await team.release({ tag: '1.1.0' });
+      // The gateway's own watches take some seconds to come back, and the second weight is to be counted with it.
+      const steps = [20, 60].flatMap(setWeight => [
+        { setWeight },
+        { pause: { duration: setWeight === 60 ? '15s' : '5s' } },
+      ]);
+      const client = await team.begin({ tag: '1.0.0', steps });
+      await team.release({ tag: '1.1.0', steps });
       await team.untilStatus('in the pause of the first weight', status => status.step?.index === 1);
       await rig().plane.restartApiserver(DOWN_MS);
       await team.untilStatus(
