@@ -26,7 +26,7 @@ export function writeReport(folder: string, readme: string | undefined): string 
   if (readme !== undefined) {
     const at = relative(dirname(readme), folder);
     const shown = plots.filter(({ file }) => !/\d/.test(file)).map(({ file }) => `![${file}](${at}/${file})`);
-    const whole = [text, ...shown, `All plots: [${at}](${at}/README.md).`].join('\n\n');
+    const whole = ['## Measured', text, ...shown, `All plots: [${at}](${at}/README.md).`].join('\n\n');
     writeFileSync(readme, replaceBlock(readFileSync(readme, 'utf8'), whole));
   }
   return `${table}\n\n${introOf(results)}`;
