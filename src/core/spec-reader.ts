@@ -34,23 +34,20 @@ export function readSpec(rollout: ApiObject): SpecReading {
  * left out alone: to forget which revision is stable would be to deploy the declared one without any gate.
  */
 export function readStatus(rollout: ApiObject): RolloutStatus | undefined {
-  const raw = rollout['status'];
-  return typeof raw === 'object' && raw !== null ? statusOf(raw).status : undefined;
+  return parseStatus(rollout['status']);
 }
 
-const statusOf = lately((raw: object): { readonly status: RolloutStatus | undefined } => ({ status: parse(raw) }));
-
-function parse(raw: object): RolloutStatus | undefined {
+const parseStatus = lately((raw: unknown): RolloutStatus | undefined => {
   const parsed = rolloutStatusSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  if (Object.keys(raw).length === 0) return undefined;
+  if (typeof raw !== 'object' || raw === null || Object.keys(raw).length === 0) return undefined;
   const unreadable = new Set(parsed.error.issues.map(issue => issue.path[0]));
   const rest = Object.entries(raw).filter(([key]) => !unreadable.has(key));
   const salvaged = rolloutStatusSchema.safeParse({ phase: 'Progressing', ...Object.fromEntries(rest) });
   if (!salvaged.success) return undefined;
   const stable = salvaged.data.stable ?? identityOf((raw as Record<string, unknown>)['stable']);
   return stable ? { ...salvaged.data, stable } : salvaged.data;
-}
+});
 
 /** Which revision a reference means, when something else in it cannot be read. */
 function identityOf(ref: unknown): RevisionRef | undefined {

@@ -6,8 +6,6 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Caches } from './caches.ts';
 
-const ROUTE_TIMEOUT_MS = 2_000;
-
 /**
  * The way out when a watch lags for seconds: reads what a decision about one Rollout needs and feeds it to the caches, which
  * keep whatever is newer.
@@ -24,7 +22,7 @@ export class LiveReader {
   /** @throws ApiError */
   async refresh(rollout: KubeObject): Promise<void> {
     const { namespace, name } = rollout.metadata;
-    const { rollouts, replicaSets, analysisRuns, services, httpRoutes } = this.#caches;
+    const { rollouts, replicaSets, analysisRuns, services } = this.#caches;
     await this.readOne(rollouts, { namespace, name });
     const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
     for (const cache of [replicaSets, analysisRuns])
@@ -32,14 +30,14 @@ export class LiveReader {
         cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
     const needs = needsOf(rollout as unknown as ApiObject);
     for (const service of needs.services) await this.readOne(services, { namespace, name: service });
-    for (const route of needs.routes) await this.readOne(httpRoutes, { namespace, name: route.name });
+    await this.readRoutes(rollout);
   }
 
-  /** The routes of a Rollout, asked for two seconds at most each, since a decision waits for them. @throws ApiError */
-  async readRoutes(rollout: KubeObject): Promise<void> {
+  /** The routes of a Rollout, each within `timeoutMs` when it is given. @throws ApiError */
+  async readRoutes(rollout: KubeObject, timeoutMs?: number): Promise<void> {
     const { namespace } = rollout.metadata;
     for (const { name } of needsOf(rollout as unknown as ApiObject).routes)
-      await this.readOne(this.#caches.httpRoutes, { namespace, name }, ROUTE_TIMEOUT_MS);
+      await this.readOne(this.#caches.httpRoutes, { namespace, name }, timeoutMs);
   }
 
   /** One object as it is stored, which its cache then knows too; undefined when it is gone. @throws ApiError */

@@ -1,3 +1,4 @@
+import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Action, Decision } from '../core/decision.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
 import type { Outcome } from './act.ts';
@@ -29,9 +30,14 @@ export function needsCurrentRollout(action: Action): boolean {
 export function doubtsRoute(known: RolloutMemory, { actions, status }: Decision, stored: unknown): boolean {
   if (known.routeIsKnown || known.lastWeight !== undefined || !status || !isRecord(stored)) return false;
   if (actions.some(action => action.type === 'PatchRoute' && action.lowers)) return false;
-  if (status.abort !== undefined && member(stored['abort'], 'at') !== status.abort.at) return true;
+  if (isNewAbort(stored, status)) return true;
   const weight = member(stored['weights'], 'actualCanary');
   return weight !== undefined && status.weights !== undefined && weight !== status.weights.actualCanary;
+}
+
+/** Whether a status holds a verdict that is not stored yet. */
+export function isNewAbort(stored: unknown, { abort }: RolloutStatus): boolean {
+  return abort !== undefined && member(member(stored, 'abort'), 'at') !== abort.at;
 }
 
 const member = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);

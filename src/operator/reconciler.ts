@@ -15,7 +15,7 @@ import type { Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
-import { doubtsRoute, findOutdated, needsCurrentRollout } from './outdated.ts';
+import { doubtsRoute, findOutdated, isNewAbort, needsCurrentRollout } from './outdated.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
@@ -52,6 +52,8 @@ const SOONEST_AGAIN_MS = 1_000;
 const REFUSALS = 6;
 /** Reads of a route that is in doubt, before what its cache shows must do. */
 const ROUTE_TRIES = 5;
+/** For each of them, since a decision waits for it. */
+const ROUTE_TIMEOUT_MS = 2_000;
 /** Enough to see a write loop on each of a strategy's Services. */
 const KEPT_SELECTOR_WRITES = 40;
 
@@ -94,35 +96,34 @@ export class Reconciler {
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
     const { memory, clock, reporter } = this.#parts;
+    const known = memory.of(key);
     const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
-    if (doubtsRoute(memory.of(key), decision, rollout['status']))
-      return await this.#runOnStoredRoute(key, rollout, decision);
+    if (doubtsRoute(known, decision, rollout['status'])) return await this.#runOnStoredRoute(key, rollout, decision);
     const trouble = await this.#act(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
-    const isNewAbort = decision.status.abort !== undefined && abortOf(rollout)?.at !== decision.status.abort.at;
-    if (trouble?.kind === 'conflict' && !isNewAbort) return backoff(trouble.error, decision, clock.now());
+    const isVerdict = isNewAbort(rollout['status'], decision.status);
+    if (trouble?.kind === 'conflict' && !isVerdict) return backoff(trouble.error, decision, clock.now());
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = statusRestMs(memory.of(key), trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
+    const restMs = statusRestMs(known, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
     let written: KubeObject | undefined;
     try {
-      if (diff && restMs === 0) written = await this.#store(rollout, diff, isNewAbort);
+      if (diff && restMs === 0) written = await this.#store(rollout, diff, isVerdict);
     } catch (error) {
       // What was due stays due.
-      memory.of(key).statusDueAt = clock.monotonic();
+      known.statusDueAt = clock.monotonic();
       return backoff(error, decision, clock.now());
     }
     if (written) {
       this.#noteWritten(key, written);
       const owed = new Set((decision.status.notices ?? []).map(notice => notice.id));
-      const known = memory.of(key);
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
     reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
     if (trouble?.kind === 'aside') return { outcome: 'wakeAfter', ms: WAKE_MARGIN_MS };
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return backoff(trouble.error, decision, clock.now());
-    const wake = wakeOf(decision, clock.now(), trouble && troubleMs(memory.of(key)));
+    const wake = wakeOf(decision, clock.now(), trouble && troubleMs(known));
     if (restMs === 0) return wake;
     return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
   }
@@ -138,7 +139,7 @@ export class Reconciler {
     const { caches, memory, clock, liveReader } = this.#parts;
     const known = memory.of(key);
     try {
-      await liveReader.readRoutes(rollout);
+      await liveReader.readRoutes(rollout, ROUTE_TIMEOUT_MS);
       known.routeIsKnown = true;
     } catch (error) {
       known.routeFailures += 1;
@@ -251,10 +252,6 @@ function refusedForGood(known: RolloutMemory, action: Action, outcome: Outcome):
 export function nameOf(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
-function abortOf(rollout: KubeObject): { at?: string } | undefined {
-  return (rollout['status'] as { abort?: { at?: string } } | undefined)?.abort;
 }
 
 /** Tries again after a while, yet looks in time for what the clock alone brings: a measurement, a deadline. */

@@ -4,7 +4,7 @@ import { controlPlaneAvailability } from '../support/control-plane.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
 import type { WatchRelay } from '../support/fault-proxy/watch-relay.ts';
 import { hurried } from '../support/faults/odd-programs.ts';
-import { learnStories, type StoryJudge } from '../support/faults/run-story.ts';
+import { learnStories, type StoryJudge, watching } from '../support/faults/run-story.ts';
 import { rest, type Scene } from '../support/faults/scene.ts';
 import { atWeight, promoteHeld, type StoryName, untilHeld } from '../support/faults/stories.ts';
 import { survivalOn } from '../support/faults/survival.ts';
@@ -95,7 +95,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('watches that go wrong',
       await rest(1_000);
       const from = scene.proxy.trace.entries.length;
       for (const watch of scene.proxy.watches()) watch.cut();
-      await scene.until('all watches are open again', () => scene.proxy.watches().length === watchesOf(scene).size);
+      await watching(scene);
       const since = scene.proxy.trace.entries.slice(from).map(({ request }) => request);
       expect(since.filter(({ verb }) => verb === 'list')).toEqual([]);
       const places = since.filter(({ verb }) => verb === 'watch').map(({ query }) => query.get('resourceVersion'));
@@ -162,12 +162,6 @@ async function presentVersion(scene: Scene): Promise<string> {
   const path = `/api/v1/namespaces/${scene.namespace}/services`;
   const list = (await scene.rig.plane.client.call('GET', path)) as { metadata: { resourceVersion: string } };
   return list.metadata.resourceVersion;
-}
-
-/** Collections that the operator follows. */
-function watchesOf(scene: Scene): ReadonlySet<string> {
-  const watches = scene.proxy.trace.entries.filter(({ request }) => request.verb === 'watch');
-  return new Set(watches.map(({ request }) => request.path));
 }
 
 /** A list for a cache; pods are looked at live. */

@@ -114,6 +114,9 @@ const withoutTraffic = (route: Record<string, unknown>) => {
   return old;
 };
 
+/** All traffic goes back to stable. */
+const HOME = expect.objectContaining({ type: 'PatchRoute', canaryWeight: 0 });
+
 const away = () => new ApiError({ code: 'transient', verb: 'get', path: '/shop', message: 'away' });
 
 describe('an operator that starts on a route of before', () => {
@@ -130,11 +133,15 @@ describe('an operator that starts on a route of before', () => {
     expect([started.acts, started.told, started.stored]).toEqual([[], [], []]);
   });
 
-  it('takes the traffic away that it shows only then, when it is to abort', async () => {
+  it.each([
+    ['takes the traffic away that it shows only then, when it is to abort', 20],
+    ['asks for it before a verdict that finds no traffic, whatever was stored', 0],
+  ])('%s', async (_, actualCanary) => {
+    cluster.rollout['status'] = { ...cluster.status, weights: { canary: 20, stable: 80, actualCanary } };
     cluster.command('abort a-1');
     const started = new Started(cluster);
     await started.reconciler.pass(KEY);
-    expect(started.acts).toContainEqual(expect.objectContaining({ type: 'PatchRoute', canaryWeight: 0 }));
+    expect(started.acts).toContainEqual(HOME);
   });
 
   it('tells nothing while it cannot be read, and tries again within a second or two', async () => {
@@ -146,7 +153,7 @@ describe('an operator that starts on a route of before', () => {
     expect([started.acts, started.told, started.stored]).toEqual([[], [], []]);
     started.failure = undefined;
     await started.reconciler.pass(KEY);
-    expect(started.acts).toContainEqual(expect.objectContaining({ type: 'PatchRoute', canaryWeight: 0 }));
+    expect(started.acts).toContainEqual(HOME);
   });
 
   it('stores its verdict at last when it can never be read', async () => {
@@ -155,13 +162,5 @@ describe('an operator that starts on a route of before', () => {
     started.failure = away();
     for (let nth = 0; nth < 5; nth++) await started.reconciler.pass(KEY);
     expect(started.stored).toContainEqual(expect.objectContaining({ phase: 'Aborted' }));
-  });
-
-  it('asks for it before a verdict that finds no traffic, whatever was stored', async () => {
-    cluster.rollout['status'] = { ...cluster.status, weights: { canary: 20, stable: 80, actualCanary: 0 } };
-    cluster.command('abort a-1');
-    const started = new Started(cluster);
-    await started.reconciler.pass(KEY);
-    expect(started.acts).toContainEqual(expect.objectContaining({ type: 'PatchRoute', canaryWeight: 0 }));
   });
 });

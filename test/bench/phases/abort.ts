@@ -4,7 +4,7 @@ import { routeDelays } from '../measure/route-delays.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import type { AbortResult, AbortResults } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
-import { HELD_STEPS, INTERVAL_MS, type Member } from '../world/fleet.ts';
+import { HELD_STEPS, INTERVAL_MS, type Member, tenthOf } from '../world/fleet.ts';
 
 const SINGLE_SAMPLES = 100;
 const APART_MS = 300;
@@ -14,15 +14,14 @@ const SHOWN_LATE_MS = 2_000;
 
 /** Bad canaries: one at a time, and every tenth at once. */
 export async function runAbort(bench: Bench, say: (text: string) => void): Promise<void> {
-  const tenth = Math.ceil(bench.size / 10);
+  const some = tenthOf(bench.members);
   await bench.restore();
   say('bad canaries, one at a time');
-  const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(tenth, Math.ceil(bench.size / 2))));
+  const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(some.length, Math.ceil(bench.size / 2))));
   await holdInFlight(bench, few);
   note(bench, { single: await abortEach(bench, few) });
   await bench.restore();
-  say(`${tenth} bad canaries at once`);
-  const some = bench.members.slice(0, tenth);
+  say(`${some.length} bad canaries at once`);
   await holdInFlight(bench, some);
   note(bench, { tenth: await abortAtOnce(bench, some) });
   note(bench, await quietDelay(bench, some));
@@ -31,13 +30,14 @@ export async function runAbort(bench: Bench, say: (text: string) => void): Promi
 
 /** Bad canaries while all are in flight: every tenth, and all that are left of those. */
 export async function runMass(bench: Bench, say: (text: string) => void): Promise<void> {
-  const tenth = Math.ceil(bench.size / 10);
+  const some = tenthOf(bench.members);
+  const others = bench.members.slice(some.length);
   await bench.restore();
-  say(`all ${bench.size} in flight, ${tenth} of them bad`);
+  say(`all ${bench.size} in flight, ${some.length} of them bad`);
   await holdInFlight(bench, bench.members);
-  note(bench, { inFlight: await abortAtOnce(bench, bench.members.slice(0, tenth)) });
-  say(`the other ${bench.size - tenth} bad, all at once`);
-  note(bench, { mass: await abortAtOnce(bench, bench.members.slice(tenth)) });
+  note(bench, { inFlight: await abortAtOnce(bench, some) });
+  say(`the other ${others.length} bad, all at once`);
+  note(bench, { mass: await abortAtOnce(bench, others) });
   await bench.restore();
 }
 

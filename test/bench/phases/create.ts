@@ -6,7 +6,7 @@ import { residentMb } from '../measure/process-meter.ts';
 import type { ControlResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { startBenchCluster } from '../world/bench-cluster.ts';
-import { changeOf, type Member, membersOf, objectsOf } from '../world/fleet.ts';
+import { changeOf, type Member, membersOf, objectsOf, tenthOf } from '../world/fleet.ts';
 import { FleetWatch, type MemberState } from '../world/fleet-watch.ts';
 import { inParallel } from '../world/in-parallel.ts';
 
@@ -33,7 +33,7 @@ export async function measureControlPace(size: number, timeoutMs: number): Promi
     await untilAvailable(fleet, members, timeoutMs);
     const createSeconds = (Date.now() - begun) / 1000;
     await sleep(SETTLED_MS);
-    const tenth = members.slice(0, Math.ceil(size / 10));
+    const tenth = tenthOf(members);
     const changed = Date.now();
     await inParallel(tenth, AT_ONCE, async member => {
       const { path, object } = changeOf(member, NEXT_IMAGE, undefined, 'Deployment');

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../world/bench.ts';
+import { tenthOf } from '../world/fleet.ts';
 import { beginDelivery, untilPromoted } from './canaries.ts';
 
 /** Into the second step of five. */
@@ -8,7 +9,7 @@ const INTO_MS = 8_000;
 /** Kills the operator amid N/10 canaries and starts it anew at once: what it takes up, and whether any is lost. */
 export async function runRestart(bench: Bench): Promise<void> {
   await bench.restore();
-  const members = bench.members.slice(-Math.ceil(bench.size / 10));
+  const members = bench.members.slice(-tenthOf(bench.members).length);
   const delivery = await beginDelivery(bench, members);
   await sleep(Math.max(0, delivery.begun + INTO_MS - Date.now()));
   const killedAt = Date.now();

@@ -1,10 +1,11 @@
 import type { Bench } from '../world/bench.ts';
+import { tenthOf } from '../world/fleet.ts';
 import { deliver } from './canaries.ts';
 
 /** Every tenth member at once through five steps. */
 export async function runTenth(bench: Bench): Promise<void> {
   await bench.restore();
-  bench.result.tenth = await deliver(bench, bench.members.slice(0, Math.ceil(bench.size / 10)));
+  bench.result.tenth = await deliver(bench, tenthOf(bench.members));
 }
 
 /** All members at once. */

@@ -36,6 +36,11 @@ export function membersOf(size: number): Member[] {
   });
 }
 
+/** Every tenth of a fleet, its first ones. */
+export function tenthOf(members: readonly Member[]): readonly Member[] {
+  return members.slice(0, Math.ceil(members.length / 10));
+}
+
 const API = {
   services: (namespace: string) => `/api/v1/namespaces/${namespace}/services`,
   deployments: (namespace: string) => `/apis/apps/v1/namespaces/${namespace}/deployments`,

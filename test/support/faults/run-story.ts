@@ -152,7 +152,7 @@ export function busiestOf(trace: Trace, from: number, fits: (request: ProxiedReq
 }
 
 /** Waits until every watch that the operator ever had is open: what it does not see yet is no finding. */
-async function watching({ proxy }: Scene): Promise<void> {
+export async function watching({ proxy }: Scene): Promise<void> {
   const opened = proxy.trace.entries.filter(({ request, told }) => request.verb === 'watch' && told === 200);
   const paths = new Set(opened.map(({ request }) => request.path));
   const isOpen = (path: string) => proxy.watches().some(watch => watch.request.path === path);
