@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RIG_USERS } from '../support/control-plane/users.ts';
-import { AuditRecord, isOperatorRead, isOperatorWrite, memberKeyOf, preciseTime } from './measure/audit-record.ts';
+import {
+  AuditRecord,
+  isOperatorAttempt,
+  isOperatorRead,
+  isOperatorWrite,
+  memberKeyOf,
+  preciseTime,
+} from './measure/audit-record.ts';
 import { LineTail } from './measure/line-tail.ts';
 
 let folder: string;
@@ -97,6 +104,7 @@ describe('the record of an audit log', () => {
     const record = new AuditRecord(file);
     const requests = record.since(0);
     expect(requests.map(isOperatorWrite)).toEqual([true, false, false, false, false]);
+    expect(requests.map(isOperatorAttempt)).toEqual([true, false, true, false, false]);
     expect(requests.map(isOperatorRead)).toEqual([false, false, false, false, true]);
     record.close();
   });

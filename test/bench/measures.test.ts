@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ApiFailure } from '../support/control-plane/api-client.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
 import type { Request } from './measure/audit-record.ts';
 import { busySeconds, cpuSeconds, residentMb } from './measure/process-meter.ts';
@@ -6,6 +7,7 @@ import { routeDelays } from './measure/route-delays.ts';
 import { wastedWrites } from './measure/wasted-writes.ts';
 import { FleetWatch } from './world/fleet-watch.ts';
 import { inParallel } from './world/in-parallel.ts';
+import { patiently } from './world/patiently.ts';
 
 const request = (fields: Partial<Request>): Request => ({
   user: RIG_USERS.operator.name,
@@ -126,6 +128,31 @@ describe('work in parallel', () => {
     };
     await expect(inParallel([1, 2, 3, 4], 1, work)).rejects.toThrow('no');
     expect(begun).toEqual([1, 2]);
+  });
+});
+
+describe('a request of the bench', () => {
+  const answers = (...each: (number | undefined)[]) => {
+    const asked = { count: 0 };
+    const ask = async () => {
+      const status = each[asked.count++];
+      if (status !== undefined) throw new ApiFailure(status, `answer ${status}`);
+    };
+    return { asked, ask };
+  };
+
+  it('is sent again when the API server was too busy, and takes its own lost creation for done', async () => {
+    const { asked, ask } = answers(503, 409);
+    await patiently(ask);
+    expect(asked.count).toBe(2);
+  });
+
+  it('fails at once when it is refused', async () => {
+    for (const status of [409, 422]) {
+      const { asked, ask } = answers(status);
+      await expect(patiently(ask)).rejects.toThrow(`answer ${status}`);
+      expect(asked.count).toBe(1);
+    }
   });
 });
 

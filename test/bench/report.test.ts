@@ -5,10 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
 import { cpuTableOf, sharedMachine } from './report/cpu-table.ts';
 import { spreadText } from './report/figures.ts';
+import { mergeResults } from './report/merge-results.ts';
 import { replaceBlock } from './report/readme-block.ts';
+import { readResult, saveResult } from './report/stored-results.ts';
 import { tableOf, verdictOf } from './report/table.ts';
 import { writeReport } from './report/write-report.ts';
 import { aResult } from './result-fixture.ts';
+import type { AbortResult, SizeResult } from './results.ts';
 
 describe('the table', () => {
   it('has a column per size, figures with verdicts, and peers', () => {
@@ -37,8 +40,8 @@ describe('the table', () => {
     const result = aResult(100);
     const all = verdictOf([result]);
     expect(all.met).toBe(all.judged);
-    const lossy = { ...result, tenth: { ...result.tenth!, eventsArrived: 79, wastedWrites: 1 } };
-    expect(verdictOf([lossy])).toEqual({ met: all.met - 2, judged: all.judged });
+    const lossy = { ...result, tenth: { ...result.tenth!, arrivals: { told: 80, lost: 1 }, wastedWrites: 1 } };
+    expect(verdictOf([lossy])).toEqual({ ...all, met: all.met - 2 });
   });
 
   it('never takes a canary that was aborted for one that was fast', () => {
@@ -50,21 +53,39 @@ describe('the table', () => {
 
   it('judges the growth of memory only after an hour: before, it is that of warming up', () => {
     const result = aResult(100);
-    const soak = { canaries: 10, aborts: 2, slopeMbPerHour: 9, firstMb: 80, lastMb: 81 };
+    const soak = { changed: 10, promoted: 8, aborted: 2, slopeMbPerHour: 9, lows: [], warmHours: 0.1 };
     const judged = (hours: number) => verdictOf([{ ...result, soak: { ...soak, hours } }]);
     expect(judged(0.1)).toEqual(verdictOf([result]));
     expect(judged(2).judged - judged(2).met).toBe(1);
   });
 
-  it('misses the aim of an abort that was not seen at all', () => {
+  it('misses the aim of an abort that was not seen at all, and says how many were', () => {
     const result = aResult(100);
-    const single = { ...result.abort!.single!, missed: 1 };
-    expect(verdictOf([{ ...result, abort: { ...result.abort!, single } }]).met).toBe(verdictOf([result]).met - 1);
+    const withSingle = (single: AbortResult) => ({ ...result, abort: { ...result.abort!, single } });
+    const one = withSingle({ ...result.abort!.single, missed: 1 });
+    const all = withSingle({ ...result.abort!.single, stored: undefined, missed: 4 });
+    for (const missing of [one, all]) expect(verdictOf([missing]).met).toBe(verdictOf([result]).met - 1);
+    expect(tableOf([one])).toContain('4 of 5 seen');
+    expect(tableOf([all])).toContain('0 of 4 seen');
+  });
+
+  it('takes no figure for an aim that is met when nobody looked', () => {
+    const result = aResult(100);
+    const met = verdictOf([result]).met;
+    const untold = { ...result, tenth: { ...result.tenth!, arrivals: { told: 0, lost: 0 } } };
+    expect(verdictOf([untold]).met).toBe(met - 1);
+    // JSON has no NaN.
+    const unread = { ...result, idle: { ...result.idle!, rssMb: null as unknown as number } };
+    expect(verdictOf([unread]).met).toBe(met - 1);
+  });
+
+  it('says how many phases could not be measured', () => {
+    expect(verdictOf([{ ...aResult(100), failures: { mass: 'not tried' } }]).unmeasured).toBe(1);
   });
 
   it('writes spreads in one unit', () => {
-    expect(spreadText({ count: 3, p50: 9.5, p90: 10, p99: 40, max: 55, values: [] })).toBe('9.50 / 40 / 55 ms');
-    expect(spreadText({ count: 3, p50: 90, p90: 100, p99: 400, max: 1500, values: [] })).toBe('0.09 / 0.40 / 1.50 s');
+    expect(spreadText({ count: 3, p50: 9.5, p99: 40, max: 55, values: [] })).toBe('9.50 / 40 / 55 ms');
+    expect(spreadText({ count: 3, p50: 90, p99: 400, max: 1500, values: [] })).toBe('0.09 / 0.40 / 1.50 s');
     expect(spreadText(undefined)).toBeUndefined();
   });
 });
@@ -94,6 +115,54 @@ describe('the block in a README', () => {
 
   it('is not invented where the markers are missing', () => {
     expect(() => replaceBlock('a', 'new')).toThrow(/bench:begin/);
+  });
+});
+
+describe('a run of some phases', () => {
+  const before = aResult(500);
+  const now: SizeResult = {
+    ...aResult(500),
+    measured: { create: { on: '2026-11-22', version: 'def' }, idle: { on: '2026-11-22', version: 'def' } },
+    idle: { ...before.idle!, rssMb: 77 },
+    marks: [],
+    operatorEnds: 1,
+  };
+
+  it('replaces what it was asked for, and keeps the rest with its dates', () => {
+    const { tenth: _tenth, abort: _abort, ...some } = now;
+    const merged = mergeResults(before, some, ['idle']);
+    expect(merged.idle?.rssMb).toBe(77);
+    expect([merged.tenth, merged.abort]).toEqual([before.tenth, before.abort]);
+    expect(merged.measured.idle?.on).toBe('2026-11-22');
+    expect(merged.measured.tenth?.on).toBe('2026-11-21');
+    expect(merged.marks).toEqual(before.marks);
+    expect(merged.operatorEnds).toBe(1);
+  });
+
+  it('forgets a failure that is over, and notes a new one in the place of a figure', () => {
+    const failed = { ...before, failures: { idle: 'it ended', tenth: 'too late' } };
+    expect(mergeResults(failed, now, ['idle']).failures).toEqual({ tenth: 'too late' });
+    const { idle: _idle, ...without } = now;
+    const again = mergeResults(before, { ...without, failures: { idle: 'it ended' } }, ['idle']);
+    expect([again.idle, again.failures]).toEqual([undefined, { idle: 'it ended' }]);
+  });
+
+  it('stands alone when it has all that was measured before', () => {
+    expect(mergeResults(before, now, ['idle', 'abort', 'tenth'])).toBe(now);
+    expect(mergeResults(undefined, now, ['idle'])).toBe(now);
+  });
+
+  it('is stored whole', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-store-'));
+    try {
+      expect(readResult(folder, 500)).toBeUndefined();
+      saveResult(folder, now);
+      expect(readResult(folder, 500)?.idle?.rssMb).toBe(77);
+      expect(readdirSync(folder)).toEqual(['results-500.json']);
+      expect(writeReport(join(folder, 'nothing'), undefined)).toBeUndefined();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

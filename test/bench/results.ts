@@ -3,8 +3,20 @@ import type { Spread } from './measure/statistics.ts';
 /** The name under which CPU is counted that none of the programs of the bench used. */
 export const OTHERS = 'others';
 
-/** What the bench can do, in the order in which it does it. */
-export const PHASES = ['create', 'idle', 'cold', 'single', 'tenth', 'restart', 'all', 'abort', 'mass', 'soak'] as const;
+/** What the bench can do, in the order in which it does it; a result has a section of the same name for each. */
+export const PHASES = [
+  'create',
+  'idle',
+  'cold',
+  'single',
+  'tenth',
+  'restart',
+  'all',
+  'abort',
+  'mass',
+  'rested',
+  'soak',
+] as const;
 export type PhaseName = (typeof PHASES)[number];
 
 /** Deployments without Sluice, on a control plane of their own. Seconds. */
@@ -33,17 +45,18 @@ export interface ColdResult {
   readonly syncedMs: number;
   readonly leadingMs: number;
   readonly rssMb: number;
+  /** Writes that were asked for, refused ones among them. */
   readonly writes: number;
-  readonly lists: number;
 }
 
 export interface IdleResult {
   readonly seconds: number;
+  /** Median of all seconds. */
   readonly rssMb: number;
   readonly cpuPercent: number;
+  /** Writes that were asked for, refused ones among them. */
   readonly writes: number;
   readonly reads: number;
-  readonly leaseWritesPerSecond: number;
 }
 
 /** One change at a time. Milliseconds. */
@@ -61,25 +74,33 @@ export interface CanaryResult {
   readonly promoted: number;
   readonly seconds: number;
   readonly pauseSeconds: number;
-  /** Each canary's own time from its change to its end. Seconds. */
-  readonly each: Spread | undefined;
   /** Until the last change was accepted. */
   readonly appliedSeconds: number;
   /** Per canary and kind of request, such as `patch rollouts/status`. */
   readonly writes: Readonly<Record<string, number>>;
   readonly writesPerCanary: number;
-  readonly measurementsPerCanary: number;
-  /** Without events and without one write per measurement. */
-  readonly otherWritesPerCanary: number;
-  readonly eventsPerCanary: number;
-  /** What the operator's log says happened, and so much of it arrived as an event. */
-  readonly eventsTold: number;
-  readonly eventsArrived: number;
+  /** Without events and without one write per measurement, of each canary. */
+  readonly otherWrites: Counts;
+  /** Writes that the API server refused, all together. */
+  readonly refusedWrites: number;
+  readonly events: Counts;
+  readonly arrivals: Arrivals;
   readonly wastedWrites: number;
-  readonly wastedExamples: readonly string[];
   /** Changes of the same objects that no request in the log explains; 0 unless somebody writes unseen. */
   readonly unexplainedChanges: number;
   readonly peakRssMb: number;
+}
+
+/** What was counted for each of several canaries. */
+export interface Counts {
+  readonly mean: number;
+  readonly max: number;
+}
+
+/** Events that the operator's log says were told, and how many of those did not arrive. */
+export interface Arrivals {
+  readonly told: number;
+  readonly lost: number;
 }
 
 /** How fast bad canaries lost their traffic. Milliseconds. */
@@ -94,16 +115,29 @@ export interface AbortResult {
   readonly missed: number;
 }
 
-/** Found by the phases `abort` and `mass`. */
+/** Found by the phase `abort`. */
 export interface AbortResults {
-  readonly intervalMs: number;
-  readonly single?: AbortResult;
-  readonly tenth?: AbortResult;
-  readonly inFlight?: AbortResult;
-  readonly mass?: AbortResult;
-  readonly quietSeconds?: number;
-  /** Writes about the aborted Rollouts in those seconds of the delay, events among them. */
-  readonly quietWrites?: number;
+  /** One bad canary at a time. */
+  readonly single: AbortResult;
+  readonly tenth: AbortResult;
+  /** Undefined when the aborts took so long that there was hardly a delay to look at. */
+  readonly quiet: QuietResult | undefined;
+}
+
+/** The delay in which an aborted canary keeps its pods. */
+export interface QuietResult {
+  /** The shortest stretch that was looked at, of any Rollout. */
+  readonly seconds: number;
+  /** Writes about Rollouts in their stretches that were asked for, events among them. */
+  readonly writes: number;
+}
+
+/** Found by the phase `mass`. */
+export interface MassResults {
+  readonly inFlight: AbortResult;
+  /** All that were left of those in flight. */
+  readonly rest: AbortResult;
+  readonly arrivals: Arrivals;
 }
 
 export interface RestartResult {
@@ -111,17 +145,29 @@ export interface RestartResult {
   readonly promoted: number;
   /** From SIGKILL to leading again; the dead leader's lease has to run out. */
   readonly toLeadingSeconds: number;
-  readonly syncedMs: number;
-  readonly seconds: number;
+}
+
+/** At rest, after all that was done before. */
+export interface RestedResult {
+  readonly rssMb: number;
 }
 
 export interface SoakResult {
   readonly hours: number;
-  readonly canaries: number;
-  readonly aborts: number;
+  readonly changed: number;
+  readonly promoted: number;
+  readonly aborted: number;
   readonly slopeMbPerHour: number;
-  readonly firstMb: number;
-  readonly lastMb: number;
+  /** The lowest memory of each stretch of some minutes, by hours from the beginning. */
+  readonly lows: readonly (readonly [hour: number, rssMb: number])[];
+  /** From then on the slope is taken: before, history was not full yet. */
+  readonly warmHours: number;
+}
+
+/** When a phase was measured, and which version. */
+export interface Measured {
+  readonly on: string;
+  readonly version: string;
 }
 
 /** One second of a run. */
@@ -143,7 +189,8 @@ export interface PhaseMark {
 /** All that one size gave; what was not run or failed is absent. */
 export interface SizeResult {
   readonly size: number;
-  readonly startedAt: string;
+  /** Of each phase that was measured. */
+  readonly measured: Partial<Record<PhaseName, Measured>>;
   readonly machine: string;
   create?: CreateResult;
   cold?: ColdResult;
@@ -153,12 +200,12 @@ export interface SizeResult {
   restart?: RestartResult;
   all?: CanaryResult;
   abort?: AbortResults;
+  mass?: MassResults;
+  rested?: RestedResult;
   soak?: SoakResult;
-  /** Memory when all was over and garbage was collected, MB. */
-  restedMb?: number;
   /** How often the operator ended by itself, such as for a lease that it could not renew in time. */
   operatorEnds: number;
-  readonly failures: Partial<Record<PhaseName | 'setup', string>>;
+  readonly failures: Partial<Record<PhaseName, string>>;
   readonly marks: PhaseMark[];
   readonly timeline: TimelinePoint[];
   /** The operator's writes per second, without events, and events. */

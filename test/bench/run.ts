@@ -1,11 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeTempFolder } from '../support/control-plane/temp-folder.ts';
+import { runForeground } from '../support/run-foreground.ts';
 import { BENCH_HELP, type BenchOptions, parseBenchOptions } from './options.ts';
 import { runSize } from './phases/run-size.ts';
+import { mergeResults } from './report/merge-results.ts';
 import { replaceBlock } from './report/readme-block.ts';
+import { readResult, saveResult } from './report/stored-results.ts';
 import { writeReport } from './report/write-report.ts';
+import type { SizeResult } from './results.ts';
 
 /*
  * `npm run bench`: the operator on a real control plane, measured from outside: the API server's audit log and /proc.
@@ -28,22 +32,19 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(BENCH_HELP);
     return 0;
   }
-  if (options.reportOnly) {
-    report(options);
-    return 0;
-  }
-  if (process.env['SLUICE_NETWORK_NAMESPACE'] !== '1') return runIsolated(args);
+  if (options.reportOnly) return report(options) ? 0 : 1;
+  if (process.env['SLUICE_NETWORK_NAMESPACE'] !== '1') return await runIsolated(args);
   return await measure(options);
 }
 
 /** Builds what is needed while there is a way out, and goes on in a network namespace of its own. */
-function runIsolated(args: readonly string[]): number {
+async function runIsolated(args: readonly string[]): Promise<number> {
   for (const script of ['test/support/prepare-rig.ts', 'tools/build.ts']) {
     const { status } = spawnSync(process.execPath, [join(ROOT, script)], { stdio: ['ignore', 'ignore', 'inherit'] });
     if (status !== 0) return status ?? 1;
   }
   const inside = [join(ROOT, 'test/support/in-namespace.ts'), process.execPath, import.meta.filename, ...args];
-  return spawnSync('unshare', ['--net', process.execPath, ...inside], { stdio: 'inherit' }).status ?? 1;
+  return await runForeground('unshare', ['--net', process.execPath, ...inside]);
 }
 
 async function measure(options: BenchOptions): Promise<number> {
@@ -53,16 +54,18 @@ async function measure(options: BenchOptions): Promise<number> {
   cpSync(join(ROOT, 'dist'), bundle.path, { recursive: true });
   const out = resolve(ROOT, options.out);
   mkdirSync(out, { recursive: true });
+  const version = versionOf(ROOT);
   let failures = 0;
   for (const size of options.sizes) {
     const say = (text: string) => {
       const elapsed = ((Date.now() - begun) / 1000).toFixed(1).padStart(7);
       console.log(`${elapsed}s  N=${size}  ${text}`);
     };
+    const before = readResult(out, size);
+    const save = (result: SizeResult) => saveResult(out, mergeResults(before, result, options.phases));
     try {
-      const result = await runSize(size, options, join(bundle.path, 'sluice.mjs'), say);
+      const result = await runSize(size, options, { program: join(bundle.path, 'sluice.mjs'), version, say, save });
       failures += Object.keys(result.failures).length;
-      writeFileSync(join(out, `results-${size}.json`), `${JSON.stringify(result)}\n`);
     } catch (error) {
       failures++;
       say(`FAILED: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
@@ -74,9 +77,18 @@ async function measure(options: BenchOptions): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-function report(options: BenchOptions): void {
+/** @returns whether there was anything to report */
+function report(options: BenchOptions): boolean {
   const table = writeReport(resolve(ROOT, options.out), options.readme ? README : undefined);
-  console.log(`\n${table}\n`);
+  console.log(table === undefined ? `there are no results in ${options.out}` : `\n${table}\n`);
+  return table !== undefined;
+}
+
+/** The commit that is checked out, `-dirty` when it is not all; the version of the package where there is no Git. */
+function versionOf(root: string): string {
+  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' });
+  if (status === 0) return stdout.trim();
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 process.exit(await main(process.argv.slice(2)));

@@ -18,19 +18,24 @@ export interface Request {
 
 const WRITES = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
+/** Whether the operator asked, for whatever it may be. */
+export function isOfOperator(request: Request): boolean {
+  return request.user === RIG_USERS.operator.name;
+}
+
+/** A change of an object that the operator asked for, got or refused, its lease apart. */
+export function isOperatorAttempt(request: Request): boolean {
+  return isOfOperator(request) && WRITES.has(request.verb) && request.resource !== 'leases';
+}
+
 /** A change of an object that the operator asked for and got, its lease apart. */
 export function isOperatorWrite(request: Request): boolean {
-  return (
-    request.user === RIG_USERS.operator.name &&
-    WRITES.has(request.verb) &&
-    request.resource !== 'leases' &&
-    request.status < 400
-  );
+  return isOperatorAttempt(request) && request.status < 400;
 }
 
 /** A question of the operator, its lease apart. Watches are not in the log. */
 export function isOperatorRead(request: Request): boolean {
-  return request.user === RIG_USERS.operator.name && !WRITES.has(request.verb) && request.resource !== 'leases';
+  return isOfOperator(request) && !WRITES.has(request.verb) && request.resource !== 'leases';
 }
 
 /** The Rollout of the fleet that an object belongs to, as `namespace/name`; all its names begin with the Rollout's. */

@@ -1,10 +1,9 @@
 import type { Request } from './audit-record.ts';
+import { countBy } from './count-by.ts';
 
 /** How often each kind of request (`patch rollouts/status`) came, most first, divided among so many Rollouts. */
 export function byKind(requests: readonly Request[], rollouts: number): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const { verb, resource } of requests)
-    counts.set(`${verb} ${resource}`, (counts.get(`${verb} ${resource}`) ?? 0) + 1);
+  const counts = countBy(requests, ({ verb, resource }) => `${verb} ${resource}`);
   const rows = [...counts].sort(([, a], [, b]) => b - a);
   return Object.fromEntries(rows.map(([kind, count]) => [kind, Math.round((count / rollouts) * 100) / 100]));
 }

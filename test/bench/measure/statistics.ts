@@ -2,7 +2,6 @@
 export interface Spread {
   readonly count: number;
   readonly p50: number;
-  readonly p90: number;
   readonly p99: number;
   readonly max: number;
   /** All of them, ascending, to draw them. */
@@ -20,7 +19,7 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
   const sorted = values.map(value => Math.round(value * 10) / 10).sort((a, b) => a - b);
   const at = (share: number) => percentile(sorted, share);
-  return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1), values: sorted };
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1), values: sorted };
 }
 
 /** A straight line through points by least squares. */

@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
+import { isOperatorAttempt, isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
 import { routeDelays } from '../measure/route-delays.ts';
 import { spreadOf } from '../measure/statistics.ts';
-import type { AbortResult, AbortResults } from '../results.ts';
+import type { AbortResult, QuietResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
-import { HELD_STEPS, INTERVAL_MS, type Member, tenthOf } from '../world/fleet.ts';
+import { HELD_STEPS, type Member, tenthOf } from '../world/fleet.ts';
+import { arrivalsSince } from './arrivals.ts';
 
 const SINGLE_SAMPLES = 100;
 const APART_MS = 300;
 /** An aborted canary keeps its pods for 30 s. What only shows is stored up to a second late. */
 const DELAY_MS = 30_000;
 const SHOWN_LATE_MS = 2_000;
+/** Shorter stretches of that delay say nothing. */
+const QUIET_MS = 15_000;
+const ROUTE_SEEN_MS = 30_000;
 
 /** Bad canaries: one at a time, and every tenth at once. */
 export async function runAbort(bench: Bench, say: (text: string) => void): Promise<void> {
@@ -19,13 +23,13 @@ export async function runAbort(bench: Bench, say: (text: string) => void): Promi
   say('bad canaries, one at a time');
   const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(some.length, Math.ceil(bench.size / 2))));
   await holdInFlight(bench, few);
-  note(bench, { single: await abortEach(bench, few) });
+  const single = await abortEach(bench, few);
   await bench.restore();
   say(`${some.length} bad canaries at once`);
   await holdInFlight(bench, some);
-  note(bench, { tenth: await abortAtOnce(bench, some) });
-  note(bench, await quietDelay(bench, some));
-  await bench.restore();
+  const mark = bench.audit.mark();
+  const tenth = await abortAtOnce(bench, some);
+  bench.result.abort = { single, tenth, quiet: await quietDelay(bench, some, mark) };
 }
 
 /** Bad canaries while all are in flight: every tenth, and all that are left of those. */
@@ -33,16 +37,15 @@ export async function runMass(bench: Bench, say: (text: string) => void): Promis
   const some = tenthOf(bench.members);
   const others = bench.members.slice(some.length);
   await bench.restore();
+  const mark = bench.audit.mark();
+  const told = bench.told();
   say(`all ${bench.size} in flight, ${some.length} of them bad`);
   await holdInFlight(bench, bench.members);
-  note(bench, { inFlight: await abortAtOnce(bench, some) });
+  const inFlight = await abortAtOnce(bench, some);
   say(`the other ${others.length} bad, all at once`);
-  note(bench, { mass: await abortAtOnce(bench, others) });
+  const rest = await abortAtOnce(bench, others);
   await bench.restore();
-}
-
-function note(bench: Bench, found: Partial<AbortResults>): void {
-  bench.result.abort = { intervalMs: INTERVAL_MS, ...bench.result.abort, ...found };
+  bench.result.mass = { inFlight, rest, arrivals: arrivalsSince(bench, mark, told) };
 }
 
 /** Brings members to their first weight, where they stay. */
@@ -65,7 +68,7 @@ async function abortAtOnce(bench: Bench, members: readonly Member[]): Promise<Ab
   bench.prometheus.turnBad(keys);
   await bench.fleet.until('aborted', keys, ({ phase }) => phase === 'Aborted', bench.patience(members.length));
   await sleep(SHOWN_LATE_MS);
-  return resultOf(bench, mark, new Map(keys.map(key => [key, turnedAt])));
+  return await resultOf(bench, mark, new Map(keys.map(key => [key, turnedAt])));
 }
 
 async function abortEach(bench: Bench, members: readonly Member[]): Promise<AbortResult> {
@@ -77,13 +80,16 @@ async function abortEach(bench: Bench, members: readonly Member[]): Promise<Abor
     await bench.fleet.until('aborted', [key], ({ phase }) => phase === 'Aborted', 60_000);
     await sleep(APART_MS);
   }
-  return resultOf(bench, mark, turnedAt);
+  return await resultOf(bench, mark, turnedAt);
 }
 
 /** @throws Error when a route still sends traffic to a canary that was aborted */
-function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string, number>): AbortResult {
-  const still = [...turnedAt.keys()].filter(key => bench.routes.weight(key) !== 0);
-  if (still.length > 0) throw new Error(`aborted, and their routes not at 0 %: ${still.slice(0, 5).join(', ')}`);
+async function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string, number>): Promise<AbortResult> {
+  const still = () => [...turnedAt.keys()].filter(key => bench.routes.weight(key) !== 0);
+  // The bench's own watch may be late on a busy machine; what it tells here is only whether the log is complete.
+  for (const deadline = Date.now() + ROUTE_SEEN_MS; still().length > 0; await sleep(250))
+    if (Date.now() > deadline)
+      throw new Error(`aborted, and their routes not at 0 %: ${still().slice(0, 5).join(', ')}`);
   const delays = routeDelays(bench.audit.since(mark), turnedAt, key => bench.prometheus.firstBadAt(key));
   const spread = (figure: 'stored' | 'served' | 'turned') => spreadOf(delays.map(delay => delay[figure]));
   return {
@@ -95,21 +101,28 @@ function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string, numb
   };
 }
 
-/** Counts writes about aborted members from when the last was aborted until the first may lose its pods. */
-async function quietDelay(bench: Bench, members: readonly Member[]) {
-  const keys = new Set(members.map(({ key }) => key));
-  const bad = [...keys].map(key => bench.prometheus.firstBadAt(key) ?? Date.now());
-  const endsAt = Math.min(...bad) + DELAY_MS - SHOWN_LATE_MS;
-  const quietFrom = Date.now();
-  await sleep(Math.max(0, endsAt - quietFrom));
-  const writes = bench.audit
-    .since(0)
-    .filter(
-      request =>
-        request.atMs > quietFrom &&
-        request.atMs < endsAt &&
-        isOperatorWrite(request) &&
-        keys.has(memberKeyOf(request) ?? ''),
-    );
-  return { quietSeconds: Math.round(Math.max(0, endsAt - quietFrom) / 1000), quietWrites: writes.length };
+/**
+ * Counts what was written about each aborted member from a little after its last write of the route until it may lose its
+ * pods.
+ */
+async function quietDelay(bench: Bench, members: readonly Member[], mark: number): Promise<QuietResult | undefined> {
+  const routed = new Map<string, number>();
+  for (const request of bench.audit.since(mark))
+    if (request.resource === 'httproutes' && isOperatorWrite(request))
+      routed.set(memberKeyOf(request) ?? '', request.doneMs);
+  const stretches = new Map(
+    members.map(({ key }) => {
+      const endsAt = (bench.prometheus.firstBadAt(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS;
+      return [key, { from: (routed.get(key) ?? Infinity) + SHOWN_LATE_MS, endsAt }];
+    }),
+  );
+  const all = [...stretches.values()];
+  await sleep(Math.max(0, Math.max(...all.map(({ endsAt }) => endsAt)) - Date.now()));
+  const shortest = Math.min(...all.map(({ from, endsAt }) => endsAt - from));
+  if (shortest < QUIET_MS) return undefined;
+  const writes = bench.audit.since(mark).filter(request => {
+    const stretch = stretches.get(memberKeyOf(request) ?? '');
+    return stretch && isOperatorAttempt(request) && request.atMs > stretch.from && request.atMs < stretch.endsAt;
+  });
+  return { seconds: Math.floor(shortest / 1000), writes: writes.length };
 }

@@ -1,11 +1,12 @@
-import { isOperatorWrite, type Request } from '../measure/audit-record.ts';
+import { isOperatorAttempt, isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
-import { spreadOf } from '../measure/statistics.ts';
+import { countBy } from '../measure/count-by.ts';
 import { wastedWrites } from '../measure/wasted-writes.ts';
-import type { CanaryResult } from '../results.ts';
+import type { CanaryResult, Counts } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { type Member, PAUSE_SECONDS } from '../world/fleet.ts';
 import type { MemberState } from '../world/fleet-watch.ts';
+import { arrivalsSince } from './arrivals.ts';
 
 /** What is remembered from the beginning of a delivery, to sum it up in the end. */
 export interface Delivery {
@@ -15,8 +16,8 @@ export interface Delivery {
   readonly begunS: number;
   readonly appliedSeconds: number;
   readonly mark: number;
-  readonly told: number;
-  readonly measured: number;
+  readonly told: ReadonlyMap<string, number>;
+  readonly measured: ReadonlyMap<string, number>;
 }
 
 /** Sends a new version to some members, all at once. */
@@ -33,58 +34,60 @@ export async function beginDelivery(bench: Bench, members: readonly Member[]): P
 }
 
 /**
- * Waits until each of a delivery is promoted, or aborted, which nobody wanted here. @returns when each was promoted, epoch
- * milliseconds. @throws Error with some that are neither
+ * Waits until each of a delivery is promoted, or aborted, which nobody wanted here. @returns how many were promoted.
+ * @throws Error with some that are neither
  */
-export async function untilPromoted(bench: Bench, { members, image }: Delivery): Promise<ReadonlyMap<string, number>> {
+export async function untilPromoted(bench: Bench, { members, image }: Delivery): Promise<number> {
   const keys = members.map(({ key }) => key);
   const promoted = ({ phase, stableImage }: MemberState) => phase === 'Healthy' && stableImage === image;
   const ended = (state: MemberState) => promoted(state) || state.phase === 'Aborted';
-  const endedAt = await bench.fleet.until('promoted', keys, ended, bench.patience(members.length * 2));
-  const lost = (key: string) => bench.fleet.state(key)?.phase === 'Aborted';
-  return new Map([...endedAt].filter(([key]) => !lost(key)));
+  await bench.fleet.until('promoted', keys, ended, bench.patience(members.length * 2));
+  return keys.filter(key => bench.fleet.state(key)?.phase !== 'Aborted').length;
 }
 
 /** Sends a version to some members at once and follows all of it, until the pods of the old version are gone. */
 export async function deliver(bench: Bench, members: readonly Member[]): Promise<CanaryResult> {
   const delivery = await beginDelivery(bench, members);
-  const reachedAt = await untilPromoted(bench, delivery);
+  const promoted = await untilPromoted(bench, delivery);
   const seconds = (Date.now() - delivery.begun) / 1000;
-  if (reachedAt.size === members.length) await bench.settle();
+  if (promoted === members.length) await bench.settle();
   else await bench.calm();
   const requests = bench.audit.since(delivery.mark);
   const writes = requests.filter(isOperatorWrite);
-  const events = writes.filter(({ resource }) => resource === 'events').length;
-  const measurements = bench.prometheus.answered() - delivery.measured;
-  const runStatuses = writes.filter(({ resource }) => resource === 'analysisruns/status').length;
+  const events = writes.filter(({ resource }) => resource === 'events');
   const wasted = wastedWrites(requests, bench.changes.changes);
-  const per = (count: number) => count / members.length;
   return {
     canaries: members.length,
-    promoted: reachedAt.size,
+    promoted,
     seconds,
     pauseSeconds: PAUSE_SECONDS,
-    each: spreadOf(changeToPromotion(requests, reachedAt)),
     appliedSeconds: delivery.appliedSeconds,
     writes: byKind(writes, members.length),
-    writesPerCanary: per(writes.length - events),
-    measurementsPerCanary: per(measurements),
-    otherWritesPerCanary: per(writes.length - events - Math.min(measurements, runStatuses)),
-    eventsPerCanary: per(events),
-    eventsTold: bench.told() - delivery.told,
-    eventsArrived: events,
+    writesPerCanary: (writes.length - events.length) / members.length,
+    otherWrites: otherWrites(bench, delivery, writes),
+    refusedWrites: requests.filter(isOperatorAttempt).length - writes.length,
+    events: countsOf(members, countBy(events, memberKeyOf)),
+    arrivals: arrivalsSince(bench, delivery.mark, delivery.told),
     wastedWrites: wasted.count,
-    wastedExamples: wasted.examples,
     unexplainedChanges: wasted.unexplained,
     peakRssMb: bench.timeline.peakMb(delivery.begunS),
   };
 }
 
-/** Seconds from the change of each member to its promotion. */
-function changeToPromotion(requests: readonly Request[], reachedAt: ReadonlyMap<string, number>): number[] {
-  return requests.flatMap(request => {
-    if (request.resource !== 'rollouts' || isOperatorWrite(request)) return [];
-    const reached = reachedAt.get(`${request.namespace}/${request.name}`);
-    return reached === undefined ? [] : [(reached - request.atMs) / 1000];
+/** Of each member all writes but events, and but one status of a run for each of its measurements. */
+function otherWrites(bench: Bench, { members, measured }: Delivery, writes: readonly Request[]): Counts {
+  const all = countBy(writes, request => (request.resource === 'events' ? undefined : memberKeyOf(request)));
+  const runs = countBy(writes, request =>
+    request.resource === 'analysisruns/status' ? memberKeyOf(request) : undefined,
+  );
+  const others = [...all].map(([key, count]) => {
+    const measurements = (bench.prometheus.answered().get(key) ?? 0) - (measured.get(key) ?? 0);
+    return [key, count - Math.min(measurements, runs.get(key) ?? 0)] as const;
   });
+  return countsOf(members, new Map(others));
+}
+
+function countsOf(members: readonly Member[], counts: ReadonlyMap<string, number>): Counts {
+  const each = members.map(({ key }) => counts.get(key) ?? 0);
+  return { mean: each.reduce((sum, count) => sum + count, 0) / each.length, max: Math.max(...each) };
 }

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../support/control-plane.ts';
 import { isOperatorWrite } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
-import { residentMb } from '../measure/process-meter.ts';
 import type { ControlResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { startBenchCluster } from '../world/bench-cluster.ts';
 import { changeOf, type Member, membersOf, objectsOf, tenthOf } from '../world/fleet.ts';
 import { FleetWatch, type MemberState } from '../world/fleet-watch.ts';
 import { inParallel } from '../world/in-parallel.ts';
+import { patiently } from '../world/patiently.ts';
 
 /** Members that are created at once; each is four requests, one after the other. */
 const AT_ONCE = 24;
@@ -39,7 +39,7 @@ export async function measureControlPace(size: number, timeoutMs: number): Promi
       const { path, object } = changeOf(member, NEXT_IMAGE, undefined, 'Deployment');
       // What the watch has shown of it is about the old version.
       fleet.see(member.key, CHANGED);
-      await cluster.plane.client.patch(path, 'merge', object);
+      await patiently(() => cluster.plane.client.patch(path, 'merge', object));
     });
     await untilAvailable(fleet, tenth, timeoutMs);
     return { createSeconds, tenthSeconds: (Date.now() - changed) / 1000 };
@@ -59,7 +59,7 @@ export async function runCreate(bench: Bench, control: ControlResult | undefined
   const operator = await bench.startOperator();
   await operator.untilLeading(60_000);
   await sleep(2_000);
-  const rssBeforeMb = residentMb(operator.pid) ?? 0;
+  const rssBeforeMb = operator.rssMb() ?? Number.NaN;
   const mark = bench.audit.mark();
   const begun = Date.now();
   await createAll(bench.cluster.plane, bench.members, 'Rollout');
@@ -83,6 +83,7 @@ export async function runCreate(bench: Bench, control: ControlResult | undefined
 
 async function createAll(plane: ControlPlane, members: readonly Member[], workload: 'Rollout' | 'Deployment') {
   await inParallel(members, AT_ONCE, async member => {
-    for (const { path, object } of objectsOf(member, workload, IMAGE)) await plane.client.create(path, object);
+    for (const { path, object } of objectsOf(member, workload, IMAGE))
+      await patiently(() => plane.client.create(path, object));
   });
 }

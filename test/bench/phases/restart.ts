@@ -15,14 +15,12 @@ export async function runRestart(bench: Bench): Promise<void> {
   const killedAt = Date.now();
   await bench.endOperator('kill');
   const operator = await bench.startOperator();
-  const { syncedMs } = await operator.untilLeading(bench.patience());
+  await operator.untilLeading(bench.patience());
   const toLeadingSeconds = (Date.now() - killedAt) / 1000;
-  const reachedAt = await untilPromoted(bench, delivery);
+  const promoted = await untilPromoted(bench, delivery);
   bench.result.restart = {
     canaries: members.length,
-    promoted: reachedAt.size,
+    promoted,
     toLeadingSeconds,
-    syncedMs,
-    seconds: (Date.now() - delivery.begun) / 1000,
   };
 }

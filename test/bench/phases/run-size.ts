@@ -4,7 +4,7 @@ import { Bench } from '../world/bench.ts';
 import { runAbort, runMass } from './abort.ts';
 import { runCold } from './cold.ts';
 import { measureControlPace, runCreate } from './create.ts';
-import { restAtLast, runIdle } from './idle.ts';
+import { runIdle, runRested } from './idle.ts';
 import { runRestart } from './restart.ts';
 import { runSingle } from './single.ts';
 import { runSoak } from './soak.ts';
@@ -13,11 +13,29 @@ import { runAll, runTenth } from './tenth-and-all.ts';
 /** Says what is being done. */
 export type Say = (text: string) => void;
 
+/** So many phases in a row that failed: the fleet cannot be brought to rest any more, and each try takes very long. */
+const GIVEN_UP = 2;
+
+/** What a run has besides its options. */
+export interface RunSetting {
+  /** The operator's bundle. */
+  readonly program: string;
+  /** Of the operator, for the report. */
+  readonly version: string;
+  readonly say: Say;
+  /** Gets the result as far as it is, after each phase: hours of work shall not hang on the last one. */
+  readonly save: (result: SizeResult) => void;
+}
+
 /**
  * Runs the phases on a fleet of one size. The fleet is always created, else there would be nothing to measure. A phase that
  * fails is noted with its reason and the next one begins: each brings the fleet to rest first.
  */
-export async function runSize(size: number, options: BenchOptions, program: string, say: Say): Promise<SizeResult> {
+export async function runSize(
+  size: number,
+  options: BenchOptions,
+  { program, version, say, save }: RunSetting,
+): Promise<SizeResult> {
   const control = options.phases.includes('create') ? await controlPace(size, say) : undefined;
   say('a fresh control plane starts');
   const bench = await Bench.start(size, program);
@@ -31,24 +49,29 @@ export async function runSize(size: number, options: BenchOptions, program: stri
     all: () => runAll(bench),
     abort: () => runAbort(bench, text => say(`abort: ${text}`)),
     mass: () => runMass(bench, text => say(`mass: ${text}`)),
+    rested: () => runRested(bench),
     soak: () => runSoak(bench, options.soakMs, text => say(`soak: ${text}`)),
   };
+  let failed = 0;
   try {
     for (const phase of PHASES) {
       if (phase !== 'create' && !options.phases.includes(phase)) continue;
       say(`${phase}…`);
       try {
+        if (failed >= GIVEN_UP || bench.result.failures.create) throw new Error('not tried after those that failed');
         await bench.timeline.during(phase, run[phase]);
-        say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase === 'mass' ? 'abort' : phase]))}`);
+        failed = 0;
+        say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase]))}`);
       } catch (error) {
         bench.result.failures[phase] = error instanceof Error ? error.message : String(error);
         say(`${phase} FAILED: ${bench.result.failures[phase]}`);
-        if (phase === 'create') break;
+        failed++;
       }
+      bench.result.measured[phase] = { on: new Date().toISOString().slice(0, 10), version };
+      bench.sumUp();
+      save(bench.result);
       say(`${phase}: CPU seconds ${JSON.stringify(bench.timeline.marks.at(-1)?.cpu)}`);
     }
-    say('rests…');
-    await restAtLast(bench).catch(error => say(`it did not come to rest: ${error}`));
   } finally {
     await bench.stop();
   }
@@ -69,5 +92,7 @@ async function controlPace(size: number, say: Say): Promise<ControlResult | unde
 
 /** A result without the long lists that are there to be drawn. */
 function shortOf(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null, (key, inner: unknown) => (key === 'values' ? undefined : inner)));
+  return JSON.parse(
+    JSON.stringify(value ?? null, (key, inner: unknown) => (key === 'values' || key === 'lows' ? undefined : inner)),
+  );
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
+import { isOfOperator, isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import type { Bench } from '../world/bench.ts';
 import type { Member } from '../world/fleet.ts';
@@ -41,7 +41,7 @@ async function firstWrite(
 ): Promise<{ change: Request; write: Request } | undefined> {
   for (const deadline = Date.now() + GIVEN_UP_MS; Date.now() < deadline; await sleep(20)) {
     const requests = bench.audit.since(mark).filter(request => memberKeyOf(request) === key);
-    const change = requests.find(request => request.resource === 'rollouts' && !isOperatorWrite(request));
+    const change = requests.find(request => request.resource === 'rollouts' && !isOfOperator(request));
     const writes = requests.filter(request => isOperatorWrite(request) && request.resource !== 'events');
     const write = writes.toSorted((a, b) => a.atMs - b.atMs).find(({ atMs }) => atMs >= (change?.atMs ?? Infinity));
     if (change !== undefined && write !== undefined) return { change, write };

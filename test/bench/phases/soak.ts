@@ -1,47 +1,70 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fitLine, windowMinima } from '../measure/statistics.ts';
 import type { Bench } from '../world/bench.ts';
+import type { Member } from '../world/fleet.ts';
 
 /** A wave of changes each so often; the pauses between let the operator collect its garbage. */
 const WAVE_MS = 60_000;
-/** Of the run; before that memory still grows to what it needs. */
-const WARM_UP_SHARE = 0.2;
-const WINDOW_S = 300;
+/** What a wave takes until its canaries are promoted or aborted. */
+const ENDED_MS = 45_000;
+/** The waves take turns among so many groups: each member is changed often enough for its history to be full early. */
+const GROUPS = 3;
+/** Of the run; before, history fills up: ten revisions and ten runs of each Rollout are kept. */
+const WARM_UP_SHARE = 0.3;
+const WINDOW_MS = 300_000;
 const BAD_SHARE = 0.2;
+/** Fewer that reach their end mean that the operator did not do its work, and then its memory says nothing. */
+const ENDED_SHARE = 0.95;
 
-/** Keeps the fleet busy for hours, with good and bad versions, and looks whether memory grows. */
+/**
+ * Keeps a part of the fleet busy for hours, with good and bad versions, and looks whether memory grows.
+ * @throws Error when canaries did not reach their end, or the operator did not live through it
+ */
 export async function runSoak(bench: Bench, soakMs: number, say: (text: string) => void): Promise<void> {
   await bench.restore();
+  const { operator } = bench;
+  const begun = Date.now();
   const begunS = bench.timeline.now;
-  const ends = Date.now() + soakMs;
   const perWave = Math.max(2, Math.ceil(bench.size / 20));
-  const tally = { canaries: 0, aborts: 0 };
-  for (let wave = 0; Date.now() < ends; wave++) {
-    const begun = Date.now();
-    const from = (wave * perWave) % Math.max(1, bench.size - perWave);
-    const members = bench.members.slice(from, from + perWave);
-    const bad = members.slice(0, Math.ceil(perWave * BAD_SHARE)).map(({ key }) => key);
-    bench.prometheus.turnBad(bad);
-    await bench.change(members, bench.nextImage());
-    await sleep(Math.min(WAVE_MS * 0.75, Math.max(0, ends - Date.now())));
-    bench.prometheus.turnGood();
-    const aborted = members.filter(({ key }) => bench.fleet.state(key)?.phase === 'Aborted');
-    await bench.change(aborted, ({ key }) => bench.fleet.state(key)?.stableImage ?? 'app:1.0.0');
-    tally.canaries += members.length;
-    tally.aborts += aborted.length;
-    if (wave % 10 === 0) say(`${tally.canaries} canaries, ${tally.aborts} aborted, RSS ${bench.rssMb()} MB`);
-    await sleep(Math.min(Math.max(0, begun + WAVE_MS - Date.now()), Math.max(0, ends - Date.now())));
+  const tally = { changed: 0, promoted: 0, aborted: 0 };
+  for (let wave = 0; Date.now() - begun < soakMs; wave++) {
+    const from = (wave % GROUPS) * perWave;
+    const ended = await runWave(bench, bench.members.slice(from, from + perWave));
+    for (const figure of ['changed', 'promoted', 'aborted'] as const) tally[figure] += ended[figure];
+    if (wave % 10 === 0) say(`${JSON.stringify(tally)}, RSS ${operator.rssMb()} MB`);
   }
-  const warm = begunS + (soakMs / 1000) * WARM_UP_SHARE;
+  if (operator !== bench.operator || operator.ended()) throw new Error('the operator ended by itself');
+  if (tally.promoted + tally.aborted < ENDED_SHARE * tally.changed)
+    throw new Error(`canaries did not reach their end: ${JSON.stringify(tally)}`);
+  const hours = (Date.now() - begun) / 3_600_000;
+  const windowHours = Math.min(WINDOW_MS / 3_600_000, hours / 20);
   const points = bench.timeline.points.flatMap(({ t, rssMb }) =>
-    t >= warm && rssMb !== undefined ? [[t, rssMb] as const] : [],
+    t >= begunS && rssMb !== undefined ? [[(t - begunS) / 3600, rssMb] as const] : [],
   );
-  const lows = windowMinima(points, Math.min(WINDOW_S, soakMs / 20_000));
-  bench.result.soak = {
-    hours: soakMs / 3_600_000,
-    ...tally,
-    slopeMbPerHour: (fitLine(lows)?.slope ?? Number.NaN) * 3600,
-    firstMb: lows[0]?.[1] ?? Number.NaN,
-    lastMb: lows.at(-1)?.[1] ?? Number.NaN,
-  };
+  // The last window is cut off where the run ended.
+  const lows = windowMinima(points, windowHours).slice(0, -1);
+  const warmHours = hours * WARM_UP_SHARE;
+  const slopeMbPerHour = fitLine(lows.filter(([hour]) => hour >= warmHours))?.slope;
+  if (slopeMbPerHour === undefined) throw new Error('too short to see whether memory grows');
+  bench.result.soak = { hours, ...tally, slopeMbPerHour, lows, warmHours };
+}
+
+/** Changes some members, one in five to a bad version, and takes those back that were aborted. */
+async function runWave(bench: Bench, members: readonly Member[]) {
+  const begun = Date.now();
+  const image = bench.nextImage();
+  bench.prometheus.turnBad(members.slice(0, Math.ceil(members.length * BAD_SHARE)).map(({ key }) => key));
+  await bench.change(members, image);
+  await sleep(Math.max(0, begun + ENDED_MS - Date.now()));
+  bench.prometheus.turnGood();
+  const states = members.map(member => ({ member, state: bench.fleet.state(member.key) }));
+  const aborted = states.filter(({ state }) => state?.phase === 'Aborted');
+  const promoted = states.filter(({ state }) => state?.phase === 'Healthy' && state.stableImage === image);
+  const stable = new Map(aborted.map(({ member, state }) => [member.key, state?.stableImage ?? image]));
+  await bench.change(
+    aborted.map(({ member }) => member),
+    ({ key }) => stable.get(key) ?? image,
+  );
+  await sleep(Math.max(0, begun + WAVE_MS - Date.now()));
+  return { changed: members.length, promoted: promoted.length, aborted: aborted.length };
 }

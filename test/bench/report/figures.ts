@@ -1,4 +1,5 @@
 import type { Spread } from '../measure/statistics.ts';
+import type { Arrivals } from '../results.ts';
 import { PEERS, type PeerFigure } from './peers.ts';
 
 /** A number with as many digits as say something. */
@@ -19,6 +20,23 @@ export function spreadText(spread: Spread | undefined): string | undefined {
   const values = [spread.p50, spread.p99, spread.max];
   const inSeconds = spread.max >= 1000;
   return `${values.map(value => shortNumber(inSeconds ? value / 1000 : value)).join(' / ')} ${inSeconds ? 's' : 'ms'}`;
+}
+
+/** A spread and, where not all were seen, how many were. */
+export function seenText(spread: Spread | undefined, missed: number): string {
+  const seen = spread?.count ?? 0;
+  const of = missed > 0 ? `${seen} of ${seen + missed} seen` : undefined;
+  return [spreadText(spread), of].filter(text => text !== undefined).join(', ');
+}
+
+/** `80 of 80` of the events that were told. */
+export function arrivalsText(arrivals: Arrivals | undefined): string | undefined {
+  return arrivals && `${arrivals.told - arrivals.lost} of ${arrivals.told}`;
+}
+
+/** Whether all events that were told arrived; that none was told means that nobody looked. */
+export function allArrived(arrivals: Arrivals | undefined): boolean | undefined {
+  return arrivals && arrivals.told > 0 && arrivals.lost === 0;
 }
 
 /** A peer's figures at 100 and 500, `95 / 153`. */

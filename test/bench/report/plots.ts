@@ -1,10 +1,11 @@
-import type { Spread } from '../measure/statistics.ts';
+import { fitLine } from '../measure/statistics.ts';
 import type { SizeResult } from '../results.ts';
 import { axisChart, type Band, type Series } from '../svg/axis-chart.ts';
 import { type RangeGroup, rangeChart } from '../svg/range-chart.ts';
 import { COLOURS } from '../svg/svg.ts';
 import { shortNumber, shortTime } from './figures.ts';
 import { PEER_ABORT, PEER_NAMES, PEERS, type Peer } from './peers.ts';
+import { SCENARIOS } from './rows-behaviour.ts';
 import { RSS_AIM_MB } from './rows-rest.ts';
 
 /** A picture and the file name that it is stored under. */
@@ -26,6 +27,7 @@ export function plotsOf(results: readonly SizeResult[]): Plot[] {
       ...writesOverTime(result),
       ...inFlightOverTime(result),
       ...abortDistribution(result),
+      ...memoryUnderLoad(result),
     ]),
   ];
 }
@@ -133,14 +135,12 @@ function inFlightOverTime(result: SizeResult): Plot[] {
   return [{ file: `in-flight-${result.size}.svg`, svg }];
 }
 
-function abortDistribution({ size, abort }: SizeResult): Plot[] {
-  const scenarios: [string, string, Spread | undefined][] = [
-    ['one at a time', COLOURS.sluice, abort?.single?.stored],
-    ['N/10 at once', COLOURS.sluice2, abort?.tenth?.stored],
-    ['N/10, all in flight', COLOURS.sluice4, abort?.inFlight?.stored],
-    ['the other 9/10 at once', COLOURS.argo, abort?.mass?.stored],
-  ];
-  const series = scenarios.flatMap(([name, colour, spread]): Series[] => {
+function abortDistribution(result: SizeResult): Plot[] {
+  const colours = { single: COLOURS.sluice, tenth: COLOURS.sluice2, inFlight: COLOURS.sluice4, rest: COLOURS.argo };
+  const series = (['single', 'tenth', 'inFlight', 'rest'] as const).flatMap((scenario): Series[] => {
+    const { title: name, of } = SCENARIOS[scenario];
+    const colour = colours[scenario];
+    const spread = of(result)?.stored;
     if (spread === undefined) return [];
     const { values } = spread;
     const points = values.map((value, index) => [value, ((index + 1) / values.length) * 100] as const);
@@ -148,13 +148,37 @@ function abortDistribution({ size, abort }: SizeResult): Plot[] {
   });
   if (series.length === 0) return [];
   const svg = axisChart({
-    title: `Failing sample stored → route at 0 %, ${size} Rollouts`,
+    title: `Failing sample stored → route at 0 %, ${result.size} Rollouts`,
     subtitle: 'Share of the canaries that had lost their traffic after so long',
     x: { name: 'time, logarithmic', log: true, text: shortTime },
     y: { name: 'canaries, %', max: 100, text: shortNumber },
     series,
   });
-  return [{ file: `abort-${size}.svg`, svg }];
+  return [{ file: `abort-${result.size}.svg`, svg }];
+}
+
+function memoryUnderLoad({ size, soak }: SizeResult): Plot[] {
+  if (soak === undefined) return [];
+  const { lows, warmHours, slopeMbPerHour } = soak;
+  const warm = lows.filter(([hour]) => hour >= warmHours);
+  const line = fitLine(warm);
+  const ends = [warm[0]?.[0] ?? 0, warm.at(-1)?.[0] ?? 0];
+  const svg = axisChart({
+    title: `Memory of the operator under load, ${size} Rollouts`,
+    subtitle: `The lowest of each stretch, and a line through those after the warm-up: ${shortNumber(slopeMbPerHour)} MB/h`,
+    x: { name: 'time, hours', text: shortNumber },
+    y: { name: 'RSS, MB', text: shortNumber },
+    series: [
+      { name: 'RSS', colour: COLOURS.sluice, points: lows, dots: true },
+      {
+        name: 'slope',
+        colour: COLOURS.argo,
+        points: line ? ends.map(hour => [hour, line.intercept + line.slope * hour] as const) : [],
+        dashed: true,
+      },
+    ],
+  });
+  return [{ file: `memory-under-load-${size}.svg`, svg }];
 }
 
 const TIME = { name: 'time, minutes', text: shortNumber };

@@ -14,12 +14,22 @@ export function tableOf(results: readonly SizeResult[]): string {
   return [lines.join('\n'), ...(failures.length > 0 ? [failures.join('\n')] : [])].join('\n\n');
 }
 
+/** How the aims stand. */
+export interface Verdict {
+  readonly met: number;
+  /** Aims for which there is a figure. */
+  readonly judged: number;
+  /** Phases that failed: their aims are neither met nor missed. */
+  readonly unmeasured: number;
+}
+
 /** How many aims are met, of those that could be judged. */
-export function verdictOf(results: readonly SizeResult[]): { readonly met: number; readonly judged: number } {
+export function verdictOf(results: readonly SizeResult[]): Verdict {
   const verdicts = results
     .flatMap(result => ROWS.map(row => (row.figure(result) === undefined ? undefined : row.met?.(result))))
     .filter(verdict => verdict !== undefined);
-  return { met: verdicts.filter(verdict => verdict).length, judged: verdicts.length };
+  const failures = results.flatMap(({ failures: of }) => Object.keys(of));
+  return { met: verdicts.filter(verdict => verdict).length, judged: verdicts.length, unmeasured: failures.length };
 }
 
 function lineOf(row: Row, results: readonly SizeResult[]): string | undefined {

@@ -1,19 +1,22 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { SizeResult } from '../results.ts';
 import { cpuTableOf, sharedMachine } from './cpu-table.ts';
 import { METHOD } from './method.ts';
 import { plotsOf } from './plots.ts';
 import { replaceBlock } from './readme-block.ts';
+import { readResults } from './stored-results.ts';
 import { tableOf, verdictOf } from './table.ts';
 
 /**
- * Makes table and plots from the results in a folder, and puts the table into README.md when its path is given. @returns the table
+ * Makes table and plots from the results in a folder, and puts the table into README.md when its path is given.
+ * @returns the table; undefined when there are no results
  */
-export function writeReport(folder: string, readme: string | undefined): string {
+export function writeReport(folder: string, readme: string | undefined): string | undefined {
   const results = readResults(folder);
-  if (results.length === 0) return `no results in ${folder}`;
+  if (results.length === 0) return undefined;
   const plots = plotsOf(results);
+  for (const name of readdirSync(folder)) if (name.endsWith('.svg')) rmSync(join(folder, name));
   for (const { file, svg } of plots) writeFileSync(join(folder, file), svg);
   const table = tableOf(results);
   const text = [introOf(results), table, LEGEND].join('\n\n');
@@ -36,19 +39,12 @@ const LEGEND = `✔ and ✘: an aim that is met or missed; without either there 
 rig at default flags, on 2026-11-21; Flagger with its shortest interval of 10 s.`;
 
 function introOf(results: readonly SizeResult[]): string {
-  const { met, judged } = verdictOf(results);
+  const { met, judged, unmeasured } = verdictOf(results);
   const machines = [...new Set(results.map(({ machine }) => machine))].join('; ');
   const shared = sharedMachine(results);
-  const days = [...new Set(results.map(({ startedAt }) => startedAt.slice(0, 10)))].join(', ');
-  return `Measured on ${days} on ${machines}, where kube-apiserver and etcd of the same machine do most of the work: read the
+  const measured = results.flatMap(result => Object.values(result.measured));
+  const each = (field: 'on' | 'version') => [...new Set(measured.map(one => one[field]))].sort().join(', ');
+  return `Measured on ${each('on')} (version ${each('version')}) on ${machines}, where kube-apiserver and etcd of the same machine do most of the work: read the
 figures as magnitudes. Writes and times are from the API server's audit log, memory and CPU from /proc. ${met} of ${judged}
-aims are met.${shared === undefined ? '' : `\n${shared}`}`;
-}
-
-function readResults(folder: string): SizeResult[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter(name => /^results-\d+\.json$/.test(name))
-    .map(name => JSON.parse(readFileSync(join(folder, name), 'utf8')) as SizeResult)
-    .sort((a, b) => a.size - b.size);
+aims are met.${unmeasured === 0 ? '' : ` ${unmeasured} phases could not be measured, see below the table.`}${shared === undefined ? '' : `\n${shared}`}`;
 }

@@ -6,17 +6,21 @@ import { startChildProgram } from '../../support/control-plane/child-program.ts'
 import { freePorts } from '../../support/control-plane/free-ports.ts';
 import { imageEnvironment } from '../../support/image-environment.ts';
 import { LineTail } from '../measure/line-tail.ts';
+import { cpuSeconds, residentMb } from '../measure/process-meter.ts';
 
 /** The operator under measurement: its bundle, in a process of its own. */
 export interface BenchOperator {
   readonly pid: number;
   /** Epoch milliseconds right before the process was started. */
   readonly startedAt: number;
-  readonly logFile: string;
   /** Waits until all caches are synced and it leads. @returns milliseconds from the start of the process to either */
   untilLeading(timeoutMs: number): Promise<{ readonly syncedMs: number; readonly leadingMs: number }>;
-  /** How many events it told so far, by its log: one line with a reason each. */
-  told(): number;
+  /** How many events it told so far about each Rollout, by its log: one line with a reason each. */
+  told(): ReadonlyMap<string, number>;
+  /** Resident memory, MB; undefined once it is gone. */
+  rssMb(): number | undefined;
+  /** CPU seconds that it has used; what was last seen of one that is gone. */
+  cpu(): number;
   /** Whether the process has ended by itself. */
   ended(): boolean;
   /** SIGTERM, and waits for its orderly end: the lease is given back. */
@@ -35,7 +39,8 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
   const args = [program, 'operator', '--kubeconfig', kubeconfig, '--port', String(port), '--host', '127.0.0.1'];
   const child = await startChildProgram(process.execPath, args, logFile, { env: imageEnvironment() });
   const log = new LineTail(logFile);
-  let told = 0;
+  const told = new Map<string, number>();
+  let cpu = 0;
   const end = async () => {
     log.close();
     await child.stop();
@@ -43,12 +48,16 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
   return {
     pid: child.pid,
     startedAt,
-    logFile,
     ended: child.ended,
+    rssMb: () => residentMb(child.pid),
+    cpu: () => {
+      cpu = cpuSeconds(child.pid) ?? cpu;
+      return cpu;
+    },
     told: () => {
       log.read(line => {
-        const { reason, rollout } = JSON.parse(line) as { reason?: string; rollout?: string };
-        if (reason !== undefined && rollout !== undefined) told++;
+        const key = toldAbout(line);
+        if (key !== undefined) told.set(key, (told.get(key) ?? 0) + 1);
       });
       return told;
     },
@@ -71,6 +80,13 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
     },
     kill: end,
   };
+}
+
+/** The Rollout that a line of the log tells an event of. A runtime that dies writes lines that are no JSON. */
+function toldAbout(line: string): string | undefined {
+  if (!line.startsWith('{')) return undefined;
+  const { reason, rollout } = JSON.parse(line) as { reason?: string; rollout?: string };
+  return reason === undefined ? undefined : rollout;
 }
 
 async function ask(port: number): Promise<{ status: number; text: string }> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applyObject } from '../../support/control-plane/apply-folder.ts';
 import { AuditRecord, isOperatorWrite, type Request } from '../measure/audit-record.ts';
-import { busySeconds, cpuSeconds, residentMb } from '../measure/process-meter.ts';
+import { busySeconds } from '../measure/process-meter.ts';
 import { perSecond } from '../measure/statistics.ts';
 import { OTHERS, type SizeResult } from '../results.ts';
 import { type BenchCluster, startBenchCluster } from './bench-cluster.ts';
@@ -12,6 +12,7 @@ import { type ChangeCounter, startChangeCounter } from './change-counter.ts';
 import { changeOf, FIVE_STEPS, GATE, type Member, membersOf, REPLICAS } from './fleet.ts';
 import { FleetWatch, type MemberState } from './fleet-watch.ts';
 import { inParallel } from './in-parallel.ts';
+import { patiently } from './patiently.ts';
 import { type RouteWatch, startRouteWatch } from './route-watch.ts';
 import { type StubPrometheus, startStubPrometheus } from './stub-prometheus.ts';
 import { Timeline } from './timeline.ts';
@@ -36,7 +37,8 @@ export class Bench {
   readonly #program: string;
   readonly #pull: NodeJS.Timeout;
   #operator: BenchOperator | undefined;
-  #toldBefore = 0;
+  readonly #toldBefore = new Map<string, number>();
+  #cpuBefore = 0;
   #version = 1;
 
   private constructor(
@@ -52,22 +54,21 @@ export class Bench {
     this.audit = new AuditRecord(join(this.cluster.plane.folder, 'audit.log'));
     this.#pull = setInterval(() => {
       this.audit.pull();
-      void this.#revive();
+      this.#revive().catch(error => process.stderr.write(`the operator could not be started anew: ${error}\n`));
     }, 500);
     const cpus = `${availableParallelism()} × ${osCpus()[0]?.model ?? 'CPU'}, Node ${process.version}`;
     this.timeline = new Timeline({
-      rssMb: () => (this.#operator ? residentMb(this.#operator.pid) : undefined),
+      rssMb: () => this.#operator?.rssMb(),
       inFlight: () => this.fleet.inFlight,
       cpu: () => {
-        const operator = this.#operator ? (cpuSeconds(this.#operator.pid) ?? 0) : 0;
-        const known = { ...this.cluster.cpu(), operator };
+        const known = { ...this.cluster.cpu(), operator: this.#cpuBefore + (this.#operator?.cpu() ?? 0) };
         const sum = Object.values(known).reduce((a, b) => a + b, 0);
         return { ...known, [OTHERS]: busySeconds() - sum };
       },
     });
     this.result = {
       size,
-      startedAt: new Date(this.timeline.startedAt).toISOString(),
+      measured: {},
       machine: cpus,
       operatorEnds: 0,
       failures: {},
@@ -116,9 +117,11 @@ export class Bench {
   /** Ends the operator: in order (`terminate`), or at once. */
   async endOperator(how: 'terminate' | 'kill'): Promise<void> {
     const operator = this.#operator;
-    this.#toldBefore += operator?.told() ?? 0;
     this.#operator = undefined;
-    await operator?.[how]();
+    if (operator === undefined) return;
+    addTo(this.#toldBefore, operator.told());
+    this.#cpuBefore += operator.cpu();
+    await operator[how]();
   }
 
   /** An operator that ended by itself is started anew, as a kubelet would, and counted. */
@@ -129,9 +132,9 @@ export class Bench {
     await this.startOperator();
   }
 
-  /** Events that the operator told of since the beginning, over all its processes. */
-  told(): number {
-    return this.#toldBefore + (this.#operator?.told() ?? 0);
+  /** Events that the operator told of since the beginning, over all its processes, by member. */
+  told(): ReadonlyMap<string, number> {
+    return addTo(new Map(this.#toldBefore), this.#operator?.told() ?? new Map());
   }
 
   /** A version that no member has had yet. */
@@ -143,7 +146,7 @@ export class Bench {
   async change(members: readonly Member[], image: string | ((member: Member) => string), steps = FIVE_STEPS) {
     await inParallel(members, AT_ONCE, async member => {
       const { path, object } = changeOf(member, typeof image === 'string' ? image : image(member), steps);
-      await this.cluster.plane.client.patch(path, 'merge', object);
+      await patiently(() => this.cluster.plane.client.patch(path, 'merge', object));
     });
   }
 
@@ -190,13 +193,8 @@ export class Bench {
     while (since() < CALM_MS && Date.now() < deadline) await sleep(250);
   }
 
-  /** Memory of the operator now, MB; 0 while none runs. */
-  rssMb(): number {
-    return (this.#operator && residentMb(this.#operator.pid)) ?? 0;
-  }
-
-  /** Ends it all, and sums up what is told second by second. */
-  async stop(): Promise<void> {
+  /** Sums up what is told second by second. */
+  sumUp(): void {
     const writes = this.audit.since(0).filter(isOperatorWrite);
     const rate = (events: boolean) =>
       perSecond(
@@ -206,12 +204,23 @@ export class Bench {
       );
     this.result.writesPerSecond = rate(false);
     this.result.eventsPerSecond = rate(true);
+  }
+
+  /** Ends it all; the control plane too, whatever else cannot be ended. */
+  async stop(): Promise<void> {
     clearInterval(this.#pull);
     this.timeline.stop();
-    await this.endOperator('kill');
-    await Promise.all([this.fleet.stop(), this.routes.stop(), this.changes.stop()]);
-    await this.prometheus.stop();
-    this.audit.close();
-    await this.cluster.stop();
+    try {
+      await this.endOperator('kill');
+      await Promise.all([this.fleet.stop(), this.routes.stop(), this.changes.stop(), this.prometheus.stop()]);
+    } finally {
+      this.audit.close();
+      await this.cluster.stop();
+    }
   }
+}
+
+function addTo(sums: Map<string, number>, counts: ReadonlyMap<string, number>): Map<string, number> {
+  for (const [key, count] of counts) sums.set(key, (sums.get(key) ?? 0) + count);
+  return sums;
 }

@@ -1,4 +1,5 @@
-import { OTHERS, type PhaseMark, type TimelinePoint } from '../results.ts';
+import { percentile } from '../measure/statistics.ts';
+import type { PhaseMark, TimelinePoint } from '../results.ts';
 
 /** What a timeline looks at each second. */
 export interface TimelineSources {
@@ -43,6 +44,18 @@ export class Timeline {
     return since.reduce((peak, { rssMb = 0 }) => Math.max(peak, rssMb), this.#sources.rssMb() ?? 0);
   }
 
+  /** The middle of all memory figures of a stretch, MB. @throws Error when there are none: no operator ran */
+  medianMb(fromS: number, toS: number): number {
+    const figures = this.points.flatMap(({ t, rssMb }) =>
+      t >= fromS && t <= toS && rssMb !== undefined ? [rssMb] : [],
+    );
+    if (figures.length === 0) throw new Error('no operator ran whose memory could be read');
+    return percentile(
+      figures.sort((a, b) => a - b),
+      0.5,
+    );
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
@@ -52,12 +65,11 @@ export class Timeline {
   }
 }
 
-/** A program that was started anew meanwhile begins at 0; all others together are a remainder, and rounding may make it less. */
+/** All others together are a remainder, and rounding may make it less than it was. */
 function difference(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => {
-      const since = seconds - (before[name] ?? 0);
-      const used = since >= 0 ? since : name === OTHERS ? 0 : seconds;
+      const used = Math.max(0, seconds - (before[name] ?? 0));
       return [name, Math.round(used * 100) / 100];
     }),
   );
