@@ -36,7 +36,11 @@ export const ON_ABORT_GIT = ['None', 'CommitStatus', 'PullRequest', 'Push'] as c
 
 export const rolloutSpecSchema = withRules(
   z.object({
-    replicas: z.int().min(0).max(100_000).optional().meta({ description: 'Absent: 1, or what an autoscaler sets.' }),
+    // The API server has to set it: without a value the scale subresource cannot be read, and no autoscaler ever begins.
+    replicas: z.int().min(0).max(100_000).optional().meta({
+      default: 1,
+      description: 'Left out where an autoscaler decides: what it sets is kept.',
+    }),
     selector: labelSelectorSchema.optional(),
     template: opaqueObject('Pod template, kept as written. Checked by a server dry-run of the ReplicaSet.').optional(),
     workloadRef: notYet('A Deployment to take the template from.'),

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { KINDS } from '../../src/api/kinds.ts';
 import { SPEC_CORPUS } from '../support/spec-corpus.ts';
@@ -31,3 +34,20 @@ describe('a schema', () => {
     }
   });
 });
+
+describe.each(KINDS.filter(({ scale }) => scale))('the definition of $kind', ({ plural, scale }) => {
+  // Without a value the API server answers the scale subresource with 500, and an autoscaler, which reads it first, never begins.
+  it('gives a value to replicas that are left out to an autoscaler', () => {
+    const text = readFileSync(join(import.meta.dirname, `../../crds/${plural}.yaml`), 'utf8');
+    const { spec } = load(text) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
+    for (const { schema } of spec.versions) {
+      const path = scale?.specReplicasPath.split('.').filter(part => part !== '') ?? [];
+      const field = path.reduce<Schema | undefined>((at, part) => at?.properties?.[part], schema.openAPIV3Schema);
+      expect(field).toMatchObject({ type: 'integer', default: 1 });
+    }
+  });
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
