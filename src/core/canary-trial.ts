@@ -84,7 +84,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   return {
     intent: {
       ...NOTHING,
-      phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
+      phase: isForPerson(d.status) && d.status.pause?.reason === because.reason ? 'Paused' : 'Progressing',
       because,
       scale: holdsPods ? new Map() : wantedPods.scale,
       firstPods: holdsPods ? 0 : wantedPods.now,

@@ -86,5 +86,7 @@ export function notePause(
   else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
   else if (because.reason === 'PauseStep' && step?.pause)
     setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));
+  // What is mended meanwhile does not end a wait that a person was told of.
+  else if (d.status.pause?.reason === 'PauseStep' && step?.pause && step.pause.duration === undefined) return;
   else delete d.status.pause;
 }

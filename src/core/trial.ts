@@ -149,7 +149,8 @@ export function trackProgress(w: World, d: Draft, waiting: boolean, blocked = fa
   const available = w.newSet?.available ?? 0;
   const before = d.status.progress?.podTemplateHash === w.hash ? d.status.progress : undefined;
   const calmSince = fromTime(before?.calmSince);
-  const resumed = w.stored?.pause !== undefined && d.status.pause === undefined;
+  const disturbed = waiting && w.stored?.display?.reason === 'PauseStep';
+  const resumed = w.stored?.pause !== undefined && (d.status.pause === undefined || disturbed);
   const unblocked = before?.blocked === true && !blocked;
   const calmed = (waiting || blocked) && calmSince !== undefined && w.now - calmSince >= CALM_MS;
   const restarts = !before || available > before.available || resumed || unblocked || calmed;

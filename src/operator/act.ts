@@ -8,6 +8,7 @@ import { ApiError } from '../kube/errors.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
 import type { ResourceType } from '../kube/resource-path.ts';
 import { RESOURCES, resourceOf } from './resources.ts';
+import { WRITE } from './write-limit.ts';
 
 /** How one action ended. */
 export type Outcome =
@@ -24,13 +25,6 @@ export interface Background {
   inspectPods(rollout: KubeObject, podTemplateHash: string): void;
   terminateRun(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void>;
 }
-
-/**
- * Longest wait for a write of a child, in milliseconds: less than the transport's, because a pass that hangs holds up the
- * Rollout; more than the 10 s that the API server gives an admission webhook by default, or one that hangs and may be
- * ignored would still keep every write from ever arriving.
- */
-const WRITE = { timeoutMs: 15_000 } as const;
 
 /** Carries out one action. Every action may be repeated; what it was decided on is a precondition of the write. */
 export class Actor {

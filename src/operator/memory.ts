@@ -1,4 +1,5 @@
 import type { ActionProblem, PodInspection } from '../core/snapshot.ts';
+import { NOTHING_OWED, type Owed } from './owed-report.ts';
 
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {
@@ -12,6 +13,8 @@ export interface RolloutMemory {
   conflicts: number[];
   /** Patches of the route that were refused in a row: at first the route has moved, later nobody may write it. */
   refusedPatches: number;
+  /** Version of the Rollout in its first pass. */
+  firstVersion: string | undefined;
   /** Version of the Rollout that is known to be the stored one: it was written or asked about by this process. */
   currentVersion: string | undefined;
   /** Whether the route was read once since the start, so that its cache shows nothing older. */
@@ -22,6 +25,8 @@ export interface RolloutMemory {
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
   selectorWrites: readonly { readonly what: string; readonly at: number }[];
+  /** What nobody was told yet, since an answer was lost. */
+  owed: Owed;
   /** When a status that may wait is to be stored at the latest, monotonic milliseconds. */
   statusDueAt: number | undefined;
 }
@@ -40,11 +45,13 @@ export class Memory {
         delivered: new Set(),
         conflicts: [],
         refusedPatches: 0,
+        firstVersion: undefined,
         currentVersion: undefined,
         routeIsKnown: false,
         routeFailures: 0,
         lastWeight: undefined,
         selectorWrites: [],
+        owed: NOTHING_OWED,
         statusDueAt: undefined,
       };
       this.#entries.set(key, entry);

@@ -12,13 +12,17 @@ const ALWAYS: readonly Action['type'][] = [
   'Delete',
 ];
 
+const AT_FIRST: readonly Action['type'][] = ['CreateRevision', 'CreateReplicaSet', 'RestoreReplicaSet'];
+
 /**
  * Whether an action may do harm when it was decided on a Rollout that is no longer the stored one: it moves users, takes pods
- * away or brings those of a failed revision back, or ends a measurement. The object that it writes cannot tell, since its own version may well be the newest. Less
- * weight for the canary is always safe and never waits.
+ * away or brings those of a failed revision back, or ends a measurement. The object that it writes cannot tell, since its own
+ * version may well be the newest. What a start shows may be long outdated, and the Rollout be gone: nothing is created for
+ * it either. Less weight for the canary is always safe and never waits.
  */
-export function needsCurrentRollout(action: Action): boolean {
-  return ALWAYS.includes(action.type) || (action.type === 'PatchRoute' && !action.lowers);
+export function needsCurrentRollout(action: Action, { isFirstSeen }: { readonly isFirstSeen: boolean }): boolean {
+  if (action.type === 'PatchRoute') return !action.lowers;
+  return ALWAYS.includes(action.type) || (isFirstSeen && AT_FIRST.includes(action.type));
 }
 
 /**

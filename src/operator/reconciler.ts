@@ -16,6 +16,7 @@ import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { doubtsRoute, findOutdated, isNewAbort, needsCurrentRollout } from './outdated.ts';
+import { isAnswerLost, NOTHING_OWED, oweActions, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
@@ -95,10 +96,12 @@ export class Reconciler {
   }
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
-    const { memory, clock, reporter } = this.#parts;
+    const { memory, clock, reporter, liveReader, caches } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
+    known.firstVersion ??= rollout.metadata.resourceVersion;
+    if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
     if (doubtsRoute(known, decision, rollout['status'])) return await this.#runOnStoredRoute(key, rollout, decision);
     const trouble = await this.#act(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
@@ -112,6 +115,8 @@ export class Reconciler {
     } catch (error) {
       // What was due stays due.
       known.statusDueAt = clock.monotonic();
+      if (isGone(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
+      if (isAnswerLost(error)) known.owed = oweStatus(known.owed, rollout.metadata.resourceVersion, decision);
       return backoff(error, decision, clock.now());
     }
     if (written) {
@@ -119,7 +124,11 @@ export class Reconciler {
       const owed = new Set((decision.status.notices ?? []).map(notice => notice.id));
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
-    reporter.report(key, rollout, decision, { stored: written !== undefined, acted: trouble === undefined });
+    const told = { stored: written !== undefined, acted: trouble === undefined };
+    reporter.report(key, rollout, decision, told);
+    if (told.stored) known.owed = NOTHING_OWED;
+    else if (told.acted) known.owed = { ...known.owed, facts: [] };
+    else if (trouble?.kind === 'failed' && isAnswerLost(trouble.error)) known.owed = oweActions(known.owed, decision);
     if (trouble?.kind === 'aside') return { outcome: 'wakeAfter', ms: WAKE_MARGIN_MS };
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return backoff(trouble.error, decision, clock.now());
@@ -132,6 +141,17 @@ export class Reconciler {
     const { caches, memory, clock, operatorNamespace } = this.#parts;
     const now = clock.now();
     return decide(observe(caches, memory, rollout, operatorNamespace, now), now);
+  }
+
+  /** Tells what came about though nobody knew it then. */
+  #tellOwed(key: string, rollout: KubeObject, decision: Decision): void {
+    const { memory, reporter } = this.#parts;
+    const known = memory.of(key);
+    const { resourceVersion: version } = rollout.metadata;
+    const { stored, acted, owed } = settleOwed(known.owed, { version, status: rollout['status'], decision });
+    known.owed = owed;
+    if (stored) reporter.report(key, rollout, stored, { stored: true, acted: true });
+    if (acted.length > 0) reporter.report(key, rollout, { ...decision, facts: acted }, { stored: false, acted: true });
   }
 
   /** Reads the route that is in doubt, and begins anew. While that fails nothing is told, but no verdict waits for ever. */
@@ -161,10 +181,11 @@ export class Reconciler {
   ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'aside' } | undefined> {
     const { actor, memory, log, clock, stepAside } = this.#parts;
     const known = memory.of(key);
+    const isFirstSeen = known.firstVersion === rollout.metadata.resourceVersion;
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
       if (first && !isSafeAfterFailure(action)) continue;
-      const outdated = needsCurrentRollout(action) ? await this.#outdated(known, rollout) : undefined;
+      const outdated = needsCurrentRollout(action, { isFirstSeen }) ? await this.#outdated(known, rollout) : undefined;
       const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
@@ -247,6 +268,8 @@ function refusedForGood(known: RolloutMemory, action: Action, outcome: Outcome):
   const message = (error as ApiError).message.slice(0, 1000);
   return { kind: 'problem', problem: { kind: 'WriteRefused', name: action.ref.name, message }, error };
 }
+
+const isGone = (error: unknown) => error instanceof ApiError && error.code === 'notFound';
 
 /** Splits `namespace/name`. */
 export function nameOf(key: string): { namespace: string; name: string } {

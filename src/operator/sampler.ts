@@ -21,6 +21,7 @@ import { ProviderPool } from './provider-pool.ts';
 import { RESOURCES } from './resources.ts';
 import type { SecretReader } from './secrets.ts';
 import { Turnstile } from './turnstile.ts';
+import { WRITE } from './write-limit.ts';
 
 export interface SamplerParts {
   readonly client: KubeClient;
@@ -193,7 +194,7 @@ export class Sampler {
           RESOURCES.analysisRuns,
           { namespace, name },
           { kind: 'merge', body },
-          { subresource: 'status' },
+          { ...WRITE, subresource: 'status' },
         );
         return next;
       } catch (error) {

@@ -1,6 +1,7 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { RESOURCES } from './resources.ts';
+import { WRITE } from './write-limit.ts';
 
 /**
  * The one writer of a Rollout's status: a merge patch of what differs, conditional on the version it was decided on.
@@ -13,5 +14,6 @@ export async function writeStatus(
 ): Promise<KubeObject> {
   const { name, namespace, resourceVersion } = rollout.metadata;
   const body = { metadata: { resourceVersion }, status: diff };
-  return client.patch(RESOURCES.rollouts, { name, namespace }, { kind: 'merge', body }, { subresource: 'status' });
+  const options = { ...WRITE, subresource: 'status' };
+  return client.patch(RESOURCES.rollouts, { name, namespace }, { kind: 'merge', body }, options);
 }

@@ -1,6 +1,6 @@
-import { Agent as HttpAgent } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import axios from 'axios';
+import axios, { type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import type { PrometheusQuery } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import type { MetricProviderSpec, SecretKey } from '../api/metric-provider.ts';
@@ -13,6 +13,8 @@ import { readPrometheusResponse } from './prometheus-response.ts';
 const MAX_RESPONSE_BYTES = 10 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 const MAX_SOCKETS = 20;
+/** Kept connections that are tried in a row when each was closed just then. */
+const MAX_STALE = 3;
 
 /** A query whose arguments are filled in. */
 export interface RenderedPrometheusQuery extends Pick<PrometheusQuery, 'query' | 'rangeQuery' | 'timeout' | 'maxAge'> {
@@ -83,7 +85,7 @@ async function send(
   agent: HttpAgent | HttpsAgent,
   signal: AbortSignal,
 ): Promise<Sample> {
-  const response = await axios.request<string>({
+  const response = await requested({
     method: request.method,
     url: request.url,
     headers: { ...request.headers },
@@ -107,6 +109,26 @@ async function send(
     isSecretQuery: query.secrets !== undefined && query.secrets.length > 0,
   };
   return httpStatusFailure(response.status, body, context) ?? readPrometheusResponse(body, context);
+}
+
+/**
+ * Asks, and once more when the connection was a kept one that the provider closed in the moment in which it was taken: that
+ * says nothing about the provider. A query changes nothing, so it may be sent twice.
+ */
+async function requested(config: AxiosRequestConfig): Promise<AxiosResponse<string>> {
+  for (let stale = 0; ; stale += 1) {
+    try {
+      return await axios.request<string>(config);
+    } catch (error) {
+      if (stale === MAX_STALE || !isStaleConnection(error)) throw error;
+    }
+  }
+}
+
+function isStaleConnection(error: unknown): boolean {
+  if (!axios.isAxiosError<unknown>(error)) return false;
+  const { reusedSocket } = (error.request ?? {}) as Partial<ClientRequest>;
+  return reusedSocket === true && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 /** Connections that are kept between queries, and renewed when the TLS material changes. */

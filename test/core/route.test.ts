@@ -179,6 +179,32 @@ describe('somebody else who writes our weights', () => {
     expect([cluster.canaryWeight(), again.facts.filter(f => f.reason === 'RouteConflict').length]).toEqual([ours, 0]);
   });
 
+  it('does not end the wait for a person: it is told once, and is no occasion for a promotion', () => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }] });
+    cluster.settle();
+    const waiting = cluster.status['pause'];
+    expect(stateOf(cluster)).toBe('Paused PauseStep');
+    const told: string[] = [];
+    const pass = () => told.push(...cluster.pass().facts.map(({ reason }) => reason));
+    for (let fight = 0; fight < 3; fight++) {
+      foreignWeight(cluster, 0);
+      pass();
+      expect(cluster.status['phase']).toBe('Progressing');
+      cluster.command(`promote too-early-${fight}`);
+      pass();
+      expect(cluster.status['lastCommand'].outcome).toContain('refused: something is being mended');
+      for (let rest = 0; rest < 4; rest++) {
+        cluster.react();
+        pass();
+      }
+      expect([stateOf(cluster), cluster.status['pause']]).toEqual(['Paused PauseStep', waiting]);
+    }
+    expect(told.filter(reason => reason === 'Paused' || reason === 'Resumed')).toEqual([]);
+    expect(told).toContain('RouteConflict');
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect(cluster.canaryWeight()).toBe(60);
+  });
+
   it('again and again is left alone for a while when we would raise the weight, and said', () => {
     const cluster = canaryOnTrial();
     cluster.routeConflicts = 5;

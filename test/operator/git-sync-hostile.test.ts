@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { configMap, dataOf, GitSyncShop } from '../support/git-sync-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 const GADGET = 'apiVersion: example.dev/v1\nkind: Gadget\nmetadata: {name: g}\nspec: {size: 1}\n';
 const GADGETS = {
@@ -184,16 +184,14 @@ describe('trouble with one kind', () => {
   });
 
   it('that the server cannot judge now is told and tried again soon, and holds up nothing else', async () => {
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     const git = await shop.served();
     shop = git.shop;
     const operator = await startBehind(proxy, world);
     proxy.inject({
-      verb: 'patch',
-      plural: 'configmaps',
-      when: ({ path }) => path.endsWith('/judged'),
+      when: request => on('patch', 'configmaps')(request) && request.name === 'judged',
       times: Number.POSITIVE_INFINITY,
-      action: { kind: 'status', status: 500, reason: 'InternalError', message: 'failed calling webhook' },
+      fault: { kind: 'status', status: 500, reason: 'InternalError', message: 'failed calling webhook' },
     });
     const sha = await shop.commit({ 'a.yaml': configMap('judged', '1'), 'b.yaml': configMap('other', '1') });
     await shop.declare('10m');

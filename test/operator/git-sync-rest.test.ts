@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { configMap, dataOf, edit, GitSyncShop } from '../support/git-sync-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 const ROLLOUT = `apiVersion: sluice.dev/v1alpha1
 kind: Rollout
@@ -133,14 +133,13 @@ describe('drift', () => {
     ['an edit', () => edit(world, 'one', { data: { value: '2' } })],
     ['a deletion', () => world.client.delete(TYPES.configMaps, { namespace: NAMESPACE, name: 'one' })],
   ])('that only the first list of a watch shows is put right long before the interval: %s', async (_what, drift) => {
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     const git = await shop.served();
     shop = git.shop;
     proxy.inject({
-      verb: 'list',
-      plural: 'configmaps',
+      when: on('list', 'configmaps'),
       times: Number.POSITIVE_INFINITY,
-      action: { kind: 'status', status: 503, reason: 'ServiceUnavailable', message: 'not now' },
+      fault: { kind: 'status', status: 503, reason: 'ServiceUnavailable', message: 'not now' },
     });
     const operator = await startBehind(proxy, world);
     const sha = await shop.commit({ 'a.yaml': configMap('one', '1') });
@@ -157,15 +156,14 @@ describe('drift', () => {
   });
 
   it('is put right at the interval while the watch of its type is down', async () => {
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     const git = await shop.served();
     shop = git.shop;
     for (const verb of ['list', 'watch'] as const)
       proxy.inject({
-        verb,
-        plural: 'configmaps',
+        when: on(verb, 'configmaps'),
         times: Number.POSITIVE_INFINITY,
-        action: { kind: 'status', status: 403, reason: 'Forbidden', message: 'no right to watch configmaps' },
+        fault: { kind: 'status', status: 403, reason: 'Forbidden', message: 'no right to watch configmaps' },
       });
     const operator = await startBehind(proxy, world);
     const sha = await shop.commit({ 'a.yaml': configMap('one', '1') });

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld } from '../support/operator-world.ts';
-import { FaultProxy, ofStatus, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 /** More than there are workers, those for urgent work included. */
 const SHOPS = 48;
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 /** An operator whose requests all pass a proxy. */
 async function behindProxy(): Promise<FaultProxy> {
-  const proxy = await FaultProxy.before(world);
+  const proxy = await proxyBefore(world);
   stops.push(() => proxy.close());
   const operator = await startBehind(proxy, world);
   stops.push(() => operator.stop());
@@ -42,16 +43,16 @@ it('of many aborts at once all traffic goes home before anything is written abou
   // What only shows is stored a second later.
   await sleep(1_500);
 
-  const from = proxy.seen.length;
-  proxy.inject({ verb: 'patch', plural: 'httproutes', times: SHOPS, action: { kind: 'delay', ms: 1_500 } });
+  const from = proxy.trace.entries.length;
+  proxy.inject({ when: on('patch', 'httproutes'), times: SHOPS, fault: { kind: 'delay', ms: 1_500 } });
   await Promise.all(shops.map(shop => shop.command('abort a-1')));
   await Promise.all(shops.map(shop => shop.until('it is aborted', status => status.phase === 'Aborted')));
 
-  const asked = proxy.seen.slice(from);
-  const isRoute = ({ verb, plural }: (typeof asked)[number]) => verb === 'patch' && plural === 'httproutes';
+  const asked = proxy.trace.entries.slice(from).map(({ request }) => request);
+  const isRoute = on('patch', 'httproutes');
   expect(asked.filter(isRoute)).toHaveLength(SHOPS);
   const last = asked.findLastIndex(isRoute);
-  expect(asked.slice(0, last).filter(request => request.plural === 'rollouts' && ofStatus(request))).toHaveLength(0);
+  expect(asked.slice(0, last).filter(on('patch', 'rollouts/status'))).toHaveLength(0);
   for (const shop of shops) {
     expect(await shop.weight()).toBe(0);
     expect((await shop.status()).abort).toMatchObject({ cause: 'AbortedByCommand', weight: 25 });
@@ -65,10 +66,10 @@ it('a verdict is stored for the revision that it is about though Git declares th
   await shop.deploy('shop:1.1.0');
   await shop.until('it pauses', status => status.phase === 'Paused');
 
-  const from = proxy.seen.length;
-  proxy.inject({ verb: 'patch', plural: 'httproutes', action: { kind: 'delay', ms: 500 } });
+  const from = proxy.trace.entries.length;
+  proxy.inject({ when: on('patch', 'httproutes'), fault: { kind: 'delay', ms: 500 } });
   await shop.command('abort a-1');
-  const isAsked = () => proxy.seen.slice(from).some(({ verb, plural }) => verb === 'patch' && plural === 'httproutes');
+  const isAsked = () => proxy.trace.entries.slice(from).some(({ request }) => on('patch', 'httproutes')(request));
   await eventually('traffic is on its way home', isAsked);
   await shop.deploy('shop:1.2.0');
   await shop.until('the next one pauses', status => status.phase === 'Paused' && status.canary?.revision === 3);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld, TYPES } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 let world: OperatorWorld;
 const stops: (() => Promise<void>)[] = [];
@@ -40,19 +40,19 @@ describe('a canary of five steps', () => {
 
 describe('a route patch that the API server refuses with 422', () => {
   it('is a moved route at first, and is said as refused when it goes on', async () => {
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     stops.push(() => proxy.close());
     const operator = await startBehind(proxy, world);
     stops.push(() => operator.stop());
     const shop = new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]');
     await shop.open();
-    const action = { kind: 'status', status: 422, reason: 'Invalid', message: 'no weights today' } as const;
-    proxy.inject({ verb: 'patch', plural: 'httproutes', times: 2, action });
+    const fault = { kind: 'status', status: 422, reason: 'Invalid', message: 'no weights today' } as const;
+    proxy.inject({ when: on('patch', 'httproutes'), times: 2, fault });
     await shop.deploy('shop:1.1.0');
     await shop.untilWeight(25);
     await shop.until('it pauses', status => status.phase === 'Paused');
 
-    proxy.inject({ verb: 'patch', plural: 'httproutes', times: Number.POSITIVE_INFINITY, action });
+    proxy.inject({ when: on('patch', 'httproutes'), times: Number.POSITIVE_INFINITY, fault });
     await shop.command('abort a-1');
     await shop.until('the refusal is said', status => status.display?.reason === 'WriteRefused');
     expect(await shop.status()).toMatchObject({ abort: { cause: 'AbortedByCommand' } });
@@ -64,7 +64,7 @@ describe('a route patch that the API server refuses with 422', () => {
 
 describe('an abort while the Services cannot be patched', () => {
   it('moves traffic all the same: the stable Service selects all pods, and the route leaves the canary', async () => {
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     stops.push(() => proxy.close());
     const operator = await startBehind(proxy, world);
     stops.push(() => operator.stop());
@@ -72,8 +72,8 @@ describe('an abort while the Services cannot be patched', () => {
     await shop.open();
     await shop.deploy('shop:1.1.0');
     await shop.untilWeight(25);
-    const action = { kind: 'status', status: 500, reason: 'InternalError', message: 'injected' } as const;
-    proxy.inject({ verb: 'patch', plural: 'services', times: Number.POSITIVE_INFINITY, action });
+    const fault = { kind: 'status', status: 500, reason: 'InternalError', message: 'injected' } as const;
+    proxy.inject({ when: on('patch', 'services'), times: Number.POSITIVE_INFINITY, fault });
     const body = { spec: { selector: { 'sluice.dev/pod-template-hash': null } } };
     await world.client.patch(TYPES.services, { namespace: 'shop', name: 'shop-stable' }, { kind: 'merge', body });
     await shop.command('abort a-1');

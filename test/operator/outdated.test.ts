@@ -71,8 +71,16 @@ describe('an action that moves users or takes pods away', () => {
     ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, true],
     ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, true],
   ])('%s', (_, action, needed) => {
-    expect(needsCurrentRollout(action)).toBe(needed);
+    expect(needsCurrentRollout(action, { isFirstSeen: false })).toBe(needed);
   });
+
+  it.each(['CreateRevision', 'CreateReplicaSet', 'RestoreReplicaSet'])(
+    '%s, as long as a start shows the Rollout',
+    type => {
+      const action = { type } as Action;
+      expect([true, false].map(isFirstSeen => needsCurrentRollout(action, { isFirstSeen }))).toEqual([true, false]);
+    },
+  );
 });
 
 describe('the route that a cache shows', () => {

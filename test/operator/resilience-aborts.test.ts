@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatedShop } from './resilience-gated-shop.ts';
-import { ofStatus } from './resilience-rig.ts';
+import { on, refused } from './resilience-rig.ts';
 
 const conflict = { kind: 'status', status: 409, reason: 'Conflict' } as const;
 let gated: GatedShop;
@@ -14,8 +14,8 @@ describe('an abort in a storm of conflicts', () => {
   it('is stored with its evidence when the first writes of status and route conflict', {
     timeout: 90_000,
   }, async () => {
-    gated.proxy.inject({ verb: 'patch', plural: 'rollouts', when: ofStatus, times: 4, action: conflict });
-    gated.proxy.inject({ verb: 'patch', plural: 'httproutes', times: 4, action: conflict });
+    gated.proxy.inject({ when: on('patch', 'rollouts/status'), times: 4, fault: conflict });
+    gated.proxy.inject({ when: on('patch', 'httproutes'), times: 4, fault: conflict });
     gated.goBad();
     await gated.untilAborted();
     await gated.untilWeight(0);
@@ -28,14 +28,14 @@ describe('an abort in a storm of conflicts', () => {
     });
     expect(quarantine).toHaveLength(1);
     expect(history?.[0]).toMatchObject({ outcome: 'Aborted', revision: 2 });
-    expect(gated.proxy.refused.length).toBeGreaterThanOrEqual(5);
+    expect(refused(gated.proxy).length).toBeGreaterThanOrEqual(5);
   });
 
   it('is stored while no write of the route succeeds, and the route follows when one does', {
     timeout: 90_000,
   }, async () => {
     const times = Number.POSITIVE_INFINITY;
-    gated.proxy.inject({ verb: 'patch', plural: 'httproutes', times, action: conflict });
+    gated.proxy.inject({ when: on('patch', 'httproutes'), times, fault: conflict });
     gated.goBad();
     await gated.untilAborted();
     const { abort } = await gated.shop.status();
@@ -49,8 +49,8 @@ describe('an abort in a storm of conflicts', () => {
   it('by command is stored and answered when the first writes of status and route conflict', {
     timeout: 90_000,
   }, async () => {
-    gated.proxy.inject({ verb: 'patch', plural: 'httproutes', times: 3, action: conflict });
-    gated.proxy.inject({ verb: 'patch', plural: 'rollouts', when: ofStatus, times: 3, action: conflict });
+    gated.proxy.inject({ when: on('patch', 'httproutes'), times: 3, fault: conflict });
+    gated.proxy.inject({ when: on('patch', 'rollouts/status'), times: 3, fault: conflict });
     await gated.shop.command('abort a-1');
     await gated.untilAborted();
     await gated.untilWeight(0);

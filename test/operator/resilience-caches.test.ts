@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Operator } from '../../src/operator/operator.ts';
 import { eventually } from '../support/eventually.ts';
+import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, refused, startBehind } from './resilience-rig.ts';
 
 /** Longer than the longest backoff of a cache. Milliseconds. */
 const PATIENT_MS = 60_000;
@@ -15,7 +16,7 @@ let operator: Operator | undefined;
 
 beforeEach(async () => {
   world = await OperatorWorld.start(true);
-  proxy = await FaultProxy.before(world);
+  proxy = await proxyBefore(world);
 });
 afterEach(async () => {
   await operator?.stop();
@@ -35,10 +36,10 @@ describe.each(['replicasets', 'rollouts', 'httproutes'])('while the cache of %s 
     await shop.deploy('shop:1.1.0');
     world.writes.length = 0;
 
-    const action = { kind: 'status', status: 503, reason: 'ServiceUnavailable' } as const;
-    proxy.inject({ verb: 'list', plural, times: Number.POSITIVE_INFINITY, action });
+    const fault = { kind: 'status', status: 503, reason: 'ServiceUnavailable' } as const;
+    proxy.inject({ when: on('list', plural), times: Number.POSITIVE_INFINITY, fault });
     operator = await startBehind(proxy, world);
-    await eventually('the list was refused more than once', () => proxy.refused.length > 2, PATIENT_MS);
+    await eventually('the list was refused more than once', () => refused(proxy).length > 2, PATIENT_MS);
     await eventually(
       'the other caches are complete',
       () => (operator?.readiness() ?? []).filter(one => !one.ok).length === 1,

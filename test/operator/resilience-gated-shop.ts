@@ -1,9 +1,10 @@
 import type { Operator } from '../../src/operator/operator.ts';
 import { aReceiver, type Receiver } from '../notifiers/receiver.ts';
 import { eventually } from '../support/eventually.ts';
+import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { proxyBefore, startBehind } from './resilience-rig.ts';
 
 /** A patient wait: backoff after refusals may grow to 10 s. Milliseconds. */
 const PATIENT_MS = 40_000;
@@ -60,7 +61,7 @@ export class GatedShop {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     const world = await OperatorWorld.start(true);
-    const proxy = await FaultProxy.before(world);
+    const proxy = await proxyBefore(world);
     const operator = await startBehind(proxy, world);
     const gated = new GatedShop({ world, proxy, operator, prometheus }, answer);
     await world.apply(declarations(prometheus.url, interval));

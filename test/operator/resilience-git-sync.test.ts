@@ -5,8 +5,9 @@ import type { Operator } from '../../src/operator/operator.ts';
 import { GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
 import { eventually } from '../support/eventually.ts';
+import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
-import { FaultProxy, startBehind } from './resilience-rig.ts';
+import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 /** A patient wait: the next run may come with the interval or after a backoff. Milliseconds. */
 const PATIENT_MS = 30_000;
@@ -19,7 +20,7 @@ let git: GitServer;
 
 beforeEach(async () => {
   world = await OperatorWorld.start(false);
-  proxy = await FaultProxy.before(world);
+  proxy = await proxyBefore(world);
   repository = await GitRepository.create({ folder: join(world.folder, 'shop.git') });
   git = new GitServer({ repository, useGitProgram: false });
   await git.start();
@@ -54,10 +55,9 @@ it('what left the repository and could not be deleted stays known, is reported, 
   await applied(first);
 
   proxy.inject({
-    verb: 'delete',
-    plural: 'configmaps',
+    when: on('delete', 'configmaps'),
     times: Number.POSITIVE_INFINITY,
-    action: { kind: 'status', status: 403, reason: 'Forbidden', message: 'no right to delete configmaps' },
+    fault: { kind: 'status', status: 403, reason: 'Forbidden', message: 'no right to delete configmaps' },
   });
   const second = await repository.commitFiles('second', { 'b.yaml': null });
   await eventually('it says so', async () => ((await status()).failures ?? []).length > 0, PATIENT_MS);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { GatedShop } from './resilience-gated-shop.ts';
-import { ofStatus } from './resilience-rig.ts';
+import { on, refused } from './resilience-rig.ts';
 
 const ALWAYS = Number.POSITIVE_INFINITY;
 let gated: GatedShop;
@@ -12,8 +12,8 @@ describe('a measurement that could not be stored', () => {
     [409, 'Conflict'],
   ])('because of %i is taken again long before its interval', { timeout: 90_000 }, async (status, reason) => {
     gated = await GatedShop.open('1h');
-    const action = { kind: 'status', status, reason } as const;
-    gated.proxy.inject({ verb: 'patch', plural: 'analysisruns', when: ofStatus, times: ALWAYS, action });
+    const fault = { kind: 'status', status, reason } as const;
+    gated.proxy.inject({ when: on('patch', 'analysisruns/status'), times: ALWAYS, fault });
     await gated.shop.deploy('shop:1.1.0');
     await gated.until('the write is given up', () =>
       gated.world.logged.some(line => line.includes('could not be stored')),
@@ -30,10 +30,10 @@ describe('while the API server refuses to change the route', () => {
   async function refusedAtNextStep(status: number, reason: string): Promise<number> {
     gated = await GatedShop.open('1s');
     await gated.tryNext();
-    const action = { kind: 'status', status, reason } as const;
-    gated.proxy.inject({ verb: 'patch', plural: 'httproutes', times: ALWAYS, action });
+    const fault = { kind: 'status', status, reason } as const;
+    gated.proxy.inject({ when: on('patch', 'httproutes'), times: ALWAYS, fault });
     await gated.shop.command('promote p-1');
-    await gated.until('the route write is refused', () => gated.proxy.refused.length > 0);
+    await gated.until('the route write is refused', () => refused(gated.proxy).length > 0);
     return (await gated.measured()).count;
   }
 

@@ -230,3 +230,24 @@ test('a server that hangs up in the middle is an outage', async () => {
     retryable: true,
   });
 });
+
+test('a kept connection that is closed in the moment in which it is taken says nothing: the query is sent again', async () => {
+  const perPort = new Map<number | undefined, number>();
+  const { address, seen } = await aServer((response, { port }) => {
+    const before = perPort.get(port) ?? 0;
+    perPort.set(port, before + 1);
+    if (before === 0) response.end(OK);
+    else response.socket?.resetAndDestroy();
+  });
+  const provider = aProvider({ address });
+  for (let measurement = 0; measurement < 3; measurement++)
+    expect(await provider.sample({ query: 'up' }, never)).toMatchObject({ kind: 'Value' });
+  expect(seen).toHaveLength(5);
+});
+
+test('a connection that breaks at its first query is told as what it is', async () => {
+  const { address, seen } = await aServer(response => response.socket?.resetAndDestroy());
+  const sample = await aProvider({ address }).sample({ query: 'up' }, never);
+  expect(sample).toMatchObject({ kind: 'ProviderError', retryable: true });
+  expect(seen).toHaveLength(1);
+});

@@ -56,9 +56,14 @@ export class FaultProxy {
     return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** What a client has to trust. */
+  get caPem(): string {
+    return this.#certificate.cert;
+  }
+
   /** A kubeconfig (JSON) that leads to this proxy with a token of the API server behind it. */
   kubeconfig(user: string, token: string): string {
-    return kubeconfig({ server: this.url, caPem: this.#certificate.cert }, user, token);
+    return kubeconfig({ server: this.url, caPem: this.caPem }, user, token);
   }
 
   /** Puts a fault into force. */
@@ -136,6 +141,9 @@ export class FaultProxy {
     }
     const request = describeRequest(message, Buffer.concat(chunks), this.#requests++);
     const entry = this.trace.open(request);
+    response.on('close', () => {
+      if (entry.told === undefined) entry.abandonedAt = performance.now();
+    });
     const fault = this.#plan.take(entry);
     if (fault) entry.fault = fault.kind === 'crash' ? `crash ${fault.at}` : fault.kind;
     try {
