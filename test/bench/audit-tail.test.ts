@@ -12,6 +12,7 @@ import {
   preciseTime,
 } from './measure/audit-record.ts';
 import { LineTail } from './measure/line-tail.ts';
+import { ToldEvents } from './measure/told-events.ts';
 
 let folder: string;
 let file: string;
@@ -123,5 +124,24 @@ describe('the record of an audit log', () => {
     expect(of('app-1.18c0ffee')).toBe('bench-1/app-1');
     expect(of('app-12-77d8f')).toBe('bench-1/app-12');
     expect(of('sluice-operator')).toBeUndefined();
+  });
+});
+
+describe('the events that the operator says it told', () => {
+  it('are counted by Rollout, a repeat at once as one, and what is no line of its log not at all', () => {
+    const told = new ToldEvents();
+    const line = (second: number, fields: Record<string, string>) =>
+      told.read(JSON.stringify({ time: new Date(second * 1000).toISOString(), ...fields }));
+    const paused = { message: 'waits', reason: 'Paused', rollout: 'bench-0/app-0' };
+    line(1, paused);
+    line(2, paused);
+    line(20, paused);
+    line(20, { ...paused, rollout: 'bench-0/app-1' });
+    line(21, { message: 'synced' });
+    told.read('<--- Last few GCs --->');
+    expect([...told.byRollout]).toEqual([
+      ['bench-0/app-0', 2],
+      ['bench-0/app-1', 1],
+    ]);
   });
 });

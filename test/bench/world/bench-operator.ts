@@ -7,6 +7,7 @@ import { freePorts } from '../../support/control-plane/free-ports.ts';
 import { imageEnvironment } from '../../support/image-environment.ts';
 import { LineTail } from '../measure/line-tail.ts';
 import { cpuSeconds, residentMb } from '../measure/process-meter.ts';
+import { ToldEvents } from '../measure/told-events.ts';
 
 /** The operator under measurement: its bundle, in a process of its own. */
 export interface BenchOperator {
@@ -39,7 +40,7 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
   const args = [program, 'operator', '--kubeconfig', kubeconfig, '--port', String(port), '--host', '127.0.0.1'];
   const child = await startChildProgram(process.execPath, args, logFile, { env: imageEnvironment() });
   const log = new LineTail(logFile);
-  const told = new Map<string, number>();
+  const told = new ToldEvents();
   let cpu = 0;
   const end = async () => {
     log.close();
@@ -55,11 +56,8 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
       return cpu;
     },
     told: () => {
-      log.read(line => {
-        const key = toldAbout(line);
-        if (key !== undefined) told.set(key, (told.get(key) ?? 0) + 1);
-      });
-      return told;
+      log.read(line => told.read(line));
+      return told.byRollout;
     },
     untilLeading: async timeoutMs => {
       let syncedMs: number | undefined;
@@ -80,13 +78,6 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
     },
     kill: end,
   };
-}
-
-/** The Rollout that a line of the log tells an event of. A runtime that dies writes lines that are no JSON. */
-function toldAbout(line: string): string | undefined {
-  if (!line.startsWith('{')) return undefined;
-  const { reason, rollout } = JSON.parse(line) as { reason?: string; rollout?: string };
-  return reason === undefined ? undefined : rollout;
 }
 
 async function ask(port: number): Promise<{ status: number; text: string }> {
