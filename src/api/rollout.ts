@@ -82,8 +82,8 @@ export const rolloutSpecSchema = withRules(
       holds: s => s.workloadRef !== undefined || (s.template !== undefined && s.selector !== undefined),
     },
     {
-      rule: '!has(self.progressDeadlineSeconds) || !has(self.minReadySeconds) || self.progressDeadlineSeconds > self.minReadySeconds',
-      message: 'progressDeadlineSeconds must exceed minReadySeconds, or no pod can become available in time',
+      rule: '(has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600) > (has(self.minReadySeconds) ? self.minReadySeconds : 0)',
+      message: 'progressDeadlineSeconds (600 when left out) must exceed minReadySeconds, or no pod can become available in time',
       holds: s => (s.progressDeadlineSeconds ?? 600) > (s.minReadySeconds ?? 0),
     },
   ],

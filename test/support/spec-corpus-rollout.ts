@@ -99,7 +99,12 @@ export const ROLLOUT_SPECS: readonly [string, unknown, string?][] = [
   [
     'a deadline within minReadySeconds',
     rollout({ minReadySeconds: 60, progressDeadlineSeconds: 60 }),
-    'progressDeadlineSeconds must exceed minReadySeconds, or no pod can become available in time',
+    'progressDeadlineSeconds (600 when left out) must exceed minReadySeconds, or no pod can become available in time',
+  ],
+  [
+    'the deadline that holds when none is given, within minReadySeconds',
+    rollout({ minReadySeconds: 700 }),
+    'progressDeadlineSeconds (600 when left out) must exceed minReadySeconds, or no pod can become available in time',
   ],
   ['a deadline of no time', rollout({ progressDeadlineSeconds: 0 }), 'expected number to be >=1'],
   ['an unknown Git action', rollout({ onAbort: { git: 'Shout' } }), 'Invalid option'],

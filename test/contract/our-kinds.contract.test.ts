@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadAll } from 'js-yaml';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { KINDS } from '../../src/api/kinds.ts';
+import { API_VERSION } from '../../src/api/names.ts';
+import { SPEC_CORPUS } from '../support/spec-corpus.ts';
+import { onEveryCluster } from './on-every-cluster.ts';
+import type { Wire } from './raw-client.ts';
+
+const CRDS = join(import.meta.dirname, '../../crds');
+
+onEveryCluster('the definitions of our kinds', contract => {
+  beforeAll(async () => {
+    for (const file of readdirSync(CRDS).filter(name => name.endsWith('.yaml') && name !== 'kustomization.yaml'))
+      for (const crd of loadAll(readFileSync(join(CRDS, file), 'utf8')) as Wire[])
+        await contract.client.created('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd);
+    for (const { plural } of KINDS)
+      await contract.client.until(`/apis/${API_VERSION}/${plural}`, ({ code }) => code === 200);
+  }, 60_000);
+
+  describe.each(KINDS)('of $kind', ({ kind, plural, scope }) => {
+    const ours = SPEC_CORPUS.filter(row => row.kind === kind);
+    const create = (spec: unknown) => {
+      const folder = scope === 'Cluster' ? '' : `namespaces/${contract.namespace}/`;
+      const object = { apiVersion: API_VERSION, kind, metadata: { name: 'one' }, spec };
+      return contract.client.create(`/apis/${API_VERSION}/${folder}${plural}?dryRun=All`, object);
+    };
+
+    it.each(ours.filter(row => row.error === undefined))('accept $name', async ({ spec }) => {
+      const { code, body } = await create(spec);
+      expect([code, body.message]).toEqual([201, undefined]);
+    });
+
+    it.each(ours.filter(row => row.error !== undefined))('refuse $name', async ({ spec }) => {
+      expect((await create(spec)).code).toBe(422);
+    });
+  });
+});
