@@ -83,7 +83,8 @@ export const rolloutSpecSchema = withRules(
     },
     {
       rule: '(has(self.progressDeadlineSeconds) ? self.progressDeadlineSeconds : 600) > (has(self.minReadySeconds) ? self.minReadySeconds : 0)',
-      message: 'progressDeadlineSeconds (600 when left out) must exceed minReadySeconds, or no pod can become available in time',
+      message:
+        'progressDeadlineSeconds (600 when left out) must exceed minReadySeconds, or no pod can become available in time',
       holds: s => (s.progressDeadlineSeconds ?? 600) > (s.minReadySeconds ?? 0),
     },
   ],

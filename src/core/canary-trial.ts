@@ -59,6 +59,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const noData = gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold' ? gate.because : undefined;
   const hold =
     trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
+  if (hold && effect.promote && !dismissed) refusePromotion(d, hold.reason);
   const cut = hold === undefined && !full ? advance(t, effect, background) : false;
   if (full && d.status.step && d.status.step.index < steps.length && !hold) setStep(w, d.status, steps.length, steps);
 
@@ -104,6 +105,13 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
     waitsForPods,
     blocked,
   };
+}
+
+/** What holds the trial holds a promotion too, which was taken for done before anybody knew. */
+function refusePromotion(d: Draft, reason: RolloutReason): void {
+  const { lastCommand } = d.status;
+  const outcome = `refused: nothing moves now (${reason}); send promote again when the phase is Paused`;
+  if (lastCommand) d.status.lastCommand = { ...lastCommand, outcome };
 }
 
 /**

@@ -2,7 +2,6 @@ import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Draft } from './draft.ts';
 import type { Mode } from './mode.ts';
 import { modeOf } from './mode.ts';
-import { isForPerson } from './pause.ts';
 import { answerTo } from './pending-command.ts';
 import type { World } from './world.ts';
 
@@ -54,9 +53,6 @@ const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
     if (w.spec.paused) return { outcome: 'refused: spec.paused is declared in Git; change it there' };
     if (status.pausedByCommand) return { outcome: 'refused: the rollout is paused by command; send resume' };
     if (!status.pause) return { outcome: 'nothing to promote: the rollout is not waiting for a person' };
-    // The wait goes on while something is mended, but nothing moves then: a promotion would come to nothing.
-    if (isForPerson(status) && w.stored?.phase === 'Progressing')
-      return { outcome: 'refused: something is being mended; send promote again when the phase is Paused' };
     return { outcome: 'promoted', promote: true };
   },
   'promote-full': (w, status, mode, by) => {

@@ -1,3 +1,4 @@
+import { HASH_LABEL } from '../api/names.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Action, Decision } from '../core/decision.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
@@ -12,17 +13,42 @@ const ALWAYS: readonly Action['type'][] = [
   'Delete',
 ];
 
-const AT_FIRST: readonly Action['type'][] = ['CreateRevision', 'CreateReplicaSet', 'RestoreReplicaSet'];
+/** How sure it has to be that the Rollout is still stored as it was looked at: not at all, as its version is known, or by asking. */
+export type Certainty = 'none' | 'known' | 'asked';
 
 /**
- * Whether an action may do harm when it was decided on a Rollout that is no longer the stored one: it moves users, takes pods
- * away or brings those of a failed revision back, or ends a measurement. The object that it writes cannot tell, since its own
- * version may well be the newest. What a start shows may be long outdated, and the Rollout be gone: nothing is created for
- * it either. Less weight for the canary is always safe and never waits.
+ * How sure an action needs to be of the Rollout. It may do harm when it was decided on one that is no longer the stored one: it
+ * moves users, takes pods away or brings those of a failed revision back, or ends a measurement. The object that it writes
+ * cannot tell, since its own version may well be the newest. Less weight for the canary is always safe and never waits.
+ *
+ * Something is created for a Rollout that a start shows only when it is there, since what a start shows may be long
+ * outdated; and created anew only after asking: what vanished may be the first sign that the Rollout is deleted, whose
+ * version then is still the one that is known.
  */
-export function needsCurrentRollout(action: Action, { isFirstSeen }: { readonly isFirstSeen: boolean }): boolean {
-  if (action.type === 'PatchRoute') return !action.lowers;
-  return ALWAYS.includes(action.type) || (isFirstSeen && AT_FIRST.includes(action.type));
+export function certaintyFor(
+  action: Action,
+  rollout: KubeObject,
+  known: Pick<RolloutMemory, 'firstVersion'>,
+): Certainty {
+  const isFirstSeen = known.firstVersion === rollout.metadata.resourceVersion;
+  switch (action.type) {
+    case 'PatchRoute':
+      return action.lowers ? 'none' : 'known';
+    case 'RestoreReplicaSet':
+      return 'asked';
+    case 'CreateRevision':
+    case 'CreateReplicaSet':
+      if (hashesOf(rollout).includes(action.object.metadata.labels?.[HASH_LABEL])) return 'asked';
+      return isFirstSeen ? 'known' : 'none';
+    default:
+      return ALWAYS.includes(action.type) ? 'known' : 'none';
+  }
+}
+
+/** The revisions that have children, by the stored status. */
+function hashesOf(rollout: KubeObject): unknown[] {
+  const { status } = rollout;
+  return ['stable', 'canary'].map(side => member(member(status, side), 'podTemplateHash'));
 }
 
 /**
@@ -56,9 +82,11 @@ export async function findOutdated(
   readStored: () => Promise<KubeObject | undefined>,
   known: RolloutMemory,
   rollout: KubeObject,
+  certainty: Exclude<Certainty, 'none'>,
 ): Promise<Extract<Outcome, { kind: 'conflict' }> | undefined> {
   const { namespace, name, resourceVersion } = rollout.metadata;
-  if (resourceVersion !== undefined && known.currentVersion === resourceVersion) return undefined;
+  const isKnown = resourceVersion !== undefined && known.currentVersion === resourceVersion;
+  if (isKnown && certainty === 'known') return undefined;
   const stored = await readStored();
   if (stored?.metadata.resourceVersion === resourceVersion) {
     known.currentVersion = resourceVersion;

@@ -15,7 +15,7 @@ import type { Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
-import { doubtsRoute, findOutdated, isNewAbort, needsCurrentRollout } from './outdated.ts';
+import { type Certainty, certaintyFor, doubtsRoute, findOutdated, isNewAbort } from './outdated.ts';
 import { isAnswerLost, NOTHING_OWED, oweActions, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
@@ -181,11 +181,10 @@ export class Reconciler {
   ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'aside' } | undefined> {
     const { actor, memory, log, clock, stepAside } = this.#parts;
     const known = memory.of(key);
-    const isFirstSeen = known.firstVersion === rollout.metadata.resourceVersion;
     let first: Exclude<Outcome, { kind: 'done' }> | undefined;
     for (const action of actions) {
       if (first && !isSafeAfterFailure(action)) continue;
-      const outdated = needsCurrentRollout(action, { isFirstSeen }) ? await this.#outdated(known, rollout) : undefined;
+      const outdated = await this.#outdated(known, rollout, certaintyFor(action, rollout, known));
       const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
@@ -208,10 +207,15 @@ export class Reconciler {
   }
 
   /** Why nothing that may harm users is done for this Rollout now. */
-  async #outdated(known: RolloutMemory, rollout: KubeObject): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+  async #outdated(
+    known: RolloutMemory,
+    rollout: KubeObject,
+    certainty: Certainty,
+  ): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+    if (certainty === 'none') return undefined;
     try {
       const { liveReader, caches } = this.#parts;
-      return await findOutdated(() => liveReader.readOne(caches.rollouts, rollout.metadata), known, rollout);
+      return await findOutdated(() => liveReader.readOne(caches.rollouts, rollout.metadata), known, rollout, certainty);
     } catch (error) {
       return { kind: 'failed', error };
     }

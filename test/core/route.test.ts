@@ -179,30 +179,48 @@ describe('somebody else who writes our weights', () => {
     expect([cluster.canaryWeight(), again.facts.filter(f => f.reason === 'RouteConflict').length]).toEqual([ours, 0]);
   });
 
-  it('does not end the wait for a person: it is told once, and is no occasion for a promotion', () => {
-    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }] });
-    cluster.settle();
-    const waiting = cluster.status['pause'];
-    expect(stateOf(cluster)).toBe('Paused PauseStep');
-    const told: string[] = [];
-    const pass = () => told.push(...cluster.pass().facts.map(({ reason }) => reason));
-    for (let fight = 0; fight < 3; fight++) {
-      foreignWeight(cluster, 0);
-      pass();
-      expect(cluster.status['phase']).toBe('Progressing');
-      cluster.command(`promote too-early-${fight}`);
-      pass();
-      expect(cluster.status['lastCommand'].outcome).toContain('refused: something is being mended');
-      for (let rest = 0; rest < 4; rest++) {
-        cluster.react();
-        pass();
+  describe('while a person is waited for', () => {
+    const cluster = () =>
+      canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }] });
+
+    it('is told, and the wait is not told anew', () => {
+      const fought = cluster();
+      const waiting = fought.status['pause'];
+      const told: string[] = [];
+      for (let fight = 0; fight < 3; fight++) {
+        foreignWeight(fought, 0);
+        told.push(...fought.pass().facts.map(({ reason }) => reason));
+        expect(fought.status['phase']).toBe('Progressing');
+        for (let rest = 0; rest < 4; rest++) {
+          fought.react();
+          told.push(...fought.pass().facts.map(({ reason }) => reason));
+        }
+        expect([stateOf(fought), fought.status['pause']]).toEqual(['Paused PauseStep', waiting]);
       }
-      expect([stateOf(cluster), cluster.status['pause']]).toEqual(['Paused PauseStep', waiting]);
-    }
-    expect(told.filter(reason => reason === 'Paused' || reason === 'Resumed')).toEqual([]);
-    expect(told).toContain('RouteConflict');
+      expect(told).toContain('RouteConflict');
+      expect(told.filter(reason => reason === 'Paused' || reason === 'Resumed')).toEqual([]);
+    });
+
+    it('does not keep a promotion from being done', () => {
+      const fought = cluster();
+      foreignWeight(fought, 0);
+      fought.pass();
+      expect(fought.status['phase']).toBe('Progressing');
+      expect(send(fought, 'promote')).toBe('promoted');
+      expect(fought.canaryWeight()).toBe(60);
+    });
+  });
+
+  it('and takes the route away holds a promotion too, and that is said', () => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }] });
+    const routes = new Map(cluster.routes);
+    cluster.routes.clear();
+    cluster.pass();
+    expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now \(\w+\); send promote again when/);
+    for (const [name, route] of routes) cluster.routes.set(name, route);
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
     expect(send(cluster, 'promote')).toBe('promoted');
-    expect(cluster.canaryWeight()).toBe(60);
   });
 
   it('again and again is left alone for a while when we would raise the weight, and said', () => {

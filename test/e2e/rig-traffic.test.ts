@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { weightsSince } from '../support/rig/expect-team.ts';
 import { type GatewayAnswer, judge } from '../support/rig/gateway-client.ts';
 import { binomialBounds, shareViolations } from '../support/rig/traffic-statistics.ts';
 
@@ -99,14 +100,64 @@ describe('the judgement of a client', () => {
   });
 
   it('lets a bad version fail by itself, and nothing else', () => {
-    expect(judge([answer(100, 'b', 500)], [], { bad: ['b'] }).requests).toBe(1);
-    expect(() => judge([answer(100, 'a', 500)], [], { bad: ['b'] })).toThrow('1 of 1 requests failed');
-    expect(() => judge([answer(100, undefined, 503)], [], { bad: ['b'] })).toThrow('1 of 1 requests failed');
-    expect(() => judge([answer(100, undefined, 0)], [], { bad: ['b'] })).toThrow('1 of 1 requests failed');
+    const judgeWith = (one: GatewayAnswer) =>
+      judge([...steady(0, 5_000, () => 'a'), one], marks.slice(0, 1), { bad: ['b'] });
+    expect(judgeWith(answer(5_000, 'b', 500)).requests).toBe(501);
+    expect(() => judgeWith(answer(5_000, 'a', 500))).toThrow('1 of 501 requests failed');
+    expect(() => judgeWith(answer(5_000, undefined, 503))).toThrow('1 of 501 requests failed');
+    expect(() => judgeWith(answer(5_000, undefined, 0))).toThrow('1 of 501 requests failed');
   });
 
-  it('counts nothing where the objects do not say who should answer', () => {
-    const unknown = [{ atMs: 0, settledMs: 0, canaryWeight: 20, expected: undefined }];
-    expect(judge(steady(0, 2_000, fifth), unknown, {}).intervals).toEqual([]);
+  it('excuses that the gateway has no pod for a while, and only then', () => {
+    const without = { ...marks[1], atMs: 5_000, settledMs: undefined, canaryWeight: 20, expected: undefined };
+    const now = [marks[0], without, { ...marks[2], atMs: 12_000, settledMs: 12_000 }] as typeof marks;
+    const answers = [
+      ...steady(0, 5_000, () => 'a'),
+      answer(6_000, undefined, 503),
+      ...steady(12_000, 14_000, () => 'a'),
+    ];
+    expect(() => judge(answers, now, {})).toThrow('1 of 701 requests failed');
+    expect(() => judge(answers, now, { except: { fromMs: 7_000, toMs: 8_000 } })).toThrow('1 of 701 requests failed');
+    expect(judge(answers, now, { except: { fromMs: 5_500, toMs: 8_000 } }).excused).toHaveLength(1);
+  });
+
+  it('fails where shares that last are never counted: the gateway does not get there, or nobody can say who should answer', () => {
+    const answers = [...steady(0, 5_000, () => 'a'), ...steady(5_000, 12_000, fifth)];
+    const last = (mark: object, atMs: number) => [marks[0], { ...marks[1], atMs, ...mark }] as typeof marks;
+    expect(judge(answers, last({}, 5_000), {}).weights).toEqual([0, 20]);
+    expect(() => judge(answers, last({ settledMs: undefined }, 5_000), {})).toThrow(
+      'not counted: told at 00:00:05.000',
+    );
+    expect(() => judge(answers, last({ expected: undefined }, 5_000), {})).toThrow('not counted: told at 00:00:05.000');
+    expect(judge(answers, last({ settledMs: undefined }, 5_000), { lastingMs: 8_000 }).weights).toEqual([0]);
+    // Somebody writes before it is there: it may be a change that the watch shows late.
+    expect(judge(answers, last({ settledMs: undefined }, 5_000), {}, [7_000]).weights).toEqual([0]);
+  });
+
+  it('fails where nothing was counted at all', () => {
+    const unsettled = marks.map(mark => ({ ...mark, settledMs: undefined }));
+    expect(() =>
+      judge(
+        steady(0, 2_000, () => 'a'),
+        unsettled,
+        {},
+      ),
+    ).toThrow('no shares were ever counted');
+    expect(() => judge([], marks, {})).toThrow('no shares were ever counted');
+  });
+});
+
+describe('the weights since a moment', () => {
+  const of = (...weights: number[]) => {
+    const marks = weights.map((canaryWeight, second) => ({
+      ...{ atMs: second * 1_000, settledMs: undefined, expected: undefined, canaryWeight },
+    }));
+    return { timeline: { marks: () => marks, stop: async () => {} } };
+  };
+
+  it('are changes: a pod that comes or goes is none', () => {
+    expect(weightsSince(of(0, 20, 20, 60, 60, 0), 0)).toEqual([0, 20, 60, 0]);
+    expect(weightsSince(of(0, 20, 20, 20), 2_000)).toEqual([]);
+    expect(weightsSince(of(0, 40, 40, 90, 40), 2_000)).toEqual([90, 40]);
   });
 });

@@ -1,3 +1,3 @@
 import { matrixSuite } from '../support/matrix/matrix-suite.ts';
 
-matrixSuite('abort', ['before', 'applied', 'told', 'lost', 'reset', 'hide', 'stale', 'travel']);
+matrixSuite('abort', ['before', 'applied', 'told', 'lost', 'reset', 'silent', 'truncate', 'hide', 'stale', 'travel']);

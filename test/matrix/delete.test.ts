@@ -1,3 +1,3 @@
 import { matrixSuite } from '../support/matrix/matrix-suite.ts';
 
-matrixSuite('delete', ['before', 'applied', 'told', 'lost', 'reset']);
+matrixSuite('delete', ['before', 'applied', 'told', 'lost', 'reset', 'hide', 'stale', 'travel']);

@@ -169,8 +169,11 @@ describe('the fault proxy', () => {
     );
     await eventually('it is applied', async () => (await stored('one')) === '1');
     expect(answered).toBe(false);
+    const silenced = () => proxy.trace.entries.find(({ fault }) => fault === 'silent');
+    expect(silenced()?.abandonedAt).toBeUndefined();
     proxy.cutConnections();
     await lost;
+    await eventually('the proxy knows that nobody waits any more', () => silenced()?.abandonedAt !== undefined);
     const began = performance.now();
     proxy.inject({ when: isPatch, fault: { kind: 'delayReply', ms: 200 } });
     await set('one', '2');
@@ -248,6 +251,14 @@ describe('the fault proxy', () => {
     await behind.patch(`${MAPS}/new`, 'merge', { data: { value: '2' } });
     await eventually('it is told', () => watch.told.length === 1);
     expect(shown(watch)).toEqual(['ADDED new 2']);
+
+    const brief = proxy.hide({ when: ({ object }) => object.metadata.name === 'brief' });
+    await behind.create(MAPS, { metadata: { name: 'brief' } });
+    await behind.delete(`${MAPS}/brief`);
+    await eventually('it is over', () => brief.state === 'hidden');
+    await behind.create(MAPS, { metadata: { name: 'next' } });
+    await eventually('the next is told', () => watch.told.length === 2);
+    expect(shown(watch).at(-1)).toBe('ADDED next undefined');
   });
 
   it('serves a moment of the past, holds watches there, and lets them catch up', async () => {

@@ -1,17 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipUnless } from '../support/binaries/availability.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { applyObject } from '../support/control-plane/apply-folder.ts';
-import { controlPlaneAvailability } from '../support/control-plane.ts';
 import { type BadPrometheus, startBadPrometheus } from '../support/faults/bad-prometheus.ts';
+import { faultSuite } from '../support/faults/fault-suite.ts';
 import { unhandled } from '../support/faults/run-story.ts';
 import { Scene } from '../support/faults/scene.ts';
-import type { MatrixRig } from '../support/matrix/matrix-rig.ts';
-import { startMatrixRig } from '../support/matrix/matrix-rig.ts';
 import { rollout } from '../support/matrix/shop-objects.ts';
 
 const API = 'sluice.dev/v1alpha1';
-const LONG = 240_000;
 
 /** What comes of a gate that measures there: the phase, and what the status must say. */
 interface Expected {
@@ -59,20 +55,16 @@ interface Status {
   readonly abort?: { readonly cause?: string };
 }
 
-describe.skipIf(skipUnless(controlPlaneAvailability()))('metric providers that go wrong', () => {
-  let rig: MatrixRig;
+faultSuite('metric providers that go wrong', {}, ({ rig }) => {
   let prometheus: BadPrometheus;
 
   beforeAll(async () => {
-    [rig, prometheus] = await Promise.all([startMatrixRig(), startBadPrometheus()]);
-  }, 20 * 60_000);
-  afterAll(async () => {
-    await prometheus?.stop();
-    await rig?.stop();
-  }, 120_000);
+    prometheus = await startBadPrometheus();
+  });
+  afterAll(async () => await prometheus?.stop());
 
-  it('F17 each Rollout gets the verdict of its own provider, all of them at once', { timeout: LONG }, async () => {
-    const scene = await Scene.open(rig, 'f17', { longestMs: 150_000 });
+  it('F17 each Rollout gets the verdict of its own provider, all of them at once', async () => {
+    const scene = await Scene.open(rig(), 'f17', { longestMs: 150_000 });
     const names = Object.keys(CASES);
     const statusOf = (name: string) => {
       const found = scene.stage.history.get('rollouts', `case-${name}`);
@@ -103,7 +95,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('metric providers that g
 
   async function declare(scene: Scene, name: string): Promise<void> {
     const address = CASES[name]?.address ?? `${prometheus.url}/${name}`;
-    await applyObject(rig.plane.client, {
+    await applyObject(rig().plane.client, {
       apiVersion: API,
       kind: 'MetricProvider',
       metadata: { name: `case-${name}` },

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import type { KubeObject } from '../support/control-plane/api-client.ts';
+import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
+import { Trace } from '../support/fault-proxy/trace.ts';
 import { type Followed, NamespaceHistory } from '../support/matrix/cluster-history.ts';
 import { deedsOf } from '../support/matrix/deeds.ts';
 import { differences, endStateOf, maskOf } from '../support/matrix/end-state.ts';
-import { trafficOf } from '../support/matrix/traffic-story.ts';
+import { Judge } from '../support/matrix/judge-run.ts';
+import type { Outcome } from '../support/matrix/outcome.ts';
+import { exposureOf, trafficOf } from '../support/matrix/traffic-story.ts';
+import type { Workload } from '../support/matrix/workloads.ts';
 
 /** Writes a history by hand; each entry gets the next resourceVersion. */
 class Chronicle {
@@ -39,6 +45,16 @@ class Chronicle {
     return this.note('endpointslices', `${service}-abc`, { metadata: { labels }, endpoints });
   }
 
+  /** A Service that selects the pods of this set. */
+  selects(service: string, set: string): this {
+    return this.note('services', service, { spec: { selector: { [HASH_LABEL]: set } } });
+  }
+
+  readyPod(name: string, set: string, isReady = true): this {
+    const conditions = [{ type: 'Ready', status: isReady ? 'True' : 'False' }];
+    return this.note('pods', name, { metadata: { labels: { [HASH_LABEL]: set } }, status: { conditions } });
+  }
+
   set(name: string, replicas: number): this {
     return this.note('replicasets', name, { spec: { replicas } });
   }
@@ -58,6 +74,113 @@ describe('the oracles of the matrices', () => {
     ]);
     const lost = new Chronicle().route(0).slice('shop-stable', 2).slice('shop-stable', 0);
     expect(trafficOf(lost.history.changes()).voids).toEqual([expect.stringContaining('shop-stable had weight 100')]);
+  });
+
+  it('see an active Service that is switched to pods that are not ready, or have not all come, or have left', () => {
+    const strategy = { blueGreen: { activeService: 'shop-active' } };
+    const deployed = () =>
+      new Chronicle()
+        .note('rollouts', 'shop', { spec: { replicas: 2, strategy } })
+        .selects('shop-active', 'old')
+        .readyPod('old-a', 'old')
+        .readyPod('old-b', 'old')
+        .slice('shop-active', 2);
+    const told = (chronicle: Chronicle) => trafficOf(chronicle.history.changes());
+    const good = deployed().readyPod('new-a', 'new').readyPod('new-b', 'new').selects('shop-active', 'new');
+    expect(told(good).voids).toEqual([]);
+    expect(told(good.selects('shop-active', 'old')).dwells.map(({ weight }) => weight)).toEqual([0, 100, 0]);
+    const early = deployed().readyPod('new-a', 'new').readyPod('new-b', 'new', false).selects('shop-active', 'new');
+    expect(told(early).voids).toEqual([expect.stringContaining('switched to new, of which 1 pods were ready')]);
+    const blind = deployed().readyPod('new-a', 'new', false).selects('shop-active', 'new');
+    expect(told(blind).voids[0]).toContain('shop-active selected no ready pod');
+    const left = deployed().gone('pods', 'old-a').gone('pods', 'old-b');
+    expect(told(left).voids).toEqual([expect.stringContaining('shop-active selected no ready pod')]);
+    expect(told(deployed().slice('shop-active', 0)).voids).toEqual([
+      expect.stringContaining('shop-active had no ready endpoint'),
+    ]);
+  });
+
+  it('know how long a weight lasted, by when the operator asked and was answered, however late it was heard of', () => {
+    const { history } = new Chronicle().route(0).route(20).route(0);
+    const changes = history.changes().map((change, nth) => ({ ...change, at: 1_000 + 1_000 * nth }));
+    const trace = new Trace();
+    for (const [nth, asked] of [1_300, 1_700].entries()) {
+      const request = { plural: 'httproutes', at: asked } as ProxiedRequest;
+      const resourceVersion = String(changes[nth + 1]?.version);
+      trace.entries.push({ request, relayed: true, changed: true, resourceVersion, answeredAt: asked + 100 });
+    }
+    expect(trafficOf(changes, trace).dwells[1]).toEqual({ weight: 20, mostMs: 500, leastMs: 300 });
+    expect(exposureOf(trafficOf(changes, trace))).toBe(6_000);
+    expect(trafficOf(changes).dwells[1]).toEqual({ weight: 20, mostMs: 1_000, leastMs: 1_000 });
+  });
+
+  it('see a weight that was too short or lasted too long, an event that is missing, and what nothing allows to differ', () => {
+    const run = (
+      weights: readonly (readonly [number, number])[],
+      events: Outcome['events'],
+      endState: object = { 'rollouts/shop.kind': 'Rollout' },
+    ) => {
+      const dwells = weights.map(([weight, ms]) => ({ weight, mostMs: ms, leastMs: ms }));
+      return { died: false, endState, deeds: {}, traffic: { dwells, voids: [] }, events } as unknown as Outcome;
+    };
+    const workload = { leastDwellMs: { 20: 400 } } as unknown as Workload;
+    const usual = run(
+      [
+        [0, 0],
+        [20, 500],
+        [0, 9_000],
+      ],
+      { Aborted: 1 },
+    );
+    const judge = new Judge(workload, [usual, usual]);
+    expect(judge.findings(usual, { tellsAll: true })).toEqual([]);
+    const long = run(
+      [
+        [0, 0],
+        [20, 8_000],
+        [0, 0],
+      ],
+      { Aborted: 1 },
+    );
+    expect(judge.late(long, { lateMs: 7_000 })).toEqual([]);
+    expect(judge.late({ ...long, awayMs: 1_000 }, { lateMs: 6_000 })).toEqual([]);
+    expect(judge.late(long, { lateMs: 6_000 })).toEqual([
+      'weights: 160 percent seconds (fault-free: 10, allowed: 140)',
+    ]);
+    judge.pace(
+      run(
+        [
+          [20, 1_000],
+          [0, 0],
+        ],
+        {},
+      ),
+    );
+    expect(judge.late(long, { lateMs: 6_000 })).toEqual([]);
+    const short = run(
+      [
+        [0, 0],
+        [20, 300],
+        [0, 0],
+      ],
+      {},
+    );
+    expect(judge.findings(short)).toEqual(['weights: at most 300 ms at 20, 400 ms are declared']);
+    expect(judge.findings(short, { tellsAll: true })[1]).toBe('events: Aborted was told 0 times (fault-free: 1 and 1)');
+    const dip = run(
+      [
+        [0, 0],
+        [20, 200],
+        [0, 100],
+        [20, 300],
+        [0, 0],
+      ],
+      { Aborted: 1, WeightChanged: 2 },
+    );
+    expect(judge.findings(dip, { mayDip: true })).toEqual([]);
+    expect(judge.findings(dip)).toHaveLength(4);
+    const odd = ['1', '2'].map(phase => run([], {}, { 'rollouts/shop.status.phase': phase }));
+    expect(new Judge(workload, odd).unexplained).toEqual(['rollouts/shop.status.phase']);
   });
 
   it('hold nothing against anybody after the Rollout is deleted', () => {

@@ -1,3 +1,3 @@
 import { matrixSuite } from '../support/matrix/matrix-suite.ts';
 
-matrixSuite('replicas', ['before', 'applied', 'told', 'lost', 'reset']);
+matrixSuite('replicas', ['before', 'applied', 'told', 'lost', 'reset', 'hide', 'stale', 'travel']);

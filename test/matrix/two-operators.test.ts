@@ -1,33 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipUnless } from '../support/binaries/availability.ts';
-import { controlPlaneAvailability } from '../support/control-plane.ts';
+import { expect, it } from 'vitest';
+import { faultSuite } from '../support/faults/fault-suite.ts';
 import { clockIsOff } from '../support/faults/odd-programs.ts';
 import { Pair, writesSince } from '../support/faults/pair.ts';
 import { unhandled } from '../support/faults/run-story.ts';
 import { rest, type Scene } from '../support/faults/scene.ts';
 import { atWeight, deliver, deployStable, TRIED, untilHealthy } from '../support/faults/stories.ts';
-import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
 
-/** Lease 15 s, two looks 2.4 s apart, and what a busy machine takes. */
-const TAKEOVER_MS = 22_000;
-/** A look every 2.4 s at most. */
-const HANDOVER_MS = 5_000;
-/** A leader looks at its lease every 2.4 s at most. */
-const RENEWAL_MS = 3_500;
+/** Lease 15 s, two looks 2.4 s apart, and three times what that is on a free machine: several pairs share this one. */
+const TAKEOVER_MS = 60_000;
+/** A look every 2.4 s at most, and as much for a busy machine. */
+const HANDOVER_MS = 14_000;
 const HOUR = 3_600_000;
-const LONG = 240_000;
 
-describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
-  let rig: MatrixRig;
-
-  beforeAll(async () => {
-    rig = await startMatrixRig();
-  }, 20 * 60_000);
-  afterAll(async () => await rig?.stop(), 120_000);
-
+faultSuite('two operators', {}, ({ rig }) => {
   /** A pair in the middle of a canary. */
   async function midCanary(name: string): Promise<{ pair: Pair; leader: Scene; standby: Scene }> {
-    const pair = await Pair.open(rig, name);
+    const pair = await Pair.open(rig(), name);
     const [leader, standby] = pair.scenes;
     await deployStable(leader.stage);
     await deliver(leader.stage);
@@ -46,12 +34,12 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
 
   async function finish(pair: Pair, byHandAt?: number): Promise<void> {
     await untilHealthy(pair.scenes[0].stage, TRIED);
-    expect(pair.trespasses(byHandAt, RENEWAL_MS)).toEqual([]);
+    expect(pair.trespasses(byHandAt)).toEqual([]);
     expect(pair.scenes.flatMap(scene => unhandled(scene.log()))).toEqual([]);
     await pair.close();
   }
 
-  it.concurrent('take over from a leader that was killed within lease and retry', { timeout: LONG }, async () => {
+  it.concurrent('take over from a leader that was killed within lease and retry', async () => {
     const { pair, leader, standby } = await midCanary('killed');
     const at = performance.now();
     await leader.kill();
@@ -59,7 +47,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     await finish(pair);
   });
 
-  it.concurrent('hand over at once when the leader is told to stop', { timeout: LONG }, async () => {
+  it.concurrent('hand over at once when the leader is told to stop', async () => {
     const { pair, leader, standby } = await midCanary('stopped');
     const at = performance.now();
     leader.signal('SIGTERM');
@@ -68,7 +56,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     await finish(pair);
   });
 
-  it.concurrent('suffer not one write of a leader that was frozen and thawed', { timeout: LONG }, async () => {
+  it.concurrent('suffer not one write of a leader that was frozen and thawed', async () => {
     const { pair, leader, standby } = await midCanary('frozen');
     const frozenAt = performance.now();
     leader.signal('SIGSTOP');
@@ -82,7 +70,7 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     await finish(pair);
   });
 
-  it.concurrent('agree on one leader when the lease is deleted by hand', { timeout: LONG }, async () => {
+  it.concurrent('agree on one leader when the lease is deleted by hand', async () => {
     const { pair, leader } = await midCanary('deleted');
     const at = performance.now();
     await pair.deleteLease();
@@ -92,11 +80,12 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     expect(left).toBeDefined();
     // Only the old leader can have to give up: it may not go on under a lease that is not its own.
     expect(leader.operator.ended()).toBe(true);
-    expect(writesSince(leader, at + RENEWAL_MS)).toEqual([]);
+    expect(pair.heardOfLossAt(leader, at)).toBeLessThan(at + HANDOVER_MS);
+    expect(writesSince(leader, pair.heardOfLossAt(leader, at))).toEqual([]);
     await finish(pair, at);
   });
 
-  it.concurrent('write nothing while a stranger holds the lease', { timeout: LONG }, async () => {
+  it.concurrent('write nothing while a stranger holds the lease', async () => {
     const { pair, leader, standby } = await midCanary('stolen');
     const at = performance.now();
     await pair.stealLease('somebody-else');
@@ -105,7 +94,8 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     const ms = await takeover(pair, standby, at);
     expect(ms).toBeGreaterThan(14_000);
     expect(ms).toBeLessThan(TAKEOVER_MS);
-    expect(writesSince(leader, at + RENEWAL_MS)).toEqual([]);
+    expect(pair.heardOfLossAt(leader, at)).toBeLessThan(at + HANDOVER_MS);
+    expect(writesSince(leader, pair.heardOfLossAt(leader, at))).toEqual([]);
     await finish(pair, at);
   });
 
@@ -113,10 +103,10 @@ describe.skipIf(skipUnless(controlPlaneAvailability()))('two operators', () => {
     ['behind', [-1, 1]],
     ['ahead', [1, -1]],
   ] as const)
-    it.concurrent(`have one leader with clocks two hours apart, the leader's ${name}`, { timeout: LONG }, async () => {
-      const pair = await Pair.open(rig, `clock-${name}`, [
-        clockIsOff(rig, hours[0] * HOUR),
-        clockIsOff(rig, hours[1] * HOUR),
+    it.concurrent(`have one leader with clocks two hours apart, the leader's ${name}`, async () => {
+      const pair = await Pair.open(rig(), `clock-${name}`, [
+        clockIsOff(rig(), hours[0] * HOUR),
+        clockIsOff(rig(), hours[1] * HOUR),
       ]);
       const [leader, standby] = pair.scenes;
       await deployStable(leader.stage);

@@ -1,54 +1,81 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipUnless } from '../support/binaries/availability.ts';
-import { controlPlaneAvailability } from '../support/control-plane.ts';
+import { expect, it } from 'vitest';
+import { AUDIT_POLICY } from '../support/control-plane/audit-log.ts';
+import { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
+import { faultSuite } from '../support/faults/fault-suite.ts';
 import { Fleet } from '../support/faults/fleet.ts';
-import { busiestOf, unhandled } from '../support/faults/run-story.ts';
+import { deliveriesOf } from '../support/faults/missed-states.ts';
+import { percentile, reactionsTo } from '../support/faults/reactions.ts';
+import { busiestOf, unhandled, watching } from '../support/faults/run-story.ts';
 import { Scene } from '../support/faults/scene.ts';
 import { seeded } from '../support/faults/seeded.ts';
-import { percentile, tortureWatches } from '../support/faults/torture.ts';
-import { type MatrixRig, startMatrixRig } from '../support/matrix/matrix-rig.ts';
+import { tortureWatches } from '../support/faults/torture.ts';
+import { untilCalm } from '../support/matrix/calm.ts';
+import { binomialBounds } from '../support/rig/traffic-statistics.ts';
 
 const SECONDS = Number(process.env.SLUICE_TORTURE ?? 60);
 const SEED = Number(process.env.SLUICE_TORTURE_SEED ?? 1);
+const NAMESPACE = 'torture';
 const FLEET = 10;
 const MEAN_PAUSE_MS = 400;
-const P99_MS = 2_000;
+const LATE_MS = 2_000;
+/** Changes without torture, to know the machine by. */
+const CALM_S = 8;
 
-describe.skipIf(skipUnless(controlPlaneAvailability()))('watches under torture', () => {
-  let rig: MatrixRig;
+// Real ends of watches after five seconds, and a history of ten.
+const plane = {
+  apiserverFlags: ['--min-request-timeout=5', '--etcd-compaction-interval=10s'],
+  auditPolicy: AUDIT_POLICY,
+};
 
-  beforeAll(async () => {
-    // Real ends of watches after five seconds, and a history of ten.
-    rig = await startMatrixRig({ apiserverFlags: ['--min-request-timeout=5', '--etcd-compaction-interval=10s'] });
-  }, 20 * 60_000);
-  afterAll(async () => await rig?.stop(), 120_000);
-
-  it('miss no change, and the operator reacts to each in time', { timeout: (SECONDS + 240) * 1_000 }, async () => {
-    const scene = await Scene.open(rig, 'torture', { longestMs: (SECONDS + 120) * 1_000 });
+faultSuite('watches under torture', { plane }, ({ rig }) => {
+  it('miss no change for a minute, or for as many seconds as SLUICE_TORTURE says, and the operator reacts to each in time', {
+    timeout: (SECONDS + 240) * 1_000,
+  }, async () => {
+    // What the operator is really told is seen by the second proxy, behind which the first one tortures.
+    const rack = await FaultProxy.before(rig().plane);
+    const scene = await Scene.open(rig(), NAMESPACE, {
+      longestMs: (SECONDS + 120) * 1_000,
+      upstream: { server: rack.url, caPem: rack.caPem },
+    });
+    const { trace } = scene.proxy;
     const fleet = new Fleet(scene.stage, FLEET, seeded(SEED));
     await fleet.deploy();
-    const from = scene.proxy.trace.entries.length;
-    const torture = tortureWatches(scene.proxy, seeded(SEED + 1), MEAN_PAUSE_MS);
+    await fleet.change(CALM_S * 1_000);
+    const calmChanges = fleet.changes.length;
+    const from = trace.entries.length;
+    const torture = tortureWatches(rack, seeded(SEED + 1), MEAN_PAUSE_MS);
     await fleet.change(SECONDS * 1_000);
     await torture.stop();
     const unsettled = await fleet.unsettled();
-    const times = fleet.reactions.flatMap(({ ms }) => ms ?? []);
-    const busiest = busiestOf(scene.proxy.trace, from);
-    const p = (share: number) => `${percentile(times, share)} ms`;
-    const watches = scene.proxy.trace.entries.filter(({ request }) => request.verb === 'watch').length;
-    const relists = scene.proxy.trace.entries
-      .slice(from)
-      .filter(({ request }) => request.verb === 'list' && request.plural !== 'pods').length;
+    await watching(scene);
+    await untilCalm(scene);
+    const { missed, ...deliveries } = deliveriesOf(trace, scene.stage.history.changes());
+    const all = reactionsTo(fleet.changes, rig().plane, NAMESPACE, trace);
+    const [usual, reactions] = [all.slice(0, calmChanges), all.slice(calmChanges)];
+    // What a machine takes for the same without torture is not held against the operator.
+    const limitMs = LATE_MS + 2 * percentile(usual, 0.9);
+    const late = reactions.filter(ms => !(ms <= limitMs));
+    const busiest = busiestOf(trace, from);
+    const p = (share: number) => `${percentile(reactions, share)} ms`;
+    const lists = trace.entries.slice(from).filter(({ request }) => request.verb === 'list');
     console.log(
-      `torture: ${SECONDS} s, ${fleet.reactions.length} changes, reactions p50 ${p(0.5)}, p95 ${p(0.95)}, p99 ${p(0.99)}, max ${p(1)}; ` +
-        `${watches} watches, ${relists} lists, ${scene.proxy.trace.events.length} events, at most ${busiest} requests in 10 s; ` +
+      `torture: ${SECONDS} s, ${reactions.length} changes, reactions p50 ${p(0.5)}, p95 ${p(0.95)}, p99 ${p(0.99)}, max ${p(1)}, ${late.length} after more than ${limitMs} ms; ` +
+        `without torture p50 ${percentile(usual, 0.5)} ms, p90 ${percentile(usual, 0.9)} ms; ` +
+        `states ${JSON.stringify(deliveries)}, ${missed.length} missed; ${lists.length} lists, at most ${busiest} requests in 10 s; ` +
         JSON.stringify(torture.done),
     );
     await scene.close();
+    await rack.close();
+    expect(missed).toEqual([]);
+    expect(deliveries.kinds).toEqual(expect.arrayContaining(['rollouts', 'replicasets', 'services', 'httproutes']));
+    expect(deliveries.told).toBeGreaterThan(20 * SECONDS);
+    expect(Math.min(...Object.values(torture.done)), JSON.stringify(torture.done)).toBeGreaterThan(0);
     expect(unsettled).toEqual([]);
-    expect(fleet.reactions.filter(({ ms }) => ms === undefined)).toEqual([]);
-    expect(fleet.reactions.length).toBeGreaterThan(SECONDS);
-    expect(percentile(times, 0.99)).toBeLessThan(P99_MS);
+    expect(fleet.changes.filter(({ answered }) => !answered)).toEqual([]);
+    expect(reactions.length).toBeGreaterThan(SECONDS);
+    // One in a hundred may be late: of so many no more than what chance makes of that in all but one of a thousand runs.
+    const [, most] = binomialBounds(reactions.length, 0.01, 2e-3);
+    expect(late.length, `late: ${late.join(', ')} ms`).toBeLessThanOrEqual(most);
     expect(scene.died).toBe(false);
     expect(unhandled(scene.log())).toEqual([]);
   });

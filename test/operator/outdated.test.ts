@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
@@ -6,7 +7,7 @@ import { ObjectStore } from '../../src/kube/store.ts';
 import type { Caches } from '../../src/operator/caches.ts';
 import { LiveReader } from '../../src/operator/live-reader.ts';
 import { Memory } from '../../src/operator/memory.ts';
-import { doubtsRoute, findOutdated, needsCurrentRollout } from '../../src/operator/outdated.ts';
+import { type Certainty, certaintyFor, doubtsRoute, findOutdated } from '../../src/operator/outdated.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 
 const rollout = (resourceVersion: string, uid = 'u1'): KubeObject => ({
@@ -30,57 +31,72 @@ async function setting(live: KubeObject | undefined) {
 describe('a Rollout that a cache shows', () => {
   it('is asked about once for each version', async () => {
     const { readStored, known, asked } = await setting(rollout('5'));
-    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
-    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
+    expect(await findOutdated(readStored, known, rollout('5'), 'known')).toBeUndefined();
+    expect(await findOutdated(readStored, known, rollout('5'), 'known')).toBeUndefined();
     expect(asked).toEqual([{ namespace: 'shop', name: 'shop' }]);
   });
 
   it('is not asked about when this process wrote it', async () => {
     const { readStored, known, asked } = await setting(rollout('9'));
     known.currentVersion = '5';
-    expect(await findOutdated(readStored, known, rollout('5'))).toBeUndefined();
+    expect(await findOutdated(readStored, known, rollout('5'), 'known')).toBeUndefined();
     expect(asked).toEqual([]);
+  });
+
+  it('is asked about all the same when something of it has vanished: it may be gone at the version that is known', async () => {
+    const { readStored, store, known } = await setting(undefined);
+    known.currentVersion = '5';
+    expect(await findOutdated(readStored, known, rollout('5'), 'asked')).toMatchObject({ kind: 'conflict' });
+    expect(store.size).toBe(0);
   });
 
   it('is outdated when another version is stored, and the cache learns that one', async () => {
     const { readStored, store, known } = await setting(rollout('9'));
-    expect(await findOutdated(readStored, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    expect(await findOutdated(readStored, known, rollout('5'), 'known')).toMatchObject({ kind: 'conflict' });
     expect(store.cachedRV({ namespace: 'shop', name: 'shop' })).toBe('9');
     expect(known.currentVersion).toBeUndefined();
   });
 
   it('is outdated when it is gone', async () => {
     const { readStored, store, known } = await setting(undefined);
-    expect(await findOutdated(readStored, known, rollout('5'))).toMatchObject({ kind: 'conflict' });
+    expect(await findOutdated(readStored, known, rollout('5'), 'known')).toMatchObject({ kind: 'conflict' });
     expect(store.size).toBe(0);
   });
 });
 
-describe('an action that moves users or takes pods away', () => {
+describe('how sure an action needs to be of the Rollout', () => {
   const target = { name: 's', uid: 'u', resourceVersion: '1' };
-  const route = { type: 'PatchRoute', ref: { apiVersion: 'v1', kind: 'HTTPRoute', name: 'r' }, patch: [] } as const;
-  it.each<[string, Action, boolean]>([
+  const route = {
+    type: 'PatchRoute',
+    ref: { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', name: 'shop' },
+    patch: [],
+  } as const;
+  const created = (type: string, hash: string) =>
+    ({ type, object: { metadata: { name: `shop-${hash}`, labels: { [HASH_LABEL]: hash } } } }) as unknown as Action;
+  const shop = { ...rollout('5'), status: { stable: { podTemplateHash: 'old' }, canary: { podTemplateHash: 'new' } } };
+
+  it.each<[string, Action, Certainty]>([
     [
       'a Service to another revision',
       { type: 'SelectRevision', service: 'shop-stable', podTemplateHash: 'h' } as Action,
-      true,
+      'known',
     ],
-    ['more weight', { ...route, canaryWeight: 20, lowers: false, reassert: false } as Action, true],
-    ['less weight', { ...route, canaryWeight: 0, lowers: true, reassert: false } as Action, false],
-    ['a measurement that is ended', { type: 'TerminateAnalysisRun', target, message: 'x' } as Action, true],
-    ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, true],
-    ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, true],
+    ['more weight', { ...route, canaryWeight: 20, lowers: false, reassert: false } as Action, 'known'],
+    ['less weight', { ...route, canaryWeight: 0, lowers: true, reassert: false } as Action, 'none'],
+    ['a measurement that is ended', { type: 'TerminateAnalysisRun', target, message: 'x' } as Action, 'known'],
+    ['fewer pods', { type: 'ScaleReplicaSet', target, from: 2, to: 1 } as Action, 'known'],
+    ['more pods', { type: 'ScaleReplicaSet', target, from: 1, to: 2 } as Action, 'known'],
+    ['the set of a new revision', created('CreateReplicaSet', 'next'), 'none'],
+    ['the set of the canary, made anew', created('CreateReplicaSet', 'new'), 'asked'],
+    ['what the stable set is rebuilt from, made anew', created('CreateRevision', 'old'), 'asked'],
+    ['the stable set, rebuilt', { type: 'RestoreReplicaSet' } as Action, 'asked'],
   ])('%s', (_, action, needed) => {
-    expect(needsCurrentRollout(action, { isFirstSeen: false })).toBe(needed);
+    expect(certaintyFor(action, shop, { firstVersion: '4' })).toBe(needed);
   });
 
-  it.each(['CreateRevision', 'CreateReplicaSet', 'RestoreReplicaSet'])(
-    '%s, as long as a start shows the Rollout',
-    type => {
-      const action = { type } as Action;
-      expect([true, false].map(isFirstSeen => needsCurrentRollout(action, { isFirstSeen }))).toEqual([true, false]);
-    },
-  );
+  it('the set of a new revision, as long as all that is known of the Rollout is what the start showed', () => {
+    expect(certaintyFor(created('CreateReplicaSet', 'next'), shop, { firstVersion: '5' })).toBe('known');
+  });
 });
 
 describe('the route that a cache shows', () => {

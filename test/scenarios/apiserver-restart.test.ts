@@ -36,7 +36,7 @@ describeOnRig('a canary whose API server goes away and comes back', rig => {
       expect(weightsSince(team, 0)).toEqual([0, 20, 60, 100, 0]);
       expect(team.alerts()).toEqual([]);
       // What was written while the watches of this test were away is seen when they are back.
-      const { weights } = await client.check({ settleMs: 1_000 });
+      const { weights } = await client.check({ settleMs: 1_000, lastingMs: 20_000 });
       expect(weights).toEqual(expect.arrayContaining([20, 60]));
       await team.stop();
     },
@@ -57,7 +57,7 @@ describeOnRig('a canary whose API server goes away and comes back', rig => {
       await team.untilStatus('aborted', status => status.phase === 'Aborted', RECOVERY_MS);
       await expectBackOnStable(team, 'AnalysisFailed');
       await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
-      await client.check({ bad: ['1.1.0'], settleMs: 1_000 });
+      await client.check({ bad: ['1.1.0'], settleMs: 1_000, lastingMs: 20_000 });
       await team.stop();
     },
     SCENARIO_MS,

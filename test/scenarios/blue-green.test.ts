@@ -4,7 +4,7 @@ import { type GatewayClient, startGatewayClient } from '../support/rig/gateway-c
 import type { Rig } from '../support/rig/rig.ts';
 import { gateOf, routeOf, successRate } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
-import { countEvents, isPromoted, selectedBy, untilNow } from './scene.ts';
+import { countEvents, isPromoted, selectedBy } from './scene.ts';
 
 const SERVICES = { activeService: 'shop-stable', previewService: 'shop-canary' };
 const CHECKED = { templates: [{ templateName: 'checked' }] };
@@ -113,7 +113,7 @@ describeOnRig('a blue-green Rollout behind a real gateway', rig => {
       expect(versionsOf(team)).toEqual(['1.0.0']);
 
       await team.release({ tag: '1.0.0' });
-      await untilNow(team, 'healthy', status => status.phase === 'Healthy');
+      await team.untilNow('healthy', status => status.phase === 'Healthy');
       await team.stop();
     },
     SCENARIO_MS,

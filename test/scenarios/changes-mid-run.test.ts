@@ -5,9 +5,8 @@ import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
 import type { Rig } from '../support/rig/rig.ts';
 import { routeOf } from '../support/rig/shop-manifests.ts';
-import type { SeenStatus, Team } from '../support/rig/team.ts';
-
-const HALFWAY = [{ setWeight: 40 }, { pause: {} }, { setWeight: 70 }];
+import type { Team } from '../support/rig/team.ts';
+import { accepted, countEvents, eventWrites, HALFWAY, isPromoted, operatorWrites } from './scene.ts';
 
 /** Applies a team's route as Git has it, once a second, as a GitOps tool without an ignore rule does. */
 function applyRouteEverySecond({ plane }: Rig, team: Team, canaryWeight: number): { stop(): Promise<number> } {
@@ -20,6 +19,8 @@ function applyRouteEverySecond({ plane }: Rig, team: Team, canaryWeight: number)
       await sleep(1_000);
     }
   })();
+  // A failure is that of who stops it.
+  loop.catch(() => undefined);
   return {
     stop: async () => {
       going = false;
@@ -29,145 +30,193 @@ function applyRouteEverySecond({ plane }: Rig, team: Team, canaryWeight: number)
   };
 }
 
-const routeWrites = ({ plane }: Rig, team: Team, sinceMs: number) =>
-  plane.auditEntries({
-    ...{ user: RIG_USERS.operator.name, namespace: team.name, resource: 'httproutes', writes: true, sinceMs },
-  });
+const routeWrites = (rig: Rig, team: Team, sinceMs: number) =>
+  operatorWrites(rig, team, sinceMs).filter(({ resource }) => resource === 'httproutes');
 
-describeOnRig('a canary whose surroundings change in the middle of its trial', rig => {
-  it.concurrent(
-    'tells once that somebody else keeps writing its weights, does not fight, and can still be aborted',
-    async () => {
-      const team = await rig().team('fight');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
-      const sinceMs = Date.now();
-      const git = applyRouteEverySecond(rig(), team, 0);
-      await team.untilStatus('told', status => status.display?.reason === 'RouteConflict');
-      await team.until('it went on for 15 s', () => Date.now() > sinceMs + 15_000);
-      // It corrects, and gives in after five times in a minute.
-      const writes = routeWrites(rig(), team, sinceMs).length;
-      expect(writes).toBeGreaterThanOrEqual(2);
-      expect(writes).toBeLessThanOrEqual(8);
-      expect((await team.events()).filter(reason => reason === 'RouteConflict')).toHaveLength(1);
-      const all = rig().plane.auditEntries({ user: RIG_USERS.operator.name, namespace: team.name, sinceMs });
-      expect(all.length).toBeLessThan(100);
-
-      await team.command('abort');
-      await team.untilStatus('aborted', status => status.phase === 'Aborted');
-      await expectBackOnStable(team, 'AbortedByCommand');
-      expect(await git.stop()).toBeGreaterThan(10);
-      await client.check();
-      await team.stop();
-    },
-    SCENARIO_MS,
-  );
-
-  it.concurrent(
-    'is taken off the route again each time that somebody puts it back after an abort',
-    async () => {
-      const team = await rig().team('putback');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
-      await team.command('abort');
-      await team.untilStatus('aborted', status => status.phase === 'Aborted');
-      await expectBackOnStable(team, 'AbortedByCommand');
-      const sinceMs = Date.now();
-      const git = applyRouteEverySecond(rig(), team, 50);
-      await sleep(5_000);
-      const applied = await git.stop();
-      await team.until('at 0 % again', async () => (await team.weight()) === 0, 10_000);
-      const marks = team.timeline.marks().filter(mark => mark.atMs >= sinceMs);
-      const changed = marks.filter((mark, index) => mark.canaryWeight !== marks[index - 1]?.canaryWeight);
-      expect(changed.filter(mark => mark.canaryWeight === 50).length).toBeGreaterThan(1);
-      // Corrected each time, before it came again.
-      expect(routeWrites(rig(), team, sinceMs).length).toBeGreaterThanOrEqual(changed.length / 2);
-      expect(applied).toBeGreaterThan(1);
-      await client.check();
-      await team.stop();
-    },
-    SCENARIO_MS,
-  );
-
-  it.concurrent(
-    'keeps its share when an autoscaler changes the replicas',
-    async () => {
-      // Without metrics of pods no HorizontalPodAutoscaler acts; it would write the subresource scale, as this does.
-      const team = await rig().team('scaled');
-      const scale = (replicas: number) => team.kubectl('scale', 'rollout', 'shop', `--replicas=${replicas}`);
-      const client = await team.begin({ tag: '1.0.0', replicas: null, steps: HALFWAY });
-      const ready = (pods: number) => (status: SeenStatus) => status['readyReplicas'] === pods;
-      await scale(3);
-      await team.untilStatus('three pods', status => ready(3)(status) && status.phase === 'Healthy');
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
-      const sinceMs = Date.now();
-      // 40 % of 3 are 2 pods beside the 3 of stable, of 6 they are 3, of 2 it is 1.
-      await team.untilStatus('3 and 2 pods', ready(5));
-      await scale(6);
-      await team.untilStatus('6 and 3 pods', ready(9));
-      await scale(2);
-      await team.untilStatus('2 and 1 pods', ready(3));
-      expect(await team.column('.status.updatedReplicas')).toBe('1');
-      expect(weightsSince(team, sinceMs)).toSatisfy((weights: number[]) => weights.every(weight => weight === 40));
-      expect(await team.column('.status.pause.reason')).toBe('PauseStep');
-      await team.command('promote');
-      await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
-      expect(await team.column('.spec.replicas')).toBe('2');
-      const { weights } = await client.check();
-      expect(weights).toContain(40);
-      await team.stop();
-    },
-    SCENARIO_MS,
-  );
-
-  it.concurrent(
-    'goes home at once and is healthy when the manifest goes back to what serves',
-    async () => {
-      const team = await rig().team('reverted');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
-      const sinceMs = Date.now();
-      await team.release({ tag: '1.0.0' });
-      await team.untilStatus('healthy', status => status.phase === 'Healthy' && status.canary === undefined);
-      expect(weightsSince(team, sinceMs)).toSatisfy((weights: number[]) => weights.at(-1) === 0);
-      expect(weightsSince(team, sinceMs).filter(weight => weight > 40)).toEqual([]);
-      expect(await team.column('.status.stable.revision')).toBe('1');
-      expect(await team.column('.status.history[0].outcome')).toBe('ReturnedToStable');
-      // Nobody has to be told of what they did themselves.
-      expect(team.alerts('SluiceRolloutAborted')).toEqual([]);
-      await client.check();
-      await team.stop();
-    },
-    SCENARIO_MS,
-  );
-
-  it.concurrent(
-    'gives way to the next revision, whose abort leads to the last verified one',
-    async () => {
-      const team = await rig().team('superseded');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('2 waits at 40 %', isPaused);
-      await team.release({ tag: '1.2.0-err60' });
-      await team.untilStatus('3 is aborted', status => status.phase === 'Aborted');
-      await expectBackOnStable(team, 'AnalysisFailed');
-      expect(await team.column('.status.stable.revision')).toBe('1');
-      const outcomes = await team.column('.status.history[*].outcome');
-      expect(outcomes).toContain('Superseded');
-
-      await team.release({ tag: '1.3.0' });
-      await team.untilStatus('4 waits at 40 %', status => isPaused(status) && status.canary?.revision === 4);
-      await team.command('promote');
-      await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 4);
-      // The traffic of one revision never goes to another by a mere change of what a Service selects.
-      const { byVersion } = await client.check({ bad: ['1.2.0'] });
-      expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0', '1.3.0']);
-      await team.stop();
-    },
-    SCENARIO_MS,
-  );
+/** Without a source of metrics it acts where the number of replicas is out of its range, and nowhere else. */
+const autoscalerOf = ({ name: namespace }: Team, minReplicas: number, maxReplicas: number) => ({
+  apiVersion: 'autoscaling/v2',
+  kind: 'HorizontalPodAutoscaler',
+  metadata: { name: 'shop', namespace },
+  spec: {
+    scaleTargetRef: { apiVersion: 'sluice.dev/v1alpha1', kind: 'Rollout', name: 'shop' },
+    ...{ minReplicas, maxReplicas },
+    metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }],
+  },
 });
+
+/** Changes the range of the autoscaler: it asks for other replicas, once, and the operator follows it to that many pods in all. */
+async function scaleByRange(rig: Rig, team: Team, range: readonly [number, number], pods: number): Promise<void> {
+  const sinceMs = Date.now();
+  await team.apply(autoscalerOf(team, ...range));
+  await team.untilStatus(`${pods} pods`, status => status['replicas'] === pods && status['readyReplicas'] === pods);
+  const user = RIG_USERS.controllerManager.name;
+  const asked = rig.plane.auditEntries({ user, namespace: team.name, writes: true, sinceMs });
+  const [scaling, ...more] = accepted(asked, 'rollouts/scale');
+  expect(scaling).toMatchObject({ verb: 'update', name: 'shop' });
+  expect(more).toEqual([]);
+  const sized = accepted(operatorWrites(rig, team, sinceMs), 'replicasets');
+  expect(sized.length).toBeGreaterThan(0);
+  expect(sized.filter(({ atMs }) => atMs < (scaling?.atMs ?? 0))).toEqual([]);
+}
+
+/** What the autoscaler reads of the Rollout is what there is: it gets as far as to miss the metrics of these very pods. */
+async function expectReadable({ plane }: Rig, team: Team, replicas: number, pods: number): Promise<void> {
+  const path = `/apis/sluice.dev/v1alpha1/namespaces/${team.name}/rollouts/shop/scale`;
+  expect(await plane.client.get(path)).toMatchObject({
+    spec: { replicas },
+    status: { replicas: pods, selector: 'app=shop' },
+  });
+  const selected = async () => (await team.kubectl('get', 'pods', '-l', 'app=shop', '-o', 'name')).split('\n').length;
+  await team.until(`it selects ${pods} pods, and none that leaves`, async () => (await selected()) === pods);
+  const seen = async () => JSON.parse(await team.kubectl('get', 'hpa', 'shop', '-o', 'jsonpath={.status}'));
+  await team.until('the autoscaler misses metrics', async () => {
+    const { currentReplicas, conditions = [] } = await seen();
+    const reasons = Object.fromEntries(conditions.map(({ type, reason }: Record<string, string>) => [type, reason]));
+    return currentReplicas === replicas && reasons['ScalingActive'] === 'FailedGetResourceMetric';
+  });
+  expect((await seen()).conditions).toContainEqual(expect.objectContaining({ type: 'AbleToScale', status: 'True' }));
+}
+
+describeOnRig(
+  'a canary whose surroundings change in the middle of its trial',
+  rig => {
+    it.concurrent(
+      'tells once that somebody else keeps writing its weights, does not fight, and can still be aborted',
+      async () => {
+        const team = await rig().team('fight');
+        const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('waits at 40 %', isPaused);
+        const sinceMs = Date.now();
+        const git = applyRouteEverySecond(rig(), team, 0);
+        await team.untilStatus('told', status => status.display?.reason === 'RouteConflict');
+        await team.until('it went on for 15 s', () => Date.now() > sinceMs + 15_000);
+        // It corrects, and gives in after five times in a minute.
+        const writes = routeWrites(rig(), team, sinceMs).length;
+        expect(writes).toBeGreaterThanOrEqual(2);
+        expect(writes).toBeLessThanOrEqual(8);
+        expect(await countEvents(team, 'RouteConflict')).toBe(1);
+        // It waits for a person all along, who was told so once.
+        expect([await countEvents(team, 'Paused'), await countEvents(team, 'Resumed')]).toEqual([1, 0]);
+        // Each loss of the weight and each correction of it may be told, and nothing once it has given in.
+        expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(2 * writes + 2);
+        const all = rig().plane.auditEntries({ user: RIG_USERS.operator.name, namespace: team.name, sinceMs });
+        expect(all.length).toBeLessThan(100);
+
+        await team.command('abort');
+        await team.untilStatus('aborted', status => status.phase === 'Aborted');
+        await expectBackOnStable(team, 'AbortedByCommand');
+        expect(await git.stop()).toBeGreaterThan(10);
+        await client.check();
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'is taken off the route again each time that somebody puts it back after an abort',
+      async () => {
+        const team = await rig().team('putback');
+        const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('waits at 40 %', isPaused);
+        await team.command('abort');
+        await team.untilStatus('aborted', status => status.phase === 'Aborted');
+        await expectBackOnStable(team, 'AbortedByCommand');
+        const sinceMs = Date.now();
+        const git = applyRouteEverySecond(rig(), team, 50);
+        await sleep(5_000);
+        const applied = await git.stop();
+        await team.until('at 0 % again', async () => (await team.weight()) === 0, 10_000);
+        const marks = team.timeline.marks().filter(mark => mark.atMs >= sinceMs);
+        const changed = marks.filter((mark, index) => mark.canaryWeight !== marks[index - 1]?.canaryWeight);
+        expect(changed.filter(mark => mark.canaryWeight === 50).length).toBeGreaterThan(1);
+        // Corrected each time, before it came again.
+        expect(routeWrites(rig(), team, sinceMs).length).toBeGreaterThanOrEqual(changed.length / 2);
+        expect(applied).toBeGreaterThan(1);
+        await client.check();
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'keeps its share when a HorizontalPodAutoscaler changes the replicas, up and down',
+      async () => {
+        const team = await rig().team('scaled');
+        const client = await team.begin({ tag: '1.0.0', replicas: null, steps: HALFWAY });
+        await scaleByRange(rig(), team, [3, 10], 3);
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('waits at 40 %', isPaused);
+        const sinceMs = Date.now();
+        // 40 % of 3 are 2 pods beside the 3 of stable, of 6 they are 3, of 2 it is 1.
+        await team.untilStatus('3 and 2 pods', status => status['readyReplicas'] === 5);
+        await expectReadable(rig(), team, 3, 5);
+        await scaleByRange(rig(), team, [6, 10], 9);
+        await expectReadable(rig(), team, 6, 9);
+        await scaleByRange(rig(), team, [1, 2], 3);
+        await expectReadable(rig(), team, 2, 3);
+        expect(await team.column('.status.updatedReplicas')).toBe('1');
+        expect(weightsSince(team, sinceMs)).toEqual([]);
+        expect(await team.column('.status.pause.reason')).toBe('PauseStep');
+        await team.command('promote');
+        await team.untilStatus('promoted', isPromoted(2));
+        expect(await team.column('.spec.replicas')).toBe('2');
+        const { weights } = await client.check();
+        expect(weights).toContain(40);
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'goes home at once and is healthy when the manifest goes back to what serves',
+      async () => {
+        const team = await rig().team('reverted');
+        const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('waits at 40 %', isPaused);
+        const sinceMs = Date.now();
+        await team.release({ tag: '1.0.0' });
+        await team.untilStatus('healthy', status => status.phase === 'Healthy' && status.canary === undefined);
+        expect(weightsSince(team, sinceMs)).toSatisfy((weights: number[]) => weights.at(-1) === 0);
+        expect(weightsSince(team, sinceMs).filter(weight => weight > 40)).toEqual([]);
+        expect(await team.column('.status.stable.revision')).toBe('1');
+        expect(await team.column('.status.history[0].outcome')).toBe('ReturnedToStable');
+        // Nobody has to be told of what they did themselves.
+        expect(team.alerts('SluiceRolloutAborted')).toEqual([]);
+        await client.check();
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'gives way to the next revision, whose abort leads to the last verified one',
+      async () => {
+        const team = await rig().team('superseded');
+        const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('2 waits at 40 %', isPaused);
+        await team.release({ tag: '1.2.0-err60' });
+        await team.untilStatus('3 is aborted', status => status.phase === 'Aborted');
+        await expectBackOnStable(team, 'AnalysisFailed');
+        expect(await team.column('.status.stable.revision')).toBe('1');
+        const outcomes = await team.column('.status.history[*].outcome');
+        expect(outcomes).toContain('Superseded');
+
+        await team.release({ tag: '1.3.0' });
+        await team.untilStatus('4 waits at 40 %', status => isPaused(status) && status.canary?.revision === 4);
+        await team.command('promote');
+        await team.untilStatus('promoted', isPromoted(4));
+        // The traffic of one revision never goes to another by a mere change of what a Service selects.
+        const { byVersion } = await client.check({ bad: ['1.2.0'] });
+        expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0', '1.3.0']);
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+  },
+  { plane: { controllerManagerFlags: ['--horizontal-pod-autoscaler-sync-period=1s'] } },
+);

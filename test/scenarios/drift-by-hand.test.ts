@@ -6,15 +6,15 @@ import { routeOf } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
 import {
   accepted,
-  checkExcept,
   countEvents,
+  eventWrites,
   HALFWAY,
   isPromoted,
   operatorWrites,
   podsOf,
   QUIET_MS,
   selectedBy,
-  untilNow,
+  untilWaitsCalmly,
 } from './scene.ts';
 
 const setOf = (team: Team, side: 'stable' | 'canary') => team.column(`.status.${side}.replicaSet`);
@@ -40,6 +40,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
         expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(8);
       }
       await team.until('all pods are back', async () => (await team.column('.status.readyReplicas')) === '5');
+      await untilWaitsCalmly(team);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await team.until('the old pods have left', async () => (await podsOf(team, old)) === 0);
@@ -70,13 +71,14 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       await team.kubectl('delete', 'replicaset', canary);
       await team.until('it is there again', async () => (await team.kubectl('get', 'replicasets')).includes(canary));
       await team.until('it has users again', async () => (await team.weight()) === 40);
-      await untilNow(team, 'waits at 40 % again', status => isPaused(status) && status['readyReplicas'] === 5);
+      await team.untilNow('waits at 40 % again', status => isPaused(status) && status['readyReplicas'] === 5);
       const backMs = Date.now();
       expect(accepted(writesOf(rig(), team, sinceMs), 'replicasets').filter(one => one.verb === 'create')).toHaveLength(
         1,
       );
       expect(weightsSince(team, sinceMs).filter(weight => weight > 40)).toEqual([]);
       expect(await team.column('.status.canary.revision')).toBe('2');
+      await untilWaitsCalmly(team);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await team.until('the old pods have left', async () => (await podsOf(team, old)) === 0);
@@ -88,7 +90,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       expect(await team.column('.status.phase')).toBe('Healthy');
       expect(await countEvents(team, 'StableLost')).toBe(0);
       // A gateway that has no pod of the canary any more says so until it has the weight that leaves it out.
-      const { excused, byVersion } = await checkExcept(rig(), team, client, { fromMs: sinceMs, toMs: backMs });
+      const { excused, byVersion } = await client.check({ settleMs: 600, except: { fromMs: sinceMs, toMs: backMs } });
       expect(excused.length).toBeLessThan(50);
       expect(byVersion['1.1.0']).toBeGreaterThan(50);
       await team.stop();
@@ -111,6 +113,9 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       expect(weightsSince(team, sinceMs)).toEqual([90, 40]);
       expect(accepted(writesOf(rig(), team, sinceMs), 'httproutes')).toHaveLength(1);
       expect(await countEvents(team, 'RouteConflict')).toBe(1);
+      expect([await countEvents(team, 'Paused'), await countEvents(team, 'Resumed')]).toEqual([1, 0]);
+      // The two changes of the weight may be told too.
+      expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
       expect(await team.column('.status.pause.reason')).toBe('PauseStep');
       await client.check();
       await team.stop();
@@ -131,12 +136,14 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       const sinceMs = Date.now();
       await sleep(QUIET_MS);
       expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
+      expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(1);
       expect(await countEvents(team, 'RouteNotAccepted')).toBe(1);
       expect(await team.column('.status.message')).toContain('shop-canary');
       expect(await team.column('.status.stable.revision')).toBe('1');
 
       await team.apply(routeOf(team.name));
-      await untilNow(team, 'waits at 40 % again', status => isPaused(status) && status.weights?.actualCanary === 40);
+      await untilWaitsCalmly(team);
+      expect(await team.weight()).toBe(40);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await client.check();
@@ -165,6 +172,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       expect(accepted(writesOf(rig(), team, sinceMs), 'services')).toHaveLength(2);
       expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(6);
       expect(weightsSince(team, sinceMs).filter(weight => weight > 40)).toEqual([]);
+      await untilWaitsCalmly(team);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await client.check({ settleMs: 600 });
@@ -206,7 +214,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       const toMs = Date.now() + 1_000;
       await sleep(QUIET_MS);
       expect(accepted(writesOf(rig(), team, fromMs), 'services').length).toBeLessThanOrEqual(3);
-      await checkExcept(rig(), team, client, { fromMs, toMs });
+      await client.check({ settleMs: 600, except: { fromMs, toMs } });
       await team.stop();
     },
     SCENARIO_MS,

@@ -30,7 +30,11 @@ async function judgeBy(plane: ControlPlane, judging: Judging, lenient: boolean):
   const value = [{ ...version, ...judging }];
   await plane.client.patch(CRD, 'json', [{ op: 'replace', path: '/spec/versions', value }]);
   const untilMs = Date.now() + 60_000;
-  while ((await isLenient(plane)) !== lenient && Date.now() < untilMs) await sleep(200);
+  while ((await isLenient(plane)) !== lenient) {
+    if (Date.now() > untilMs)
+      throw new Error(`the API server does not go by the exchanged schema: lenient ${!lenient}`);
+    await sleep(200);
+  }
   return { schema, subresources };
 }
 

@@ -7,6 +7,11 @@ export interface Poison {
   readonly json: string;
   /** Written to the subresource `status` after the object, as JSON text. */
   readonly status?: string;
+  /**
+   * Some of the poison, as the API server gives it out with its schema in force again: it drops fields that the schema does
+   * not know from what is stored already. Of a status, which the operator writes anew, as it is given out before.
+   */
+  readonly shows: string;
   /** What becomes of it: told as something that cannot be acted on, or served like any other. */
   readonly end: 'refused' | 'serves';
 }
@@ -21,52 +26,67 @@ const HARMLESS_WORDS = { constructor: 'x', toString: 'x', hasOwnProperty: 'x', v
 /** A literal `__proto__` in an object would set its prototype instead. */
 const PROTO = 'PROTO-KEY';
 
+/** How something nested begins. */
+const DEEP = '{"in":[{"in":[{"in":[{"in":[';
+
 export const POISON_NAMESPACE = 'poison';
 
 /** All of them; each has a name and labels of its own, and no Services or route, so that they cannot disturb each other. */
 export function poisonObjects(): Poison[] {
   return [
-    refused('replicas-huge', spec => ({ ...spec, replicas: 1e30 })),
-    refused('replicas-unsafe', spec => ({ ...spec, replicas: 'UNSAFE' })),
-    refused('replicas-negative', spec => ({ ...spec, replicas: -5 })),
-    refused('replicas-text', spec => ({ ...spec, replicas: 'three' })),
-    refused('steps-text', spec => ({ ...spec, strategy: { canary: { steps: 'fast' } } })),
-    refused('steps-map', spec => ({ ...spec, strategy: { canary: { steps: { length: 4 } } } })),
-    refused('weight-infinite', spec => ({ ...spec, strategy: { canary: { steps: [{ setWeight: 1e300 }] } } })),
-    refused('strategy-list', spec => ({ ...spec, strategy: ['canary'] })),
-    refused('strategy-both', spec => ({ ...spec, strategy: { canary: {}, blueGreen: { activeService: 'x' } } })),
-    refused('template-null', spec => ({ ...spec, template: null })),
-    refused('template-text', spec => ({ ...spec, template: 'pods' })),
-    refused('template-containers-text', spec => withPodSpec(spec, { containers: 'all' })),
-    refused('template-annotation-map', spec => withAnnotations(spec, { deep: nested(600) })),
-    refused('template-proto-labels', spec => withLabels(spec, { [PROTO]: 'x' })),
-    refused('selector-number', spec => ({ ...spec, selector: { matchLabels: 7 } })),
-    refused('spec-empty', () => ({})),
-    refused('deep-strategy', spec => ({ ...spec, strategy: nested(600) })),
-    refused('x'.repeat(64), spec => spec),
-    refused('y'.repeat(200), spec => spec),
-    serves('z'.repeat(40), spec => spec),
-    serves('template-deep', spec => withPodSpec(spec, { ...spec.template.spec, unknown: nested(600) })),
-    serves('words-as-labels', spec => withLabels(spec, HARMLESS_WORDS)),
-    serves('words-as-annotations', spec => withAnnotations(spec, HARMLESS_WORDS)),
+    refused('replicas-huge', '"replicas":1e+30', spec => ({ ...spec, replicas: 1e30 })),
+    refused('replicas-unsafe', '"replicas":9007199254740993', spec => ({ ...spec, replicas: 'UNSAFE' })),
+    refused('replicas-negative', '"replicas":-5', spec => ({ ...spec, replicas: -5 })),
+    refused('replicas-text', '"replicas":"three"', spec => ({ ...spec, replicas: 'three' })),
+    refused('steps-text', '"steps":"fast"', spec => ({ ...spec, strategy: { canary: { steps: 'fast' } } })),
+    refused('steps-map', '"steps":{', spec => ({ ...spec, strategy: { canary: { steps: { length: 4 } } } })),
+    refused('weight-infinite', '"setWeight":1e+300', spec => ({
+      ...spec,
+      strategy: { canary: { steps: [{ setWeight: 1e300 }] } },
+    })),
+    refused('strategy-list', '"strategy":["canary"]', spec => ({ ...spec, strategy: ['canary'] })),
+    refused('strategy-both', '"blueGreen":{"activeService":"x"', spec => ({
+      ...spec,
+      strategy: { canary: {}, blueGreen: { activeService: 'x' } },
+    })),
+    refused('template-null', '"strategy":{"canary":{}}}', spec => ({ ...spec, template: null })),
+    refused('template-text', '"template":"pods"', spec => ({ ...spec, template: 'pods' })),
+    refused('template-containers-text', '"containers":"all"', spec => withPodSpec(spec, { containers: 'all' })),
+    refused('template-annotation-map', DEEP, spec => withAnnotations(spec, { deep: nested(600) })),
+    refused('template-proto-labels', '"__proto__":"x"', spec => withLabels(spec, { [PROTO]: 'x' })),
+    refused('selector-number', '"matchLabels":7', spec => ({ ...spec, selector: { matchLabels: 7 } })),
+    refused('spec-empty', '"spec":{"replicas":1}', () => ({})),
+    refused('deep-step', DEEP, spec => ({
+      ...spec,
+      strategy: { canary: { steps: [{ setHeaderRoute: nested(600) }] } },
+    })),
+    refused('deep-lists', '[[[[[[[[', spec => ({ ...spec, strategy: { canary: { steps: lists(600) } } })),
+    refused('x'.repeat(64), 'x'.repeat(64), spec => spec),
+    refused('y'.repeat(200), 'y'.repeat(200), spec => spec),
+    serves('z'.repeat(40), 'z'.repeat(40), spec => spec),
+    serves('template-deep', DEEP, spec => withPodSpec(spec, { ...spec.template.spec, unknown: nested(600) })),
+    serves('words-as-labels', '"hasOwnProperty":"x"', spec => withLabels(spec, HARMLESS_WORDS)),
+    serves('words-as-annotations', '"hasOwnProperty":"x"', spec => withAnnotations(spec, HARMLESS_WORDS)),
     {
-      ...serves('status-types', spec => spec),
-      status: text({
-        phase: 7,
-        message: {},
-        stable: 'first',
-        history: 'long',
-        conditions: {},
-        weights: [],
-        [PROTO]: { phase: 'x' },
-      }),
+      ...serves('status-types', '"conditions":{}', spec => spec),
+      status: text({ phase: 7, message: {}, stable: 'first', history: 'long', conditions: {}, weights: [] }),
     },
-    { ...serves('status-huge', spec => spec), status: text({ phase: 'Progressing', message: 'm'.repeat(1_000_000) }) },
-    { ...serves('status-long', spec => spec), status: text({ phase: 'Healthy', quarantine: manyEntries() }) },
+    {
+      ...serves('status-proto', '"__proto__":{"phase":"x"}', spec => spec),
+      status: text({ notices: [notice({ [PROTO]: { phase: 'x' }, ...HARMLESS_WORDS, deep: nested(600) })] }),
+    },
+    {
+      ...serves('status-huge', 'm'.repeat(1_000), spec => spec),
+      status: text({ phase: 'Progressing', message: 'm'.repeat(1_000_000) }),
+    },
+    {
+      ...serves('status-long', '"podTemplateHash":"hash-2999"', spec => spec),
+      status: text({ phase: 'Healthy', quarantine: manyEntries() }),
+    },
   ];
 }
 
-function poison(name: string, end: Poison['end'], change: (spec: Spec) => unknown): Poison {
+function poison(name: string, end: Poison['end'], shows: string, change: (spec: Spec) => unknown): Poison {
   const label = name.slice(0, 60);
   const rollout = rolloutOf(POISON_NAMESPACE, { tag: '1.0.0', replicas: 1 });
   const spec = rollout['spec'] as Spec;
@@ -76,11 +96,13 @@ function poison(name: string, end: Poison['end'], change: (spec: Spec) => unknow
     selector: { matchLabels: { app: label } },
     template: { ...spec.template, metadata: { labels: { app: label } } },
   };
-  return { name, end, json: text({ ...rollout, metadata: { name, namespace: POISON_NAMESPACE }, spec: change(own) }) };
+  const metadata = { name, namespace: POISON_NAMESPACE };
+  return { name, end, shows, json: text({ ...rollout, metadata, spec: change(own) }) };
 }
 
-const refused = (name: string, change: (spec: Spec) => unknown) => poison(name, 'refused', change);
-const serves = (name: string, change: (spec: Spec) => unknown) => poison(name, 'serves', change);
+const refused = (name: string, shows: string, change: (spec: Spec) => unknown) =>
+  poison(name, 'refused', shows, change);
+const serves = (name: string, shows: string, change: (spec: Spec) => unknown) => poison(name, 'serves', shows, change);
 
 /** 2^53 + 1 is a number that JSON has and JavaScript has not. */
 function text(value: unknown): string {
@@ -106,6 +128,17 @@ function nested(levels: number): unknown {
   let value: unknown = 'bottom';
   for (let level = 0; level < levels; level++) value = level % 2 === 0 ? { in: value } : [value];
   return value;
+}
+
+/** Lists in lists: the API server drops unknown fields, which lists have none of. */
+function lists(levels: number): unknown {
+  let value: unknown = 'bottom';
+  for (let level = 0; level < levels; level++) value = [value];
+  return value;
+}
+
+function notice(content: unknown): unknown {
+  return { id: 'poison', event: 'Started', at: '2026-01-01T00:00:00Z', content, pending: [] };
 }
 
 function manyEntries(): unknown[] {

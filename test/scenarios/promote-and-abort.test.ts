@@ -131,8 +131,9 @@ describeOnRig('a canary behind a real gateway', rig => {
       await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
 
       const retry = await team.command('retry');
-      await team.untilStatus('on trial again', status => status.lastCommand?.id === retry);
+      await team.untilStatus('on trial again', ({ lastCommand, pause }) => lastCommand?.id === retry && !pause);
       await paused('waits again');
+      expect(await team.weight()).toBe(30);
       await team.command('promote-full');
       await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
       const { weights } = await client.check();

@@ -1,7 +1,6 @@
 import type { AuditEntry } from '../support/control-plane/audit-log.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
-import type { GatewayAnswer, GatewayClient, TrafficReport } from '../support/rig/gateway-client.ts';
-import { judge } from '../support/rig/gateway-client.ts';
+import { isPausedAndMeasured } from '../support/rig/expect-team.ts';
 import type { Rig } from '../support/rig/rig.ts';
 import type { SeenStatus, Team } from '../support/rig/team.ts';
 
@@ -22,22 +21,26 @@ export function accepted(writes: readonly AuditEntry[], resource: string): Audit
   return writes.filter(entry => entry.resource === resource && entry.status < 300);
 }
 
-/** Waits until the state that a watch showed last is as wanted: an earlier one does not count. */
-export async function untilNow(
-  team: Team,
-  what: string,
-  check: (status: SeenStatus) => boolean,
-  timeoutMs?: number,
-): Promise<SeenStatus> {
-  const last = () => team.sightings().at(-1)?.status ?? {};
-  await team.until(what, () => check(last()), timeoutMs);
-  return last();
+/** Requests to tell something: an event that is there already may be told again by a write of its count. */
+export function eventWrites({ plane }: Rig, team: Pick<Team, 'name'>, sinceMs = 0): AuditEntry[] {
+  const { name: user } = RIG_USERS.operator;
+  return plane.auditEntries({ user, namespace: team.name, resource: 'events', writes: true, sinceMs });
+}
+
+/**
+ * Waits until the canary has waited for a person for a while. One that had no users, or has new pods, looks well at first by what
+ * was measured before, then waits for data when there is nothing to measure yet, and a promotion is refused.
+ */
+export async function untilWaitsCalmly(team: Team): Promise<void> {
+  const fromMs = Date.now();
+  const restless = () => team.sightings().findLast(({ status }) => !isPausedAndMeasured(status))?.atMs ?? 0;
+  await team.until('goes on to wait', () => Date.now() > Math.max(fromMs, restless()) + QUIET_MS);
 }
 
 export const isPromoted = (revision: number) => (status: SeenStatus) =>
   status.phase === 'Healthy' && status.stable?.revision === revision;
 
-/** How often an event with that reason is there. */
+/** How often something was told for that reason. */
 export async function countEvents(team: Team, reason: string): Promise<number> {
   return (await team.events()).filter(one => one === reason).length;
 }
@@ -50,36 +53,4 @@ export async function podsOf(team: Team, set: string): Promise<number> {
 /** The revision that a Service selects; empty when it selects all. */
 export function selectedBy(team: Team, service: string): Promise<string> {
   return team.kubectl('get', 'service', service, '-o', 'jsonpath={.spec.selector.sluice\\.dev/pod-template-hash}');
-}
-
-/** What may go wrong for users, and when. */
-export interface Excuse {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-/**
- * As `client.check`, but requests for which the gateway had no pod within that time are no failures. For when a test takes
- * the pods away.
- *
- * @returns the report, with the requests that were excused
- */
-export async function checkExcept(
-  rig: Rig,
-  team: Team,
-  client: GatewayClient,
-  { fromMs, toMs }: Excuse,
-  bad: readonly string[] = [],
-): Promise<TrafficReport & { readonly excused: readonly GatewayAnswer[] }> {
-  await client.end();
-  const isExcused = ({ status, version, sentMs, doneMs }: GatewayAnswer) =>
-    status !== 200 && version === undefined && doneMs >= fromMs && sentMs <= toMs;
-  const answers = client.answers();
-  const writes = rig.plane
-    .auditEntries({ namespace: team.name, writes: true })
-    .filter(({ resource, status }) => ['httproutes', 'services'].includes(resource) && status < 300)
-    .map(({ atMs }) => atMs);
-  const marks = team.timeline.marks();
-  const rest = answers.filter(answer => !isExcused(answer));
-  return { ...judge(rest, marks, { bad, settleMs: 600 }, writes), excused: answers.filter(isExcused) };
 }

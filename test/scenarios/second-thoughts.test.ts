@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
 import type { SeenStatus, Team } from '../support/rig/team.ts';
+import { expectLeavesQuietly } from './deletion.ts';
 import { withoutSchema } from './judged-by.ts';
-import { countEvents, HALFWAY, isPromoted, operatorWrites, podsOf, QUIET_MS, untilNow } from './scene.ts';
+import { countEvents, eventWrites, HALFWAY, isPromoted, operatorWrites, podsOf, QUIET_MS } from './scene.ts';
 
 const isInvalid = (status: SeenStatus) => status.phase === 'Invalid';
 const patchSpec = (team: Team, spec: object) =>
@@ -39,10 +40,11 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       const quietMs = Date.now();
       await sleep(QUIET_MS);
       expect(operatorWrites(rig(), team, quietMs).length).toBeLessThanOrEqual(3);
+      expect(eventWrites(rig(), team, quietMs)).toEqual([]);
       expect(await countEvents(team, 'SpecInvalid')).toBe(1);
 
       await patchSpec(team, { strategy: { canary: { steps: HALFWAY } } });
-      await untilNow(team, 'waits at 40 % again', isPaused);
+      await team.untilNow('waits at 40 % again', isPaused);
       expect(weightsSince(team, sinceMs).filter(weight => weight !== 40)).toEqual([]);
       expect(await team.column('.status.step.index')).toBe('1');
       expect(await runsOf(team)).toEqual(runs);
@@ -51,6 +53,21 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       const { weights } = await client.check();
       expect(weights).toContain(40);
       await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'leaves when it is deleted while its spec cannot be read',
+    async () => {
+      const reach = async (team: Team) => {
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('waits at 40 %', isPaused);
+        await patchSpec(team, { replicas: 'many' });
+        await team.untilStatus('told', isInvalid);
+      };
+      const moment = { name: 'invalid', team: 'del-invalid', shop: { steps: HALFWAY }, reach };
+      await expectLeavesQuietly(rig(), moment);
     },
     SCENARIO_MS,
   );
@@ -66,13 +83,13 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       await team.untilStatus('told', isInvalid);
       const sinceMs = Date.now();
       await team.release({ tag: '1.2.0' });
-      await untilNow(team, '3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
+      await team.untilNow('3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
       expect(await team.column('.status.stable.revision')).toBe('1');
       // The share of one revision is never handed to another: it goes through 0.
       expect(weightsSince(team, sinceMs)).toContain(0);
       expect(await team.column('.status.history[0].outcome')).toBe('Superseded');
       await team.command('abort');
-      await untilNow(team, 'aborted', status => status.phase === 'Aborted');
+      await team.untilNow('aborted', status => status.phase === 'Aborted');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
       await client.check();
       await team.stop();
@@ -93,11 +110,11 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       await team.untilStatus('2 waits at 40 %', isPaused);
       const second = await team.column('.status.canary.replicaSet');
       await team.release({ tag: '1.2.0' });
-      await untilNow(team, '3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
+      await team.untilNow('3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
       const third = await team.column('.status.canary.replicaSet');
       const sinceMs = Date.now();
       await team.release({ tag: '1.0.0' });
-      await untilNow(team, 'healthy', status => status.phase === 'Healthy' && status.canary === undefined);
+      await team.untilNow('healthy', status => status.phase === 'Healthy' && status.canary === undefined);
       expect(weightsSince(team, sinceMs).at(-1)).toBe(0);
       expect(await team.column('.status.stable.revision')).toBe('1');
       expect(await team.column('.status.history[*].outcome')).toBe('ReturnedToStable Superseded FirstDeploy');
@@ -120,7 +137,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       await team.release({ tag: '1.2.0-slowstart20s' });
       await team.release({ tag: '1.3.0-slowstart20s' });
       await team.release({ tag: '1.0.0' });
-      await untilNow(team, 'healthy', status => status.phase === 'Healthy' && status.canary === undefined);
+      await team.untilNow('healthy', status => status.phase === 'Healthy' && status.canary === undefined);
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
       const sinceMs = Date.now();
       await sleep(QUIET_MS);
@@ -142,11 +159,11 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       await team.untilStatus('waits at 40 %', isPaused);
       const sinceMs = Date.now();
       await team.release({ tag: '1.1.0', steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }] });
-      await untilNow(team, 'waits at 10 %', status => isPaused(status) && status.weights?.actualCanary === 10);
+      await team.untilNow('waits at 10 %', status => isPaused(status) && status.weights?.actualCanary === 10);
       expect(weightsSince(team, sinceMs)).toEqual([10]);
       expect(await team.column('.status.canary.revision')).toBe('2');
       await team.command('promote');
-      await untilNow(team, 'waits at 50 %', status => isPaused(status) && status.weights?.actualCanary === 50);
+      await team.untilNow('waits at 50 %', status => isPaused(status) && status.weights?.actualCanary === 50);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await client.check();

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
 import type { Team } from '../support/rig/team.ts';
-import { accepted, checkExcept, countEvents, HALFWAY, isPromoted, operatorWrites, untilNow } from './scene.ts';
+import { accepted, countEvents, HALFWAY, isPromoted, operatorWrites } from './scene.ts';
 
 /** Every Service that has users has pods, as the watches of the test see it. */
 const hasPods = (team: Team) => team.timeline.marks().at(-1)?.expected !== undefined;
@@ -20,7 +20,7 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       await team.kubectl('delete', 'replicaset', stable);
       await team.until('told', async () => (await countEvents(team, 'StableLost')) > 0);
       await team.until('stable serves again', () => hasPods(team));
-      await untilNow(team, 'all pods are there', status => isPaused(status) && status['readyReplicas'] === 5);
+      await team.untilNow('all pods are there', status => isPaused(status) && status['readyReplicas'] === 5);
       const toMs = Date.now() + 500;
       const created = accepted(operatorWrites(rig(), team, fromMs), 'replicasets').filter(one => one.verb === 'create');
       expect(created.length).toBe(1);
@@ -34,9 +34,9 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
 
       await team.until('500 more requests', () => client.answers().length > 500);
       await team.command('abort');
-      await untilNow(team, 'aborted', status => status.phase === 'Aborted');
+      await team.untilNow('aborted', status => status.phase === 'Aborted');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
-      const { excused } = await checkExcept(rig(), team, client, { fromMs, toMs });
+      const { excused } = await client.check({ settleMs: 600, except: { fromMs, toMs } });
       // 60 % of 50 a second, while pods start.
       expect(excused.length).toBeLessThan(400);
       await team.stop();
@@ -71,7 +71,7 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       const then = marks.filter(({ atMs }) => atMs >= raisedMs && atMs <= raisedMs + 300);
       expect(then.some(({ expected }) => expected !== undefined)).toBe(true);
       expect(await countEvents(team, 'StableLost')).toBe(1);
-      await checkExcept(rig(), team, client, { fromMs, toMs: raisedMs + 500 });
+      await client.check({ settleMs: 600, except: { fromMs, toMs: raisedMs + 500 } });
       await team.stop();
     },
     SCENARIO_MS,
@@ -88,7 +88,7 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       const fromMs = Date.now();
       await team.kubectl('delete', 'controllerrevision', stable);
       await team.kubectl('delete', 'replicaset', stable);
-      await untilNow(team, 'told', status => status.display?.reason === 'StableLost' && status.phase === 'Degraded');
+      await team.untilNow('told', status => status.display?.reason === 'StableLost' && status.phase === 'Degraded');
       await team.until('the alert has arrived', () => team.alerts().length > 0);
       await team.command('promote');
       await team.until('4 more seconds', () => Date.now() > fromMs + 6_000);
@@ -97,13 +97,13 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       expect(operatorWrites(rig(), team, fromMs).length).toBeLessThan(40);
 
       await team.release({ tag: '1.0.0' });
-      await untilNow(team, 'healthy again', status => status.phase === 'Healthy');
+      await team.untilNow('healthy again', status => status.phase === 'Healthy');
       await team.until('stable serves', () => hasPods(team));
       const toMs = Date.now() + 500;
       expect(await team.column('.status.stable.revision')).toBe('1');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
       await team.until('3 more seconds', () => Date.now() > toMs + 3_000);
-      const { byVersion } = await checkExcept(rig(), team, client, { fromMs, toMs });
+      const { byVersion } = await client.check({ settleMs: 600, except: { fromMs, toMs } });
       expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0']);
       await team.stop();
     },

@@ -47,6 +47,8 @@ export interface ControlPlane {
   pid(program: ControlPlaneProgram): number;
   /** Kills the API server, leaves it away for a while, starts it anew on the same port, and waits until it is ready. */
   restartApiserver(downMs?: number): Promise<void>;
+  /** The same with etcd, which comes back with the data that it had. */
+  restartEtcd(downMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -113,7 +115,8 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
       programs.set(name, program);
     };
     const deadline = started + (options.readyTimeoutMs ?? 60_000);
-    await start('etcd', binaries.etcd, etcdFlags(file, ports));
+    const startEtcd = () => start('etcd', binaries.etcd, etcdFlags(file, ports));
+    await startEtcd();
     const startApiserver = () =>
       start('kube-apiserver', binaries.apiserver, [...apiserverFlags(file, ports), ...(options.apiserverFlags ?? [])]);
     await startApiserver();
@@ -133,18 +136,20 @@ async function startOnce(binaries: ControlPlaneBinaries, options: ControlPlaneOp
     }
     if (options.operatorIsClusterAdmin !== false) await grantOperator(client);
     await waitFor(programs, deadline, () => controllersRun(client, binaries.controllerManager !== undefined));
+    const restart = async (program: ControlPlaneProgram, again: () => Promise<void>, downMs = 0) => {
+      await programs.get(program)?.stop();
+      await sleep(downMs);
+      await again();
+      await waitFor(programs, Date.now() + 60_000, () => answersOk(access, '/readyz'));
+    };
     return {
       ...access,
       ...conveniences(file, tokens, client, binaries, stop),
       startMs: Date.now() - started,
       folder: folder.path,
       pid: program => programs.get(program)?.pid ?? 0,
-      restartApiserver: async (downMs = 0) => {
-        await programs.get('kube-apiserver')?.stop();
-        await sleep(downMs);
-        await startApiserver();
-        await waitFor(programs, Date.now() + 60_000, () => answersOk(access, '/readyz'));
-      },
+      restartApiserver: downMs => restart('kube-apiserver', startApiserver, downMs),
+      restartEtcd: downMs => restart('etcd', startEtcd, downMs),
     };
   } catch (error) {
     await stop();
@@ -158,7 +163,10 @@ function conveniences(
   client: ApiClient,
   binaries: ControlPlaneBinaries,
   stop: () => Promise<void>,
-): Omit<ControlPlane, 'server' | 'token' | 'caPem' | 'startMs' | 'folder' | 'pid' | 'restartApiserver'> {
+): Omit<
+  ControlPlane,
+  'server' | 'token' | 'caPem' | 'startMs' | 'folder' | 'pid' | 'restartApiserver' | 'restartEtcd'
+> {
   const kubeconfigPath = file('admin.kubeconfig');
   return {
     name: 'real',

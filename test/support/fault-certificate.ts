@@ -6,11 +6,14 @@ export interface TestCertificate {
   readonly key: string;
 }
 
-/** Builds the certificate by hand (X.509 v3 in DER), since Node can read certificates but not make them. */
-export function selfSignedCertificate(): TestCertificate {
+/**
+ * Builds the certificate by hand (X.509 v3 in DER), since Node can read certificates but not make them.
+ * @param subject its common name; OpenSSL tells authorities apart by it
+ */
+export function selfSignedCertificate(subject = 'localhost'): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = der(0x30, der(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
-  const commonName = der(0x30, der(0x06, Buffer.from('550403', 'hex')), der(0x0c, Buffer.from('localhost')));
+  const commonName = der(0x30, der(0x06, Buffer.from('550403', 'hex')), der(0x0c, Buffer.from(subject)));
   const name = der(0x30, der(0x31, commonName));
   const validity = der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from('491231000000Z')));
   const names = der(0x30, der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));

@@ -56,13 +56,15 @@ export class EventHider implements Hiding {
     held.write(held.line);
   }
 
-  #replace(held: Held, event: TracedEvent, line: string): string {
+  #replace(held: Held, event: TracedEvent, line: string): string | undefined {
     clearTimeout(held.timer);
     this.#held = undefined;
     this.state = 'hidden';
     held.event.fate = 'hidden';
-    const isNews = held.event.type === 'ADDED' && event.type === 'MODIFIED';
-    return isNews ? JSON.stringify({ ...(JSON.parse(line) as object), type: 'ADDED' }) : line;
+    if (held.event.type !== 'ADDED') return line;
+    // Of what came and went unseen a new list says nothing.
+    if (event.type === 'DELETED') return undefined;
+    return JSON.stringify({ ...(JSON.parse(line) as object), type: 'ADDED' });
   }
 }
 

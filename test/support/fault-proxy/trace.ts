@@ -18,6 +18,8 @@ export interface TraceEntry {
   changed?: boolean;
   /** When the API server had answered, milliseconds of `performance.now()`. */
   answeredAt?: number;
+  /** When the operator turned away from a request that it was told nothing about, milliseconds of `performance.now()`. */
+  abandonedAt?: number;
 }
 
 /** One event of a watch, as the API server sent it. */

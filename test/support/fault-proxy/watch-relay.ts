@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KubeObject } from '../control-plane/api-client.ts';
 import { LineCutter } from './line-cutter.ts';
-import type { ProxiedRequest } from './proxied-request.ts';
+import { type ProxiedRequest, parsed } from './proxied-request.ts';
 import { resetInstead } from './reset-connection.ts';
 import type { TracedEvent } from './trace.ts';
 
@@ -107,7 +107,12 @@ export class WatchRelay {
   }
 
   #line(line: string): void {
-    const { type, object } = JSON.parse(line) as { type: string; object: KubeObject };
+    const { type, object } = (parsed(Buffer.from(line)) ?? {}) as { type?: string; object?: KubeObject };
+    // What stands behind may be another proxy, which sends anything.
+    if (type === undefined || object === undefined) {
+      this.#write(line);
+      return;
+    }
     const event = type === 'ERROR' ? undefined : this.#host.onLine(this.request, type, object);
     const told = event ? this.#host.filter(event, line, text => this.#write(text)) : line;
     if (told !== undefined) this.#write(told);
@@ -125,6 +130,8 @@ export class WatchRelay {
       return;
     }
     this.#truncateNext = false;
+    // Nothing may complete it.
+    this.freeze();
     // The half line must have left before the reset, which would throw it away.
     this.#response.write(line.slice(0, line.length / 2), () => setTimeout(() => this.cut(), 50));
   }

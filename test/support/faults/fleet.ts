@@ -1,22 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '../control-plane/api-client.ts';
-import { rollout } from '../matrix/shop-objects.ts';
+import { type Declared, rollout, surroundings } from '../matrix/shop-objects.ts';
 import type { Stage } from '../matrix/stage.ts';
 
-/** A change of a Rollout, and how long the operator took to act on it. */
-export interface Reaction {
+/** A change of a Rollout. */
+export interface FleetChange {
   readonly name: string;
-  readonly what: 'template' | 'replicas';
-  /** Milliseconds from the API server's answer to the status that says it was seen; undefined: never. */
-  readonly ms: number | undefined;
+  /** The first one declares it. */
+  readonly generation: number;
+  /** The one that it brings; undefined when it changes the number of pods. */
+  readonly image: string | undefined;
+  /** Whether the operator has answered in time. */
+  readonly answered: boolean;
 }
 
 /** How long a change may go unanswered before it counts as missed. */
 const MISSED_MS = 60_000;
 
-/** A few small Rollouts without a router that are changed all the time, one change of each after the other. */
+/** Every so manieth has a route. */
+const ROUTED = 5;
+
+/** A few small Rollouts, some of them with a route, that are changed all the time, one change of each after the other. */
 export class Fleet {
-  readonly reactions: Reaction[] = [];
+  readonly changes: FleetChange[] = [];
   readonly #stage: Stage;
   readonly #names: readonly string[];
   readonly #random: () => number;
@@ -29,7 +35,10 @@ export class Fleet {
 
   /** Declares all of them; resolves when they are healthy. */
   async deploy(): Promise<void> {
-    for (const name of this.#names) await this.#stage.apply([declared(name, 'shop:1.0.0', 1)]);
+    for (const [nth, name] of this.#names.entries()) {
+      if (isRouted(nth)) await this.#stage.apply(around(name));
+      await this.#stage.apply([declared(name, 'shop:1.0.0', 1, isRouted(nth))]);
+    }
     for (const name of this.#names)
       await this.#stage.until(`${name} is healthy`, () => this.#isAt(name, 'shop:1.0.0', 1));
   }
@@ -37,7 +46,7 @@ export class Fleet {
   /** Changes them for so long, and waits each time until the operator has answered. */
   async change(forMs: number): Promise<void> {
     const until = performance.now() + forMs;
-    await Promise.all(this.#names.map(name => this.#changeOne(name, until)));
+    await Promise.all(this.#names.map((name, nth) => this.#changeOne(name, isRouted(nth), until)));
   }
 
   /** What is not as it was declared last; nothing: all went through. */
@@ -48,32 +57,32 @@ export class Fleet {
     return open().map(name => `${name}: ${JSON.stringify(this.#get(name)?.['status']).slice(0, 400)}`);
   }
 
-  async #changeOne(name: string, until: number): Promise<void> {
-    let version = 0;
-    let replicas = 1;
+  async #changeOne(name: string, routed: boolean, until: number): Promise<void> {
+    const found = this.#get(name);
+    let version = Number(imageOf(found)?.split('.').at(-1) ?? 0);
+    let { replicas = 1 } = specOf(found);
+    let generation = found?.metadata.generation ?? 1;
     for (; performance.now() < until; await sleep(1_000 + 1_500 * this.#random())) {
       const what = this.#random() < 0.5 ? 'template' : 'replicas';
       if (what === 'template') version += 1;
       else replicas = 3 - replicas;
-      await this.#stage.apply([declared(name, `shop:1.0.${version}`, replicas)]);
-      const applied = performance.now();
-      const generation = this.#get(name)?.metadata.generation ?? 0;
-      const ms = await this.#answered(name, `shop:1.0.${version}`, replicas, generation, applied);
-      this.reactions.push({ name, what, ms });
+      const image = `shop:1.0.${version}`;
+      generation += 1;
+      await this.#stage.apply([declared(name, image, replicas, routed)]);
+      const answered = await this.#isAnswered(name, generation);
+      this.changes.push({ name, generation, image: what === 'template' ? image : undefined, answered });
     }
   }
 
-  /** The stored set of this image has these replicas, or the status names the declaration. */
-  async #answered(name: string, image: string, replicas: number, since: number, applied: number) {
-    while (performance.now() - applied < MISSED_MS) {
-      const found = this.#get(name);
-      const { generation = 0 } = found?.metadata ?? {};
-      const { observedGeneration = 0 } = (found?.['status'] ?? {}) as { observedGeneration?: number };
-      const isDeclared = imageOf(found) === image && specOf(found).replicas === replicas && generation >= since;
-      if (isDeclared && observedGeneration >= generation) return Math.round(performance.now() - applied);
-      await sleep(10);
-    }
-    return undefined;
+  /** Waits until the stored status is about a declaration. */
+  async #isAnswered(name: string, generation: number): Promise<boolean> {
+    const isSeen = () => {
+      const { observedGeneration = 0 } = (this.#get(name)?.['status'] ?? {}) as { observedGeneration?: number };
+      return observedGeneration >= generation;
+    };
+    for (const deadline = performance.now() + MISSED_MS; !isSeen(); await sleep(10))
+      if (performance.now() > deadline) return false;
+    return true;
   }
 
   #isSettled(name: string): boolean {
@@ -104,11 +113,13 @@ export class Fleet {
   }
 }
 
-function declared(name: string, image: string, replicas: number) {
-  const strategy = {
-    canary: { steps: [{ setWeight: 50 }, { pause: { duration: '100ms' } }] },
-  };
-  const { root, plural, object } = rollout(image, strategy, replicas);
+const isRouted = (nth: number) => nth % ROUTED === 0;
+
+function declared(name: string, image: string, replicas: number, routed: boolean): Declared {
+  const [stableService, canaryService] = servicesOf(name);
+  const traffic = { stableService, canaryService, trafficRouting: { gatewayAPI: { httpRoute: name } } };
+  const steps = [{ setWeight: 50 }, { pause: { duration: '100ms' } }];
+  const { root, plural, object } = rollout(image, { canary: { steps, ...(routed && traffic) } }, replicas);
   const labels = { app: name };
   const spec = object['spec'] as { template: { spec: object } };
   const template = { metadata: { labels }, spec: spec.template.spec };
@@ -117,6 +128,19 @@ function declared(name: string, image: string, replicas: number) {
     plural,
     object: { ...object, metadata: { name }, spec: { ...spec, selector: { matchLabels: labels }, template } },
   };
+}
+
+/** Services and the route of a Rollout of that name. */
+function around(name: string): Declared[] {
+  const renamed = surroundings(servicesOf(name), true).filter(({ plural }) => plural !== 'analysistemplates');
+  return renamed.map(({ root, plural, object }) => {
+    if (plural === 'httproutes') return { root, plural, object: { ...object, metadata: { name } } };
+    return { root, plural, object: { ...object, spec: { ...(object['spec'] as object), selector: { app: name } } } };
+  });
+}
+
+function servicesOf(name: string): [string, string] {
+  return [`${name}-stable`, `${name}-canary`];
 }
 
 interface Spec {

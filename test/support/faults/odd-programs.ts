@@ -14,20 +14,30 @@ globalThis.Date = new Proxy(RealDate, {
 });
 `;
 
-/** The operator with a wall clock that is off by so many milliseconds. @returns the program's path */
+/**
+ * The operator with a wall clock that is off by so many milliseconds. Like all of these it says in its log when it does what
+ * it is there for, on a line that begins with `odd: `.
+ * @returns the program's path
+ */
 export function clockIsOff(rig: MatrixRig, ms: number): string {
-  return program(rig, `const offset = ${ms};${DATE}`);
+  return program(
+    rig,
+    `const offset = ${ms};${DATE}console.error('odd: the clock is off by', Date.now() - realNow(), 'ms');`,
+  );
 }
 
 /** The operator with a wall clock that jumps by so many milliseconds at every SIGUSR2. */
 export function clockJumps(rig: MatrixRig, ms: number): string {
-  return program(rig, `let offset = 0;${DATE}process.on('SIGUSR2', () => { offset += ${ms}; });`);
+  return program(
+    rig,
+    `let offset = 0;${DATE}process.on('SIGUSR2', () => { offset += ${ms}; console.error('odd: the clock has jumped'); });`,
+  );
 }
 
 /** The operator, whose event loop stands still for so long at every SIGUSR2. */
 export function loopBlocks(rig: MatrixRig, ms: number): string {
   const wait = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms})`;
-  return program(rig, `process.on('SIGUSR2', () => { ${wait}; });`);
+  return program(rig, `process.on('SIGUSR2', () => { console.error('odd: the event loop stands still'); ${wait}; });`);
 }
 
 /** The operator in a hurry: its timers and its monotonic clock run so many times faster, the wall clock does not. */

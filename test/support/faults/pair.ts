@@ -13,6 +13,8 @@ export interface LeaseState {
   readonly holder: string | undefined;
 }
 
+/** A busy operator reads its answers in turn. */
+const UNDERSTOOD_MS = 1_000;
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces';
 
 /** A write that is forbidden to everybody but the leader. */
@@ -79,20 +81,35 @@ export class Pair {
   }
 
   /**
-   * What an operator wrote while the lease was not its own, in the order of the API server. Within `graceMs` after a hand
-   * took the lease, of which an operator hears at its next renewal, nothing is held against it.
+   * What an operator wrote while the lease was not its own, in the order of the API server. When a hand took the lease, an
+   * operator hears of it at its next look: what it wrote before that is not held against it.
    */
-  trespasses(byHandAt = Number.POSITIVE_INFINITY, graceMs = 0): string[] {
+  trespasses(byHandAt = Number.POSITIVE_INFINITY): string[] {
     const states = this.leases.toSorted((a, b) => (a.version < b.version ? -1 : 1));
     return this.scenes.flatMap(scene =>
       writesSince(scene, 0).flatMap(({ request, resourceVersion, changed }) => {
         if (resourceVersion === undefined || changed !== true) return [];
-        if (request.at >= byHandAt - 1_000 && request.at <= byHandAt + graceMs) return [];
+        if (request.at >= byHandAt - 1_000 && request.at <= this.heardOfLossAt(scene, byHandAt)) return [];
         const lease = states.findLast(state => state.version < BigInt(resourceVersion));
         if (lease?.holder !== undefined && identities(scene).has(lease.holder)) return [];
         return [`${request.method} ${request.path} while ${lease?.holder ?? 'nobody'} held the lease`];
       }),
     );
+  }
+
+  /** When an operator had seen, and had had the time to understand, that a hand had taken its lease; infinite until then. */
+  heardOfLossAt(scene: Scene, byHandAt: number): number {
+    const own = identities(scene);
+    const isForeign = (version: string | undefined) =>
+      this.leases.some(state => String(state.version) === version && !own.has(state.holder ?? ''));
+    const look = scene.proxy.trace.entries.find(
+      ({ request, status, resourceVersion }) =>
+        request.plural === 'leases' &&
+        request.verb === 'get' &&
+        request.at >= byHandAt - 1_000 &&
+        (status === 404 || isForeign(resourceVersion)),
+    );
+    return (look?.answeredAt ?? Number.POSITIVE_INFINITY) + UNDERSTOOD_MS;
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient, KubeObject } from '../control-plane/api-client.ts';
 import { applyFolder } from '../control-plane/apply-folder.ts';
+import { RIG_USERS } from '../control-plane/users.ts';
 
 const BASE = join(import.meta.dirname, '../../../deploy/base');
+const RULES_MS = 30_000;
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
 interface PolicyRule {
@@ -19,7 +22,8 @@ export async function applyRealRbac(client: ApiClient): Promise<void> {
 }
 
 /**
- * Takes a verb on a resource from the operator's ClusterRoles; one namespace keeps it by a Role of its own.
+ * Takes a verb on a resource from the operator's ClusterRoles; one namespace keeps it by a Role of its own. Resolves when the
+ * API server goes by it: it hears of its own rules with some delay.
  * @returns gives it back
  */
 export async function takeAway(
@@ -43,10 +47,32 @@ export async function takeAway(
     );
     await client.patch(`${RBAC}/clusterroles/${role.metadata.name}`, 'merge', { rules });
   }
+  const group = taken[0]?.apiGroups[0] ?? '';
+  const may = (namespace: string) => mayOperator(client, { group, resource, verb, namespace });
+  await until(`the operator may ${verb} ${resource} in ${keptIn} only`, async () => {
+    return (await may(keptIn)) && !(await may('default'));
+  });
   return async () => {
     for (const role of ours)
       await client.patch(`${RBAC}/clusterroles/${role.metadata.name}`, 'merge', { rules: rulesOf(role) });
+    await until(`the operator may ${verb} ${resource} again`, () => may('default'));
   };
+}
+
+async function mayOperator(client: ApiClient, resourceAttributes: Readonly<Record<string, string>>): Promise<boolean> {
+  const { name: user, groups } = RIG_USERS.operator;
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: { user, groups, resourceAttributes },
+  };
+  const { status } = await client.create('/apis/authorization.k8s.io/v1/subjectaccessreviews', review);
+  return (status as { allowed: boolean }).allowed;
+}
+
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + RULES_MS; !(await check()); await sleep(50))
+    if (performance.now() > deadline) throw new Error(`the API server does not go by its rules: ${what}`);
 }
 
 function rulesOf(role: KubeObject): PolicyRule[] {

@@ -44,9 +44,3 @@ export function tortureWatches(proxy: FaultProxy, random: () => number, meanPaus
     },
   };
 }
-
-/** The value below which this share of numbers lies. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}

@@ -48,13 +48,16 @@ export async function borrowCluster(): Promise<ControlPlane | undefined> {
     pid: () => {
       throw new Error('the processes of a cluster that was given are not here');
     },
-    restartApiserver: async () => {
-      throw new Error('a cluster that was given is not restarted');
-    },
+    restartApiserver: notRestarted,
+    restartEtcd: notRestarted,
     stop: async () => {
       client.close();
       relay.close();
       await folder.remove();
     },
   };
+}
+
+async function notRestarted(): Promise<void> {
+  throw new Error('a cluster that was given is not restarted');
 }

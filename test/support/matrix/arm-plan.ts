@@ -1,24 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../eventually.ts';
 import type { StaleView } from '../fault-proxy/collections.ts';
 import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import { isCountedWrite, type ProxiedRequest } from '../fault-proxy/proxied-request.ts';
 import type { ProxyFault, ProxyRule } from '../fault-proxy/proxy-plan.ts';
+import type { TraceEntry } from '../fault-proxy/trace.ts';
 import { likenessOfEvent, likenessOfWrite, type Plan, type Point } from './plan.ts';
 import type { PlanOperator } from './plan-operator.ts';
 
 /** A plan in force. */
 export interface ArmedPlan {
-  /** Whether what it waits for has come. */
+  /** Whether what it is about has gone wrong. */
   struck(): boolean;
   /** Called when the story is told; resolves when all has gone wrong that is to, and an operator follows the cluster again. */
   ended(): Promise<void>;
 }
 
-/** How long an operator that was started on a stale view may act on it, at least. */
+/** How long an operator that has decided on a stale view may go on acting on it, at least. */
 const STALE_MS = 1_000;
 /** How long it has to catch up before anybody may think that nothing more comes: a status that only shows waits for 1 s. */
 const CATCHES_UP_MS = 2_500;
 const FOLLOWS_MS = 30_000;
+const DECIDES_MS = 10_000;
+/** Longer than the operator waits for any answer. */
+const GIVES_UP_MS = 40_000;
 
 /** Puts a plan into force. */
 export function armPlan(plan: Plan, proxy: FaultProxy, operator: PlanOperator): ArmedPlan {
@@ -26,22 +31,19 @@ export function armPlan(plan: Plan, proxy: FaultProxy, operator: PlanOperator): 
   switch (plan.variant) {
     case 'before':
     case 'applied':
-    case 'told': {
-      const rule = proxy.inject(
-        atWrite(plan.write, { kind: 'crash', at: plan.variant, kill: () => operator.replace() }),
-      );
-      return { struck: () => rule.hits > 0, ended: follows };
-    }
+    case 'told':
+      return armWrite(plan, { kind: 'crash', at: plan.variant, kill: () => operator.replace() }, proxy, follows);
     case 'lost':
-    case 'reset': {
-      const fault: ProxyFault = { kind: plan.variant === 'lost' ? 'dropReply' : 'reset' };
-      const rule = proxy.inject(atWrite(plan.write, fault));
-      return { struck: () => rule.hits > 0, ended: follows };
-    }
+      return armWrite(plan, { kind: 'dropReply' }, proxy, follows);
+    case 'reset':
+    case 'truncate':
+      return armWrite(plan, { kind: plan.variant }, proxy, follows);
+    case 'silent':
+      return armSilence(plan, proxy);
     case 'hide': {
       const { like, nth } = eventOf(plan);
       const hiding = proxy.hide({ when: event => likenessOfEvent(event) === like, nth });
-      return { struck: () => hiding.state !== 'waiting', ended: follows };
+      return { struck: () => hiding.state === 'hidden', ended: follows };
     }
     case 'stale':
     case 'travel':
@@ -49,33 +51,68 @@ export function armPlan(plan: Plan, proxy: FaultProxy, operator: PlanOperator): 
   }
 }
 
+function armWrite({ write }: Plan, fault: ProxyFault, proxy: FaultProxy, ended: () => Promise<void>): ArmedPlan {
+  const rule = proxy.inject(atWrite(write, fault));
+  return { struck: () => rule.hits > 0, ended };
+}
+
+/** It ends when the operator has turned away. */
+function armSilence({ write }: Plan, proxy: FaultProxy): ArmedPlan {
+  let met: TraceEntry | undefined;
+  const rule = proxy.inject(atWrite(write, { kind: 'silent', applied: true }));
+  void rule.struck.then(entry => {
+    met = entry;
+  });
+  const isOver = () => met?.abandonedAt !== undefined;
+  const ended = async () => {
+    if (!met) return;
+    await eventually('the operator gives up', isOver, GIVES_UP_MS);
+    await sleep(CATCHES_UP_MS);
+  };
+  return { struck: isOver, ended };
+}
+
 function armStale(plan: Plan, proxy: FaultProxy, operator: PlanOperator): ArmedPlan {
   const view = viewAt(eventOf(plan), proxy);
   let going: Promise<void> | undefined;
+  let misled = false;
   const goBack = async (past: StaleView) => {
     await operator.kill();
+    const from = proxy.trace.entries.length;
     proxy.serveStale(past);
     operator.restart();
     going = (async () => {
       await untilFollowed(proxy, operator);
+      const decides = eventually('the operator decides', async () => (await operator.passes()) > 0, DECIDES_MS);
+      // There is nothing to decide when the Rollout was gone by then.
+      const isDeciding = await decides.then(
+        () => true,
+        () => false,
+      );
       await sleep(STALE_MS);
+      const lists = proxy.trace.entries.slice(from).filter(({ request }) => request.plural === 'rollouts');
+      misled = isDeciding && lists.some(({ fault }) => fault === 'stale list');
       proxy.release();
       await sleep(CATCHES_UP_MS);
     })();
+    // Whoever awaits it is told.
+    going.catch(() => undefined);
   };
+  const struck = () => misled;
   if (plan.variant === 'travel') {
     const ended = async () => {
       if (view.now) await goBack(view.now);
       await going;
     };
-    return { struck: () => view.now !== undefined, ended };
+    return { struck, ended };
   }
   const kill = async () => {
     if (view.now) await goBack(view.now);
   };
-  const isNext = (request: ProxiedRequest) => view.now !== undefined && likenessOfWrite(request) === plan.write.like;
-  proxy.inject({ when: isNext, fault: { kind: 'crash', at: 'told', kill } });
-  return { struck: () => going !== undefined, ended: async () => going };
+  const when = (request: ProxiedRequest) =>
+    view.now !== undefined && isCountedWrite(request) && likenessOfWrite(request) === plan.write.like;
+  proxy.inject({ when, nth: plan.write.nth, effective: true, fault: { kind: 'crash', at: 'told', kill } });
+  return { struck, ended: async () => going };
 }
 
 /** What the operator could know right after an event. */
@@ -103,16 +140,11 @@ function eventOf({ id, event }: Plan): Point {
 }
 
 /** When the latest operator process began to watch Rollouts, milliseconds of `performance.now()`; undefined: not yet. */
-export function followsSince({ trace }: FaultProxy, operator: PlanOperator): number | undefined {
-  const isWatch = ({ verb, plural }: ProxiedRequest) => verb === 'watch' && plural === 'rollouts';
-  const latest = trace.entries.findLast(({ request }) => isWatch(request))?.request.at;
-  return latest !== undefined && latest > operator.startedAt ? latest : undefined;
+export function followsSince({ trace }: FaultProxy, { startedAt }: PlanOperator): number | undefined {
+  const isWatch = ({ verb, plural, at }: ProxiedRequest) => verb === 'watch' && plural === 'rollouts' && at > startedAt;
+  return trace.entries.find(({ request }) => isWatch(request))?.request.at;
 }
 
 async function untilFollowed(proxy: FaultProxy, operator: PlanOperator): Promise<void> {
-  const deadline = performance.now() + FOLLOWS_MS;
-  while (followsSince(proxy, operator) === undefined) {
-    if (performance.now() > deadline) throw new Error('no operator follows the cluster');
-    await sleep(20);
-  }
+  await eventually('an operator follows the cluster', () => followsSince(proxy, operator) !== undefined, FOLLOWS_MS);
 }

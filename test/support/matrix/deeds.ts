@@ -44,7 +44,7 @@ export function deedsOf(changes: readonly Change[]): Deeds {
 }
 
 /** How often each reason was told as an event, from one request on; a repetition counts. */
-export function eventsTold(trace: Trace, from: number): Readonly<Record<string, number>> {
+export function eventsTold(trace: Trace, from = 0): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { request, changed } of trace.entries) {
     if (request.index < from || request.plural !== 'events' || changed !== true) continue;

@@ -8,6 +8,11 @@ import { failuresOf, isAskedFor, Matrix } from './run-matrix.ts';
 import { WORKLOADS } from './workloads.ts';
 
 const HOURS = 3_600_000;
+/** In which order events come from different watches is for chance to decide: such a plan may find its write done already. */
+const KNOWLEDGE: readonly Variant[] = ['hide', 'stale', 'travel'];
+const MAY_BE_MISSED = 0.2;
+/** A status that only shows may be stored together with the next, so that a run can have one less. */
+const MERGED = 'patch rollouts/status shop';
 
 const VARIANTS: Readonly<Record<Variant, string>> = {
   before: 'converges when it is killed before any of its writes',
@@ -15,6 +20,8 @@ const VARIANTS: Readonly<Record<Variant, string>> = {
   told: 'converges when it is killed right after any of its writes',
   lost: 'converges when the reply to any of its writes is lost',
   reset: 'converges when any of its writes is lost',
+  silent: 'converges when a write is stored and never answered',
+  truncate: 'converges when the reply to a write breaks off',
   hide: 'converges when it never sees one state of an object',
   stale: 'does no harm when it starts anew on lists that are older than its last write',
   travel: 'does no harm when it starts anew on lists from the middle of a delivery that is over',
@@ -48,10 +55,15 @@ export function matrixSuite(name: string, variants: readonly Variant[]): void {
           plans.filter(plan => plan.variant === variant),
         );
         expect(failuresOf(results)).toEqual([]);
-        // What a plan waits for may not come in a run that goes another way; a suite in which nothing comes proves nothing.
-        expect(results.filter(({ verdict }) => verdict === 'not reached').length).toBeLessThanOrEqual(
-          results.length / 2,
-        );
+        const sure = results.filter(({ plan }) => !plan.isUnsure);
+        const missed = sure.filter(({ verdict }) => verdict === 'not reached').map(({ plan }) => plan);
+        const told = `not reached: ${missed.map(({ id }) => id).join(' ')}`;
+        if (KNOWLEDGE.includes(variant)) {
+          expect(missed.length, told).toBeLessThanOrEqual(Math.ceil(MAY_BE_MISSED * sure.length));
+          return;
+        }
+        expect(missed.filter(({ write }) => write.like !== MERGED).map(({ id }) => id)).toEqual([]);
+        expect(missed.length, told).toBeLessThanOrEqual(1);
       });
   });
 }

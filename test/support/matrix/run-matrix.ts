@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { isCountedWrite } from '../fault-proxy/proxied-request.ts';
 import { Judge } from './judge-run.ts';
 import type { MatrixRig } from './matrix-rig.ts';
+import type { Outcome } from './outcome.ts';
 import { likenessOfWrite, type Plan } from './plan.ts';
-import { type Outcome, runPlan } from './run-plan.ts';
+import { runPlan } from './run-plan.ts';
+import { TERMS } from './terms.ts';
+import { exposureOf } from './traffic-story.ts';
 import type { Workload } from './workloads.ts';
 
 /** How a plan ended. */
@@ -14,6 +17,8 @@ export interface PlanResult {
   readonly verdict: 'passed' | 'FAILED' | 'not reached';
   readonly findings: readonly string[];
   readonly ms: number;
+  /** The canary's weight over time, percent seconds. */
+  readonly exposure: number;
   /** Of a run that failed: its writes, one line each. */
   readonly story?: readonly string[];
 }
@@ -21,14 +26,22 @@ export interface PlanResult {
 /** Runs told at once. More than the cores, since a run mostly waits. */
 const LANES = Number(process.env['SLUICE_MATRIX_LANES'] ?? 6);
 const REPORTS = join(import.meta.dirname, '../../../tmp');
-/** One plan, or all of a story or a variant of it: `promote:applied:7`, `promote:applied:`, `promote:`. */
-const ONLY = process.env['SLUICE_MATRIX'] ?? '';
+/** Plans, or all of a story or a variant of it: `promote:applied:7`, `promote:applied:`, `promote:`; commas between them. */
+const ONLY = (process.env['SLUICE_MATRIX'] ?? '').split(',');
 
 /** Whether a plan is asked for, or one that begins so. */
 export function isAskedFor(id: string): boolean {
-  return (
-    ONLY === '' || (ONLY.endsWith(':') ? id.startsWith(ONLY) || ONLY.startsWith(id) : `${ONLY}:`.startsWith(`${id}:`))
+  return ONLY.some(
+    only =>
+      only === '' ||
+      (only.endsWith(':') ? id.startsWith(only) || only.startsWith(id) : `${only}:`.startsWith(`${id}:`)),
   );
+}
+
+/** A story that was told, under a plan or without faults. */
+interface Told {
+  readonly plan: Plan | undefined;
+  readonly run: Outcome;
 }
 
 let runs = 0;
@@ -51,12 +64,10 @@ export class Matrix {
     const tell = () => runPlan(this.#rig, this.workload, this.#namespace());
     this.#references = await Promise.all([tell(), tell()]);
     this.#judge = new Judge(this.workload, this.#references);
-    const [first, second] = this.#references;
-    for (const run of [first, second]) {
-      const findings = run ? this.#judge.findings(run) : [];
-      if (findings.length > 0)
-        throw new Error(`a run of ${this.workload.name} without faults:\n${findings.join('\n')}`);
-    }
+    for (const run of this.#references) this.#demandGood(run);
+    const { unexplained } = this.#judge;
+    if (unexplained.length > 0)
+      throw new Error(`runs of ${this.workload.name} without faults disagree on:\n${unexplained.join('\n')}`);
     return this.#references;
   }
 
@@ -65,28 +76,56 @@ export class Matrix {
     const plans = all.filter(({ id }) => isAskedFor(id));
     if (plans.length === 0) return [];
     const began = performance.now();
-    const results: PlanResult[] = [];
-    const queue = plans.values();
+    const told: Told[] = [];
+    // Two without faults among them show how fast the machine is now.
+    const controls = plans.length < LANES ? [] : [undefined];
+    const half = plans.length >> 1;
+    const queue = [...controls, ...plans.slice(0, half), ...controls, ...plans.slice(half)].values();
     const lane = async () => {
       for (const plan of queue) {
-        const result = await this.#one(plan);
-        results.push(result);
+        const run = await this.#tell(plan);
+        told.push({ plan, run });
         const at = Math.round((performance.now() - began) / 1000);
-        console.log(
-          `${at} s ${results.length}/${plans.length} ${plan.id} ${result.verdict} in ${result.ms} ms: ${plan.what}`,
-        );
+        const what = plan
+          ? `${plan.id} ${this.#judged(plan, run).verdict} in ${run.ms} ms: ${plan.what}`
+          : 'a run without faults';
+        console.log(`${at} s ${told.length}/${plans.length + 2 * controls.length} ${what}`);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
-    report(name, results, performance.now() - began);
+    for (const { plan, run } of told) if (!plan) this.#judge?.pace(run);
+    const results = told.flatMap(({ plan, run }) => (plan ? [this.#judged(plan, run, true)] : []));
+    report(name, results, performance.now() - began, this.#judge?.masked ?? []);
     return results;
   }
 
-  async #one(plan: Plan): Promise<PlanResult> {
-    const run = await runPlan(this.#rig, this.workload, this.#namespace(), plan);
+  /** @throws when a run without faults has findings */
+  async #tell(plan: Plan | undefined): Promise<Outcome> {
+    const tell = () =>
+      runPlan(this.#rig, this.workload, this.#namespace(), {
+        plan,
+        isEnd: state => this.#judge?.isEnd(state) ?? true,
+      });
+    const run = await tell();
+    if (!plan) this.#demandGood(run);
+    // What a plan waits for may not come in a run that goes another way, and come in the next.
+    const again = plan && !plan.isUnsure && this.#judged(plan, run).verdict === 'not reached';
+    return again ? await tell() : run;
+  }
+
+  #demandGood(run: Outcome): void {
     const findings = this.#judge?.findings(run) ?? [];
+    if (findings.length > 0) throw new Error(`a run of ${this.workload.name} without faults:\n${findings.join('\n')}`);
+  }
+
+  /** @param isOver all runs are told, so that how slow they all were is known */
+  #judged(plan: Plan, run: Outcome, isOver = false): PlanResult {
+    const terms = TERMS[plan.variant];
+    const late = isOver && run.stuck === undefined ? this.#judge?.late(run, terms) : [];
+    const findings = [...(this.#judge?.findings(run, terms) ?? []), ...(late ?? [])];
     const verdict = findings.length > 0 ? 'FAILED' : run.struck ? 'passed' : 'not reached';
-    return { plan, verdict, findings, ms: run.ms, ...(findings.length > 0 && { story: storyOf(run) }) };
+    const exposure = Math.round(exposureOf(run.traffic) / 1_000);
+    return { plan, verdict, findings, ms: run.ms, exposure, ...(findings.length > 0 && { story: storyOf(run) }) };
   }
 
   #namespace(): string {
@@ -114,7 +153,7 @@ function storyOf({ trace, from }: Outcome): string[] {
     });
 }
 
-function report(name: string, results: readonly PlanResult[], ms: number): void {
+function report(name: string, results: readonly PlanResult[], ms: number, masked: readonly string[]): void {
   const variants = [...new Set(results.map(({ plan }) => plan.variant))];
   const count = (variant: string, verdict: string) =>
     results.filter(({ plan, ...result }) => plan.variant === variant && result.verdict === verdict).length;
@@ -129,6 +168,6 @@ function report(name: string, results: readonly PlanResult[], ms: number): void 
   mkdirSync(REPORTS, { recursive: true });
   writeFileSync(
     join(REPORTS, `matrix-${name}.json`),
-    `${JSON.stringify({ name, ms: Math.round(ms), rows, results }, null, 1)}\n`,
+    `${JSON.stringify({ name, ms: Math.round(ms), masked, rows, results }, null, 1)}\n`,
   );
 }

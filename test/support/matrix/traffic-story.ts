@@ -1,76 +1,81 @@
-import type { KubeObject } from '../control-plane/api-client.ts';
+import type { Trace, TraceEntry } from '../fault-proxy/trace.ts';
 import type { Change } from './cluster-history.ts';
+import { ShopFront } from './shop-front.ts';
 
-/** A share of the canary and how long it lasted. */
+/** A share of the canary and how long it lasted; milliseconds. */
 export interface Dwell {
   readonly weight: number;
-  readonly ms: number;
+  /** It lasted no longer than this, however late anybody heard of it. */
+  readonly mostMs: number;
+  /** It lasted no shorter than this. */
+  readonly leastMs: number;
 }
 
 /** What users got while a story was told. */
 export interface Traffic {
-  /** The canary's weights in the order in which they were set. */
+  /** The canary's weights in the order in which they were set; of blue-green 100 while its Service is not where it was first. */
   readonly dwells: readonly Dwell[];
-  /** Moments in which a backend with weight had no ready endpoint. */
+  /** Moments in which a backend with weight, or the active Service, had nobody who was ready. */
   readonly voids: readonly string[];
 }
 
-interface BackendRef {
-  readonly name: string;
-  readonly weight?: number;
+/** A weight, and between which moments it was stored; milliseconds of `performance.now()`. */
+interface Mark {
+  readonly weight: number;
+  readonly earliest: number;
+  readonly latest: number;
 }
 
 /**
- * Replays the history of a namespace in the order in which the API server stored it. A backend that has had no endpoint yet
- * since the namespace began is not held against anybody, and nothing after the Rollout is deleted is.
+ * Replays the history of a namespace in the order in which the API server stored it. What the operator wrote, by its trace,
+ * was stored between its request and the answer; of anything else only the moment is known in which the test heard of it.
  */
-export function trafficOf(changes: readonly Change[]): Traffic {
-  const slices = new Map<string, { service: string; ready: number }>();
-  const served = new Set<string>();
+export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
+  const front = new ShopFront();
+  const marks: Mark[] = [];
   const voids: string[] = [];
-  const dwells: { weight: number; from: number }[] = [];
-  let refs: readonly BackendRef[] = [];
-  let over = false;
-  const ready = (service: string) =>
-    [...slices.values()].reduce((sum, slice) => sum + (slice.service === service ? slice.ready : 0), 0);
+  const writes = new Map((trace?.entries ?? []).flatMap(entry => keyed(entry)));
   for (const change of changes) {
-    if (change.plural === 'rollouts' && change.object === undefined) over = true;
-    if (change.plural === 'httproutes') {
-      const before = weightOf(refs, 1);
-      refs = backendsOf(change.object);
-      const weight = weightOf(refs, 1);
-      if (weight !== before || dwells.length === 0) dwells.push({ weight, from: change.at });
-    } else if (change.plural === 'endpointslices') {
-      if (change.object === undefined) slices.delete(change.name);
-      else slices.set(change.name, readyOf(change.object));
-    } else continue;
-    for (const { name, weight = 1 } of over ? [] : refs) {
-      const endpoints = ready(name);
-      if (endpoints > 0) served.add(name);
-      if (weight > 0 && endpoints === 0 && (served.has(name) || name !== refs[0]?.name))
-        voids.push(`${name} had weight ${weight} and no ready endpoint at version ${change.version}`);
-    }
+    if (!front.note(change)) continue;
+    const { weight } = front;
+    if (marks.at(-1)?.weight !== weight) marks.push({ weight, ...storedBetween(change, writes) });
+    voids.push(...front.voids().map(line => `${line} at version ${change.version}`));
   }
   const ended = changes.at(-1)?.at ?? 0;
-  return {
-    dwells: dwells.map(({ weight, from }, at) => ({ weight, ms: Math.round((dwells[at + 1]?.from ?? ended) - from) })),
-    voids,
-  };
+  const dwells = marks.map(({ weight, earliest, latest }, index) => {
+    const next = marks[index + 1] ?? { earliest: ended, latest: ended };
+    return { weight, mostMs: Math.round(next.latest - earliest), leastMs: Math.round(next.earliest - latest) };
+  });
+  return { dwells, voids };
 }
 
-function weightOf(refs: readonly BackendRef[], at: number): number {
-  return refs[at]?.weight ?? 0;
+/**
+ * The canary's weight over time, percent times milliseconds: at least so much reached users. The last weight is left out: it
+ * is part of the end state, and lasts for ever.
+ */
+export function exposureOf({ dwells }: Traffic): number {
+  return dwells.slice(0, -1).reduce((sum, { weight, leastMs }) => sum + weight * Math.max(0, leastMs), 0);
 }
 
-function backendsOf(route: KubeObject | undefined): readonly BackendRef[] {
-  const spec = route?.['spec'] as { rules?: { backendRefs?: BackendRef[] }[] } | undefined;
-  return spec?.rules?.[0]?.backendRefs ?? [];
+/** The same without the moments in which a weight was lowered and put back: those in between count for the higher weight. */
+export function withoutDips(dwells: readonly Dwell[]): { readonly dwells: readonly Dwell[]; readonly dips: number } {
+  const at = dwells.findIndex(
+    ({ weight }, index) => dwells[index + 2]?.weight === weight && (dwells[index + 1]?.weight ?? weight) < weight,
+  );
+  if (at < 0) return { dwells, dips: 0 };
+  const parts = dwells.slice(at, at + 3);
+  const sum = (of: 'mostMs' | 'leastMs') => parts.reduce((total, part) => total + part[of], 0);
+  const whole = { weight: dwells[at]?.weight ?? 0, mostMs: sum('mostMs'), leastMs: sum('leastMs') };
+  const rest = withoutDips([...dwells.slice(0, at), whole, ...dwells.slice(at + 3)]);
+  return { dwells: rest.dwells, dips: rest.dips + 1 };
 }
 
-function readyOf(slice: KubeObject): { service: string; ready: number } {
-  const endpoints = (slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[] | null;
-  return {
-    service: slice.metadata.labels?.['kubernetes.io/service-name'] ?? '',
-    ready: (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).length,
-  };
+function keyed(entry: TraceEntry): [string, TraceEntry][] {
+  const { request, resourceVersion, changed } = entry;
+  return changed === true && resourceVersion !== undefined ? [[`${request.plural} ${resourceVersion}`, entry]] : [];
+}
+
+function storedBetween({ plural, version, at }: Change, writes: ReadonlyMap<string, TraceEntry>): Omit<Mark, 'weight'> {
+  const write = writes.get(`${plural} ${version}`);
+  return { earliest: Math.min(at, write?.request.at ?? at), latest: Math.min(at, write?.answeredAt ?? at) };
 }

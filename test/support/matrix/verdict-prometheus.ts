@@ -14,6 +14,8 @@ export async function startVerdictPrometheus(): Promise<{ readonly url: string; 
       response.end(JSON.stringify({ status: 'success', data }));
     });
   });
+  // The operator keeps its connections; one that is closed in the moment in which it is used costs it a measurement.
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

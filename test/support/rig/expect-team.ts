@@ -1,10 +1,11 @@
 import { expect } from 'vitest';
 import type { SeenStatus, Team } from './team.ts';
 
-/** Weights that the canary had on the route since a moment, repeats left out. */
-export function weightsSince(team: Team, sinceMs: number): number[] {
-  const marks = team.timeline.marks().filter(mark => mark.atMs >= sinceMs);
-  return marks.map(mark => mark.canaryWeight).filter((weight, index, all) => weight !== all[index - 1]);
+/** Weights that the canary was given on the route since a moment: neither the one that it had, nor repeats. */
+export function weightsSince(team: Pick<Team, 'timeline'>, sinceMs: number): number[] {
+  const marks = team.timeline.marks();
+  const changes = marks.filter(({ canaryWeight }, index) => canaryWeight !== marks[index - 1]?.canaryWeight);
+  return changes.filter(({ atMs }) => atMs >= sinceMs).map(({ canaryWeight }) => canaryWeight);
 }
 
 /** Everybody is served by stable after an abort for that cause, and it stays so. */

@@ -32,6 +32,10 @@ export interface TrafficCheck {
   readonly bad?: readonly string[];
   /** Left out before each change, and after the gateway has taken it in, when shares are counted; 300 when absent. */
   readonly settleMs?: number;
+  /** A time in which a test takes pods away: requests for which the gateway had none are no failures then. */
+  readonly except?: { readonly fromMs: number; readonly toMs: number };
+  /** Shares that last longer than this have to be counted; 5000 when absent. */
+  readonly lastingMs?: number;
 }
 
 /** What was checked, for a test to see that it was not nothing. */
@@ -42,6 +46,8 @@ export interface TrafficReport {
   /** Weights of the canary at which at least 30 requests were counted, in order of time. */
   readonly weights: readonly number[];
   readonly intervals: readonly ShareInterval[];
+  /** Failures within the time that was excepted. */
+  readonly excused: readonly GatewayAnswer[];
   /** The longest that the gateway took to take in a change, milliseconds. */
   readonly slowestSettlingMs: number;
 }
@@ -52,8 +58,8 @@ export interface GatewayClient {
   /** Stops sending and waits for the last answers. */
   end(): Promise<void>;
   /**
-   * Ends it and throws unless (a) no request failed but by a bad version's own doing and (b) each version got its share,
-   * within what chance explains, whenever shares were constant.
+   * Ends it and throws unless (a) no request failed but by a bad version's own doing, (b) each version got its share, within
+   * what chance explains, whenever shares were constant, and (c) that was seen: some shares were counted, and all that lasted.
    */
   check(options?: TrafficCheck): Promise<TrafficReport>;
 }
@@ -104,49 +110,83 @@ export async function startGatewayClient(
 export function judge(
   answers: readonly GatewayAnswer[],
   marks: readonly TrafficMark[],
-  { bad = [], settleMs = 300 }: TrafficCheck,
+  check: TrafficCheck,
   writes: readonly number[] = [],
 ): TrafficReport {
-  const failures = answers.filter(({ status, version }) => {
+  const { bad = [], except } = check;
+  const failed = answers.filter(({ status, version }) => {
     const ownDoing = version !== undefined && bad.includes(version);
     return !(status === 200 || (status >= 500 && ownDoing));
   });
-  const lastMs = answers.at(-1)?.doneMs ?? 0;
-  const stretches = marks.map(({ settledMs = Number.POSITIVE_INFINITY, ...mark }, index) => {
-    const changes = [marks[index + 1]?.atMs ?? lastMs, ...writes.filter(atMs => atMs > settledMs)];
-    return { ...mark, fromMs: settledMs + settleMs, toMs: Math.min(...changes) - settleMs };
-  });
-  const counted = stretches.flatMap(({ expected, canaryWeight, fromMs, toMs }) => {
-    if (expected === undefined || fromMs > toMs) return [];
-    const within = answers.filter(one => one.sentMs >= fromMs && one.doneMs <= toMs);
-    return [{ canaryWeight, fromMs, toMs, expected, counts: countVersions(within) }];
-  });
+  const isExcused = ({ version, sentMs, doneMs }: GatewayAnswer) =>
+    except !== undefined && version === undefined && doneMs >= except.fromMs && sentMs <= except.toMs;
+  const failures = failed.filter(one => !isExcused(one));
+  const stretches = stretchesOf(answers, marks, check, writes);
+  const counted = stretches.flatMap(({ expected, canaryWeight, fromMs, toMs, counts }) =>
+    expected === undefined || fromMs > toMs ? [] : [{ canaryWeight, fromMs, toMs, expected, counts }],
+  );
   const wrong = shareViolations(counted);
-  if (failures.length + wrong.length > 0)
+  const enough = counted.filter(({ counts }) => sum(counts) >= COUNTED);
+  const problems = [
+    ...failures.slice(0, 10).map(one => `failed: ${describeAnswer(one)}`),
+    ...wrong.map(one => `share: ${JSON.stringify(one)}`),
+    ...(enough.length === 0 ? [`no shares were ever counted, of ${answers.length} requests`] : []),
+    ...stretches.filter(one => one.unseen).map(one => `not counted: ${describeMark(one)}`),
+  ];
+  if (problems.length > 0)
     throw new Error(
       [
-        ...failures.slice(0, 10).map(one => `failed: ${describeAnswer(one)}`),
+        ...problems,
         `${failures.length} of ${answers.length} requests failed; ${new Set(wrong.map(one => one.fromMs)).size} of ${counted.length} intervals have wrong shares`,
-        ...wrong.map(one => `share: ${JSON.stringify(one)}`),
-        ...marks.map(
-          mark =>
-            `told at ${time(mark.atMs)} (settled ${mark.settledMs === undefined ? 'never' : time(mark.settledMs)}): ${mark.canaryWeight} % ${JSON.stringify(mark.expected)}`,
-        ),
+        ...marks.map(describeMark),
       ].join('\n'),
     );
-  const enough = counted.filter(({ counts }) => Object.values(counts).reduce((sum, one) => sum + one, 0) >= COUNTED);
   const weights = enough.map(one => one.canaryWeight).filter((weight, index, all) => weight !== all[index - 1]);
   const slowestSettlingMs = Math.max(0, ...marks.map(({ atMs, settledMs = atMs }) => settledMs - atMs));
   return {
-    requests: answers.length,
-    byVersion: countVersions(answers),
-    weights,
-    intervals: counted,
-    slowestSettlingMs,
+    ...{ requests: answers.length, byVersion: countVersions(answers), weights, intervals: counted },
+    ...{ excused: failed.filter(isExcused), slowestSettlingMs },
   };
 }
 
+/** A mark, the time within it that counts, and what was answered then. `unseen`: it lasted, and nothing was counted. */
+interface Stretch extends TrafficMark {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly unseen: boolean;
+}
+
+function stretchesOf(
+  answers: readonly GatewayAnswer[],
+  marks: readonly TrafficMark[],
+  { settleMs = 300, lastingMs = 5_000, except }: TrafficCheck,
+  writes: readonly number[],
+): Stretch[] {
+  const firstMs = answers[0]?.sentMs ?? 0;
+  const lastMs = answers.at(-1)?.doneMs ?? 0;
+  return marks.map((mark, index) => {
+    const { atMs, settledMs = Number.POSITIVE_INFINITY, expected } = mark;
+    const endMs = Math.min(marks[index + 1]?.atMs ?? lastMs, lastMs);
+    // The write that made a mark is earlier than it.
+    const changedMs = Math.min(endMs, ...writes.filter(writtenMs => writtenMs > (mark.settledMs ?? atMs)));
+    const [fromMs, toMs] = [settledMs + settleMs, changedMs - settleMs];
+    const counts = countVersions(answers.filter(one => one.sentMs >= fromMs && one.doneMs <= toMs));
+    const isExcepted = except !== undefined && atMs <= except.toMs && endMs >= except.fromMs;
+    const lasted = changedMs - Math.max(atMs, firstMs) > lastingMs;
+    const unseen = lasted && !isExcepted && (expected === undefined || sum(counts) === 0);
+    return { ...mark, fromMs, toMs, counts, unseen };
+  });
+}
+
+const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((all, one) => all + one, 0);
+
 const time = (ms: number) => new Date(ms).toISOString().slice(11, 23);
+
+function describeMark({ atMs, settledMs, canaryWeight, expected }: TrafficMark): string {
+  const settled = settledMs === undefined ? 'never' : time(settledMs);
+  return `told at ${time(atMs)} (settled ${settled}): ${canaryWeight} % ${JSON.stringify(expected)}`;
+}
 
 function describeAnswer({ sentMs, doneMs, ...rest }: GatewayAnswer): string {
   return `${time(sentMs)} to ${time(doneMs)} ${JSON.stringify(rest)}`;

@@ -36,10 +36,17 @@ export function restartWhenEnded(rig: { readonly operator: RigOperator; startOpe
   };
 }
 
-/** Starts an operator under the RBAC of deploy/, with leader election unless a flag says otherwise; resolves when it is ready. */
-export async function startRigOperator(kubeconfig: string, flags: readonly string[] = []): Promise<RigOperator> {
+/**
+ * Starts an operator under the RBAC of deploy/, with leader election unless a flag says otherwise; resolves when it is ready.
+ * `program`: a bundle to run instead of the source.
+ */
+export async function startRigOperator(
+  kubeconfig: string,
+  flags: readonly string[] = [],
+  program?: string,
+): Promise<RigOperator> {
   const [port] = (await freePorts(1)) as [number];
-  const operator = await startOperator(kubeconfig, ['--port', String(port), ...flags]);
+  const operator = await startOperator(kubeconfig, ['--port', String(port), ...flags], program);
   const url = `http://127.0.0.1:${port}`;
   const log = () => readFileSync(operator.logFile, 'utf8');
   const send = (signal: NodeJS.Signals) => {

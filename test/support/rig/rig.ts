@@ -37,8 +37,8 @@ export interface Rig {
   readonly startMs: Readonly<Record<string, number>>;
   /** The operator that was started last. */
   readonly operator: RigOperator;
-  /** Starts an operator; others keep running. Stopped with the rig. */
-  startOperator(flags?: readonly string[]): Promise<RigOperator>;
+  /** Starts an operator, from the source or from a bundle; others keep running. Stopped with the rig. */
+  startOperator(flags?: readonly string[], program?: string): Promise<RigOperator>;
   /** A namespace with all that a team has in Git but the Rollout. */
   team(name: string): Promise<Team>;
   stop(): Promise<void>;
@@ -116,8 +116,8 @@ async function startParts(
     keep('prometheus', startPrometheus({ targetsFile, scrapeIntervalMs: 500 })),
   ]);
   const operators: RigOperator[] = [];
-  const startOperator = async (flags: readonly string[] = []) => {
-    const operator = await startRigOperator(plane.userKubeconfig('operator'), flags);
+  const startOperator = async (flags: readonly string[] = [], program?: string) => {
+    const operator = await startRigOperator(plane.userKubeconfig('operator'), flags, program);
     parts.push(operator);
     operators.push(operator);
     return operator;

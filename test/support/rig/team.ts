@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '../control-plane/api-client.ts';
-import { type ObjectWatch, watchObjects } from '../control-plane/watch-objects.ts';
 import type { ReceivedAlert } from './alert-receiver.ts';
 import { type GatewayClient, type GatewayClientOptions, startGatewayClient } from './gateway-client.ts';
 import type { Rig } from './rig.ts';
 import { CANARY_SERVICE, rolloutOf, SHOP, type ShopRollout, STABLE_SERVICE, surroundingsOf } from './shop-manifests.ts';
+import { type Sighting, startSightings } from './sightings.ts';
 import { routingOf } from './traefik-routing.ts';
 import { followTraffic, type TrafficTimeline } from './traffic-timeline.ts';
 
@@ -25,13 +23,6 @@ export interface SeenStatus {
   readonly [field: string]: unknown;
 }
 
-/** One state of the Rollout that a watch showed. */
-export interface Sighting {
-  readonly atMs: number;
-  readonly generation: number;
-  readonly status: SeenStatus;
-}
-
 /** A team: a namespace with a shop, looked at from outside. */
 export interface Team {
   readonly name: string;
@@ -49,7 +40,7 @@ export interface Team {
   weight(): Promise<number>;
   /** Sends a command as a person would; resolves with its id. */
   command(verb: string): Promise<string>;
-  /** Reasons of the events about the Rollout, oldest first. */
+  /** Reasons of the events about the Rollout, oldest first, each as often as it was told. */
   events(): Promise<string[]>;
   /** Alerts that reached the receiver for this namespace. */
   alerts(alertname?: string): ReceivedAlert[];
@@ -58,37 +49,44 @@ export interface Team {
   readonly timeline: TrafficTimeline;
   /** Polls, 4 times a second; 60 s when absent. */
   until(what: string, check: () => boolean | Promise<boolean>, timeoutMs?: number): Promise<void>;
-  /** Waits for a status, by a watch; resolves with it. A status of an older generation of the spec does not count. */
+  /**
+   * Waits for a status, by a watch; resolves with it. Only what came after the last thing that this team did counts (kubectl but
+   * get, release, command), and after the status that was waited for last; and no answer to an older spec or command.
+   */
   untilStatus(what: string, check: (status: SeenStatus) => boolean, timeoutMs?: number): Promise<SeenStatus>;
+  /** The same, but the status that was shown last has to be as wanted: it may not have passed. */
+  untilNow(what: string, check: (status: SeenStatus) => boolean, timeoutMs?: number): Promise<SeenStatus>;
   /** First release, all pods ready, and a client that asks through the gateway from then on. */
   begin(shop: ShopRollout, client?: Partial<GatewayClientOptions>): Promise<GatewayClient>;
   /** Ends watches; the namespace is left to the end of the rig. */
   stop(): Promise<void>;
 }
 
-const WAIT_MS = 60_000;
-const COLLECTION = '/apis/sluice.dev/v1alpha1/namespaces';
+/** kubectl's verbs that change nothing. */
+const READS = ['get', 'wait'];
 
 /** Makes the namespace and all that belongs there but the Rollout. */
 export async function makeTeam(rig: Rig, name: string): Promise<Team> {
   const { plane } = rig;
   await plane.client.create('/api/v1/namespaces', { metadata: { name } });
-  const kubectl = async (...args: string[]) => (await plane.kubectl(['-n', name, ...args])).trim();
+  const seen = await startSightings(plane.client, name);
+  const run = async (args: readonly string[], stdin?: string) => {
+    if (!READS.includes(args[0] ?? '')) await seen.mark();
+    return (await plane.kubectl(['-n', name, ...args], stdin)).trim();
+  };
+  const kubectl = (...args: string[]) => run(args);
   const apply = async (...objects: readonly unknown[]) => {
-    const list = { apiVersion: 'v1', kind: 'List', items: objects };
-    await plane.kubectl(['-n', name, 'apply', '-f', '-'], JSON.stringify(list));
+    await run(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
   };
   await apply(...surroundingsOf(name, rig.alertmanager.url));
   const routing = () =>
     routingOf(rig.traefik.ownUrl, { namespace: name, name: SHOP }, [STABLE_SERVICE, CANARY_SERVICE]);
   const timeline = await followTraffic(plane.client, name, routing);
-  const record = await recordSightings(rig, name);
-  const waiting = waitingFor(plane.client, name, record.sightings);
+  const { until, untilStatus, untilNow, sightings } = seen;
   let last: ShopRollout = { tag: '' };
   let commands = 0;
   const team: Team = {
-    ...{ name, host: `${name}.example`, kubectl, apply, timeline, ...waiting },
-    sightings: () => record.sightings,
+    ...{ name, host: `${name}.example`, kubectl, apply, timeline, until, untilStatus, untilNow, sightings },
     release: async shop => {
       last = { ...last, ...shop };
       await apply(rolloutOf(name, last));
@@ -101,13 +99,18 @@ export async function makeTeam(rig: Rig, name: string): Promise<Team> {
     command: async verb => {
       const id = `${verb}-${++commands}`;
       await kubectl('annotate', 'rollout', SHOP, '--overwrite', `sluice.dev/command=${verb} ${id}`);
+      seen.expectAnswerTo(id);
       return id;
     },
     events: async () => {
       const about = `involvedObject.name=${SHOP},involvedObject.kind=Rollout`;
-      const path = '{range .items[*]}{.reason} {end}';
+      const path = '{range .items[*]}{.reason} {.count}{"\\n"}{end}';
       const sorted = ['--sort-by=.metadata.creationTimestamp', '-o', `jsonpath=${path}`];
-      return (await kubectl('get', 'events', '--field-selector', about, ...sorted)).split(' ').filter(Boolean);
+      const lines = (await kubectl('get', 'events', '--field-selector', about, ...sorted)).split('\n').filter(Boolean);
+      return lines.flatMap(line => {
+        const [reason = '', count] = line.split(' ');
+        return Array.from({ length: Number(count) }, () => reason);
+      });
     },
     alerts: alertname => rig.receiver.alerts({ namespace: name, ...(alertname && { alertname }) }),
     begin: async (shop, client) => {
@@ -117,7 +120,7 @@ export async function makeTeam(rig: Rig, name: string): Promise<Team> {
       return await startGatewayClient({ url: rig.traefik.url, host: team.host, ...client }, timeline, writes);
     },
     stop: async () => {
-      await Promise.all([timeline.stop(), record.watch.stop()]);
+      await Promise.all([timeline.stop(), seen.stop()]);
     },
   };
   return team;
@@ -129,60 +132,4 @@ function writesToTraffic({ plane }: Rig, namespace: string): number[] {
   return writes
     .filter(({ resource, status }) => ['httproutes', 'services'].includes(resource) && status < 300)
     .map(({ atMs }) => atMs);
-}
-
-function describeSighting({ atMs, generation, status }: Sighting): string {
-  const { phase, canary, step, weights, pause, message } = status;
-  const trial = `canary ${canary?.revision} step ${step?.index} weight ${weights?.actualCanary} pause ${pause?.reason}`;
-  return `${new Date(atMs).toISOString().slice(11, 23)} generation ${generation} ${phase} ${trial}: ${message}`;
-}
-
-async function recordSightings(
-  { plane }: Rig,
-  namespace: string,
-): Promise<{ sightings: Sighting[]; watch: ObjectWatch }> {
-  const sightings: Sighting[] = [];
-  const watch = await watchObjects(plane.client, `${COLLECTION}/${namespace}/rollouts`, {
-    onObject: object => {
-      const { metadata } = object;
-      const status = (object['status'] ?? {}) as SeenStatus;
-      sightings.push({ atMs: Date.now(), generation: metadata.generation ?? 0, status });
-    },
-    onGone: () => {},
-  });
-  return { sightings, watch };
-}
-
-function waitingFor(
-  client: { get(path: string): Promise<KubeObject> },
-  namespace: string,
-  sightings: readonly Sighting[],
-): Pick<Team, 'until' | 'untilStatus'> {
-  const until: Team['until'] = async (what, check, timeoutMs = WAIT_MS) => {
-    const deadline = Date.now() + timeoutMs;
-    while (!(await check())) {
-      if (Date.now() > deadline) {
-        const now = JSON.stringify(sightings.at(-1)?.status, undefined, 1);
-        const seen = sightings.slice(-15).map(describeSighting).join('\n');
-        throw new Error(`${namespace}: did not happen within ${timeoutMs} ms: ${what}\n${seen}\n${now}`);
-      }
-      await sleep(250);
-    }
-  };
-  const untilStatus: Team['untilStatus'] = async (what, check, timeoutMs = WAIT_MS) => {
-    // What was written before this call counts, so the present generation is asked for, not taken from a watch that may lag.
-    const { generation = 0 } = (await client.get(`${COLLECTION}/${namespace}/rollouts/${SHOP}`)).metadata;
-    let found: SeenStatus | undefined;
-    const matches = ({ status }: Sighting) => Number(status['observedGeneration'] ?? 0) >= generation && check(status);
-    await until(
-      what,
-      () => {
-        found = sightings.findLast(matches)?.status;
-        return found !== undefined;
-      },
-      timeoutMs,
-    );
-    return found as SeenStatus;
-  };
-  return { until, untilStatus };
 }

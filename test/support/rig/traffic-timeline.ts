@@ -119,11 +119,17 @@ function viewOf(objects: readonly KubeObject[]): View | undefined {
   const route = objects.find(object => object.kind === 'HTTPRoute');
   if (route === undefined) return undefined;
   const { rules = [] } = route['spec'] as { rules?: { backendRefs: { name: string; weight?: number }[] }[] };
-  const weightOf = (service: string) => rules[0]?.backendRefs.find(ref => ref.name === service)?.weight ?? 1;
+  const refOf = (service: string) => rules[0]?.backendRefs.find(ref => ref.name === service);
+  const weightOf = (service: string) => (refOf(service) === undefined ? 0 : (refOf(service)?.weight ?? 1));
+  // The gateway knows no servers of what the route does not name.
+  const sideOf = (service: string) => ({
+    ...backendOf(objects, service),
+    ...(refOf(service) === undefined && { ready: [] }),
+  });
   return {
     weights: { stable: weightOf(STABLE_SERVICE), canary: weightOf(CANARY_SERVICE) },
-    stable: backendOf(objects, STABLE_SERVICE),
-    canary: backendOf(objects, CANARY_SERVICE),
+    stable: sideOf(STABLE_SERVICE),
+    canary: sideOf(CANARY_SERVICE),
   };
 }
 

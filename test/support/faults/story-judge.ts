@@ -1,0 +1,66 @@
+import { Judge } from '../matrix/judge-run.ts';
+import type { MatrixRig } from '../matrix/matrix-rig.ts';
+import { type Fault, type FaultyRun, tellUnder, unhandled } from './run-story.ts';
+import { promoteHeld, STORIES, type StoryName } from './stories.ts';
+
+/** A finding that the fault itself made and not the operator. */
+export interface Excuse {
+  /** The whole line, from `^` to `$`. */
+  readonly line: RegExp;
+  readonly because: string;
+}
+
+/** Limits of a run. */
+export interface Limits {
+  /** From everything working again to the end of the story. Default 35 s: a watch waits for up to 30 s before it tries again. */
+  readonly recoveryMs?: number;
+  /** Requests within any 10 s, beyond the most of a run without faults. Default 150. */
+  readonly more?: number;
+  readonly excuses?: readonly Excuse[];
+}
+
+const LATE_MS = 20_000;
+
+/** What a person does in a story that waits for one. */
+const ORDINARY: Partial<Record<StoryName, Fault>> = { held: ({ stage }) => promoteHeld(stage) };
+
+/** Holds runs of a story against those without faults. */
+export class StoryJudge {
+  readonly #judge: Judge;
+  readonly #busiest: number;
+
+  constructor(name: StoryName, references: readonly FaultyRun[]) {
+    this.#judge = new Judge(STORIES[name], references);
+    const { unexplained } = this.#judge;
+    if (unexplained.length > 0) throw new Error(`two runs of ${name} without faults differ: ${unexplained.join('; ')}`);
+    this.#busiest = Math.max(...references.map(({ busiest }) => busiest));
+  }
+
+  /** What is wrong with a run; nothing: the fault struck, the run converged, did no harm on the way, and did not ask like mad. */
+  findings(run: FaultyRun, { recoveryMs = 35_000, more = 150, excuses = [] }: Limits = {}): string[] {
+    for (const { line } of excuses)
+      if (!/^\^.+\$$/.test(line.source))
+        throw new Error(`an excuse is about a whole line, from ^ to $: ${line.source}`);
+    const most = this.#busiest + more;
+    const found = [
+      ...(run.struck ? [] : ['the fault never struck: the run proves nothing']),
+      // What the fault itself keeps from the operator keeps the canary where it is, and what it takes to hear of the end.
+      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll: true }),
+      ...(run.recoveryMs > recoveryMs ? [`recovered after ${run.recoveryMs} ms, allowed are ${recoveryMs}`] : []),
+      ...(run.busiest > most ? [`${run.busiest} requests within 10 s, allowed are ${most}`] : []),
+      ...unhandled(run.log),
+    ];
+    return found.filter(line => !excuses.some(excuse => excuse.line.test(line)));
+  }
+}
+
+/** Tells stories without faults, twice each, and makes judges of them. */
+export async function learnStories(rig: MatrixRig, names: readonly StoryName[]): Promise<Map<StoryName, StoryJudge>> {
+  const learned = names.map(async name => {
+    const runs = await Promise.all([1, 2].map(nth => tellUnder(rig, name, `reference-${name}-${nth}`, ORDINARY[name])));
+    for (const { stuck } of runs)
+      if (stuck !== undefined) throw new Error(`the story ${name} without faults: ${stuck}`);
+    return [name, new StoryJudge(name, runs)] as const;
+  });
+  return new Map(await Promise.all(learned));
+}
