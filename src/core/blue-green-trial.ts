@@ -6,7 +6,7 @@ import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { type GateReading, gateWake } from './gate.ts';
-import { trialHold } from './hold.ts';
+import { refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
@@ -39,6 +39,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const t: Trial = { w, d, blueGreen, full, promote: effect.promote };
   const hold = trialHold(w, d, missingAnalysis(w, analysesAhead(t)));
+  if (hold && effect.promote) refusePromotion(d, hold);
   const station = hold ? ((d.status.step?.index ?? 0) as Station) : advance(t);
   const run = wantedRun(t, station);
   const gate = run ? readRun(w, run.name) : undefined;

@@ -20,7 +20,7 @@ import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Draft } from './draft.ts';
 import { gateWake } from './gate.ts';
-import { trialHold } from './hold.ts';
+import { refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
@@ -59,7 +59,8 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const noData = gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold' ? gate.because : undefined;
   const hold =
     trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
-  if (hold && effect.promote && !dismissed) refusePromotion(d, hold.reason);
+  const isRefused = hold !== undefined && effect.promote && !dismissed;
+  if (isRefused) refusePromotion(d, hold);
   const cut = hold === undefined && !full ? advance(t, effect, background) : false;
   if (full && d.status.step && d.status.step.index < steps.length && !hold) setStep(w, d.status, steps.length, steps);
 
@@ -73,7 +74,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const unmeasured = background !== undefined && awaitsMeasurement(w, background);
   const unanswered = background !== undefined && awaitsAnswer(w, background);
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
-  notePause(t, index, because, gate, stepGate, effect);
+  notePause(t, index, because, gate, stepGate, effect.promote && !isRefused);
   const waitsForPods = WAITS.includes(because.reason);
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
@@ -105,13 +106,6 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
     waitsForPods,
     blocked,
   };
-}
-
-/** What holds the trial holds a promotion too, which was taken for done before anybody knew. */
-function refusePromotion(d: Draft, reason: RolloutReason): void {
-  const { lastCommand } = d.status;
-  const outcome = `refused: nothing moves now (${reason}); send promote again when the phase is Paused`;
-  if (lastCommand) d.status.lastCommand = { ...lastCommand, outcome };
 }
 
 /**

@@ -2,7 +2,6 @@ import type { CanaryStep } from '../api/rollout-steps.ts';
 import { fromTime } from '../api/time.ts';
 import { pauseEnd } from './canary-steps.ts';
 import { type CanaryView, isOver } from './canary-view.ts';
-import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { GateReading } from './gate.ts';
 import { podTrouble } from './pod-trouble.ts';
@@ -76,17 +75,18 @@ export function notePause(
   because: Because,
   gate: GateReading | undefined,
   stepGate: GateReading | undefined,
-  effect: CommandEffect,
+  promotes: boolean,
 ): void {
   const { w, d, steps } = t;
   const inconclusive = [gate, stepGate].find(g => g?.verdict === 'Inconclusive');
   const step = steps[index];
   if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
   else if (because.reason === 'NoDataDeadline') setPause(w, d, because.reason);
-  else if (inconclusive && !effect.promote) setPause(w, d, inconclusive.because.reason);
+  else if (inconclusive && !promotes) setPause(w, d, inconclusive.because.reason);
   else if (because.reason === 'PauseStep' && step?.pause)
     setPause(w, d, 'PauseStep', pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now));
-  // What is mended meanwhile does not end a wait that a person was told of.
+  // Neither what is mended meanwhile nor data that comes back ends a wait that a person was told of.
+  else if (d.status.pause?.reason === 'NoDataDeadline' && !t.full && !promotes) return;
   else if (d.status.pause?.reason === 'PauseStep' && step?.pause && step.pause.duration === undefined) return;
   else delete d.status.pause;
 }

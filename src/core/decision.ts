@@ -71,8 +71,8 @@ export interface Fact {
   readonly related?: ObjectRef;
   /** Alert that goes with it. */
   readonly notice?: NoticeEvent;
-  /** It tells an action, not a new state: true as soon as the action is done, stored or not. */
-  readonly ofAction?: true;
+  /** It tells this action, not a new state: true as soon as that is done, stored or not. */
+  readonly ofAction?: Action;
 }
 
 /** Why the Rollout is where it is; words the condition, the event, the alert and `explain` alike. */

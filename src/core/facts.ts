@@ -57,20 +57,20 @@ function actionFacts({ actions, sizedBySteps, recentConflicts }: FactContext): F
   return actions.flatMap((action): Fact[] => {
     if (action.type === 'ScaleReplicaSet' && !sizedBySteps.has(action.target.name)) {
       const note = `ReplicaSet ${action.target.name}: ${action.from} -> ${action.to} pods`;
-      return [{ ...normal('ReplicaSetScaled', note), ofAction: true }];
+      return [{ ...normal('ReplicaSetScaled', note), ofAction: action }];
     }
     if (action.type === 'SelectRevision' && action.mend) {
       const pairs = Object.entries(action.mend).map(([key, value]) => `${key}=${value}`);
       const note =
         `the selector of Service ${action.service} asked for pods of somebody else; set back to ${pairs.join(', ')}. ` +
         'Correct it where it is declared';
-      return [{ ...warning('AutomationConflict', note.slice(0, 1024)), ofAction: true }];
+      return [{ ...warning('AutomationConflict', note.slice(0, 1024)), ofAction: action }];
     }
     if (action.type === 'PatchRoute' && action.reassert && recentConflicts === 0) {
       const note =
         `somebody else wrote the weights of ${action.ref.kind} ${action.ref.name}; set back to ${action.canaryWeight}. ` +
         'Exclude .spec.rules[].backendRefs[].weight from what your GitOps tool corrects';
-      return [{ ...warning('RouteConflict', note), ofAction: true }];
+      return [{ ...warning('RouteConflict', note), ofAction: action }];
     }
     return [];
   });
@@ -78,10 +78,16 @@ function actionFacts({ actions, sizedBySteps, recentConflicts }: FactContext): F
 
 function progressFacts(before: RolloutStatus | undefined, after: RolloutStatus, names: readonly string[]): Fact[] {
   const facts = [...stepFacts(before, after, names), ...weightFacts(before, after, names)];
-  if (isForPerson(after) && !(before && isForPerson(before)))
+  if (isForPerson(after) && (!(before && isForPerson(before)) || hasGateTurned(before, after)))
     facts.push(normal('Paused', after.message ?? 'paused', 'Paused'));
   if (before && isForPerson(before) && !isForPerson(after) && !after.abort) facts.push(normal('Resumed', 'going on'));
   return facts;
+}
+
+/** What a person is waited for has become another thing: not the step, but a gate that did not give an answer. */
+function hasGateTurned(before: RolloutStatus, after: RolloutStatus): boolean {
+  const { reason = 'PauseStep' } = after.pause ?? {};
+  return before.pause?.reason === 'PauseStep' && !['PauseStep', 'PausedBySpec', 'PausedByCommand'].includes(reason);
 }
 
 /** Steps that were passed. A timed pause that is over is told by what comes next, a manual one by its promotion. */

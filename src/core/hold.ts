@@ -3,6 +3,13 @@ import type { Draft } from './draft.ts';
 import { missingPrerequisite } from './prerequisites.ts';
 import type { World } from './world.ts';
 
+/** What holds the trial holds a promotion too, which was taken for done before anybody knew. */
+export function refusePromotion(d: Draft, { reason }: Because): void {
+  const { lastCommand } = d.status;
+  const outcome = `refused: nothing moves now (${reason}); send promote again when the phase is Paused`;
+  if (lastCommand) d.status.lastCommand = { ...lastCommand, outcome };
+}
+
 /** What stops a trial of either strategy; undefined when nothing does. `unbuildable`: an analysis ahead has no template. */
 export function trialHold(w: World, d: Draft, unbuildable: Because | undefined): Because | undefined {
   if (w.spec.paused)

@@ -30,6 +30,7 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
   if (open && status.step) {
     status.attempt = (status.attempt ?? 1) + 1;
     delete status.analysis;
+    delete status.pause;
   }
   setStep(w, status, 0, steps, stepsHash);
 }

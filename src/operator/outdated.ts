@@ -21,8 +21,8 @@ export type Certainty = 'none' | 'known' | 'asked';
  * moves users, takes pods away or brings those of a failed revision back, or ends a measurement. The object that it writes
  * cannot tell, since its own version may well be the newest. Less weight for the canary is always safe and never waits.
  *
- * Something is created for a Rollout that a start shows only when it is there, since what a start shows may be long
- * outdated; and created anew only after asking: what vanished may be the first sign that the Rollout is deleted, whose
+ * Something is created for a Rollout in the state in which this process saw it first only when it is there, since what
+ * a start shows may be long outdated; and created anew only after asking: what vanished may be the first sign that the Rollout is deleted, whose
  * version then is still the one that is known.
  */
 export function certaintyFor(
@@ -40,15 +40,18 @@ export function certaintyFor(
     case 'CreateReplicaSet':
       if (hashesOf(rollout).includes(action.object.metadata.labels?.[HASH_LABEL])) return 'asked';
       return isFirstSeen ? 'known' : 'none';
+    case 'CreateService':
+    case 'CreateRoute':
+      return isFirstSeen ? 'known' : 'none';
     default:
       return ALWAYS.includes(action.type) ? 'known' : 'none';
   }
 }
 
-/** The revisions that have children, by the stored status. */
+/** The revisions that may have children already, by the stored status. */
 function hashesOf(rollout: KubeObject): unknown[] {
   const { status } = rollout;
-  return ['stable', 'canary'].map(side => member(member(status, side), 'podTemplateHash'));
+  return ['stable', 'canary', 'desired'].map(side => member(member(status, side), 'podTemplateHash'));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts';
-import type { Action, Decision } from '../core/decision.ts';
+import type { Action, Decision, Fact } from '../core/decision.ts';
 import { isSame } from '../core/same-json.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -16,10 +16,11 @@ import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { type Certainty, certaintyFor, doubtsRoute, findOutdated, isNewAbort } from './outdated.ts';
-import { isAnswerLost, NOTHING_OWED, oweActions, oweStatus, settleOwed } from './owed-report.ts';
+import { isAnswerLost, NOTHING_OWED, notOwedAnyMore, oweAction, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
+import { WRITE } from './write-limit.ts';
 
 export interface ReconcilerParts {
   readonly caches: Caches;
@@ -35,6 +36,16 @@ export interface ReconcilerParts {
   readonly operatorNamespace: string;
   /** Lets urgent Rollouts that wait go first; false when there are none. */
   readonly stepAside: () => Promise<boolean>;
+}
+
+type Trouble = Exclude<Outcome, { kind: 'done' }>;
+
+/** What became of a decision's actions. */
+interface Acted {
+  /** Why not all of them were done. */
+  readonly trouble: Trouble | { readonly kind: 'aside' } | undefined;
+  /** What tells of those that were. */
+  readonly acted: readonly Fact[];
 }
 
 /** Timers can fire a little early; a wake-up must not come before its moment. */
@@ -103,32 +114,37 @@ export class Reconciler {
     known.firstVersion ??= rollout.metadata.resourceVersion;
     if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
     if (doubtsRoute(known, decision, rollout['status'])) return await this.#runOnStoredRoute(key, rollout, decision);
-    const trouble = await this.#act(key, rollout, decision);
+    const { trouble, acted } = await this.#act(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isVerdict = isNewAbort(rollout['status'], decision.status);
-    if (trouble?.kind === 'conflict' && !isVerdict) return backoff(trouble.error, decision, clock.now());
+    if (trouble?.kind === 'conflict' && !isVerdict) {
+      reporter.tell(key, rollout, acted);
+      return backoff(trouble.error, decision, clock.now());
+    }
     const diff = mergeDiff(rollout['status'], decision.status);
     const restMs = statusRestMs(known, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
+    const sent = { version: rollout.metadata.resourceVersion };
     let written: KubeObject | undefined;
     try {
-      if (diff && restMs === 0) written = await this.#store(rollout, diff, isVerdict);
+      if (diff && restMs === 0) written = await this.#store(rollout, diff, isVerdict, sent);
     } catch (error) {
       // What was due stays due.
       known.statusDueAt = clock.monotonic();
-      if (isGone(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
-      if (isAnswerLost(error)) known.owed = oweStatus(known.owed, rollout.metadata.resourceVersion, decision);
+      if (isGone(error))
+        await liveReader.readOne(caches.rollouts, rollout.metadata, WRITE.timeoutMs).catch(() => undefined);
+      if (isAnswerLost(error)) known.owed = oweStatus(known.owed, sent.version, decision);
       return backoff(error, decision, clock.now());
+    } finally {
+      // Last: nothing is to keep a verdict from being stored.
+      reporter.tell(key, rollout, acted);
     }
     if (written) {
       this.#noteWritten(key, written);
+      if (known.owed.statuses.length > 0) known.owed = { ...known.owed, statuses: [] };
       const owed = new Set((decision.status.notices ?? []).map(notice => notice.id));
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);
     }
-    const told = { stored: written !== undefined, acted: trouble === undefined };
-    reporter.report(key, rollout, decision, told);
-    if (told.stored) known.owed = NOTHING_OWED;
-    else if (told.acted) known.owed = { ...known.owed, facts: [] };
-    else if (trouble?.kind === 'failed' && isAnswerLost(trouble.error)) known.owed = oweActions(known.owed, decision);
+    reporter.report(key, rollout, decision, written !== undefined);
     if (trouble?.kind === 'aside') return { outcome: 'wakeAfter', ms: WAKE_MARGIN_MS };
     if (trouble?.kind === 'failed' || trouble?.kind === 'conflict')
       return backoff(trouble.error, decision, clock.now());
@@ -148,10 +164,11 @@ export class Reconciler {
     const { memory, reporter } = this.#parts;
     const known = memory.of(key);
     const { resourceVersion: version } = rollout.metadata;
-    const { stored, acted, owed } = settleOwed(known.owed, { version, status: rollout['status'], decision });
+    const now = { version, status: rollout['status'], facts: decision.facts };
+    const { stored, acted, owed } = settleOwed(known.owed, now);
     known.owed = owed;
-    if (stored) reporter.report(key, rollout, stored, { stored: true, acted: true });
-    if (acted.length > 0) reporter.report(key, rollout, { ...decision, facts: acted }, { stored: false, acted: true });
+    if (stored) reporter.report(key, rollout, stored, true);
+    reporter.tell(key, rollout, acted);
   }
 
   /** Reads the route that is in doubt, and begins anew. While that fails nothing is told, but no verdict waits for ever. */
@@ -174,22 +191,21 @@ export class Reconciler {
    * Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. An abort whose
    * traffic is home lets others send theirs home first; then its verdict is stored, and the rest is for the next pass.
    */
-  async #act(
-    key: string,
-    rollout: KubeObject,
-    { actions, status }: Decision,
-  ): Promise<Exclude<Outcome, { kind: 'done' }> | { readonly kind: 'aside' } | undefined> {
+  async #act(key: string, rollout: KubeObject, { actions, status, facts }: Decision): Promise<Acted> {
     const { actor, memory, log, clock, stepAside } = this.#parts;
     const known = memory.of(key);
-    let first: Exclude<Outcome, { kind: 'done' }> | undefined;
+    const acted: Fact[] = [];
+    let first: Trouble | undefined;
     for (const action of actions) {
       if (first && !isSafeAfterFailure(action)) continue;
       const outdated = await this.#outdated(known, rollout, certaintyFor(action, rollout, known));
       const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
+        acted.push(...facts.filter(({ ofAction }) => ofAction === action));
+        known.owed = notOwedAnyMore(known.owed, acted);
         const isHome = action.type === 'PatchRoute' && action.lowers && status?.abort !== undefined;
-        if (!first && isHome && (await stepAside())) return { kind: 'aside' };
+        if (!first && isHome && (await stepAside())) return { trouble: { kind: 'aside' }, acted };
         continue;
       }
       log.debug('action did not succeed', {
@@ -200,29 +216,32 @@ export class Reconciler {
       });
       first ??= outcome;
       if (outcome.kind === 'problem') known.problems = [outcome.problem];
+      if (outcome.kind === 'failed' && isAnswerLost(outcome.error)) known.owed = oweAction(known.owed, action, facts);
     }
     if (!first) known.problems = [];
     known.troubles = first?.kind === 'problem' ? known.troubles + 1 : 0;
-    return first;
+    return { trouble: first, acted };
   }
 
   /** Why nothing that may harm users is done for this Rollout now. */
-  async #outdated(
-    known: RolloutMemory,
-    rollout: KubeObject,
-    certainty: Certainty,
-  ): Promise<Exclude<Outcome, { kind: 'done' }> | undefined> {
+  async #outdated(known: RolloutMemory, rollout: KubeObject, certainty: Certainty): Promise<Trouble | undefined> {
     if (certainty === 'none') return undefined;
     try {
       const { liveReader, caches } = this.#parts;
-      return await findOutdated(() => liveReader.readOne(caches.rollouts, rollout.metadata), known, rollout, certainty);
+      const read = () => liveReader.readOne(caches.rollouts, rollout.metadata, WRITE.timeoutMs);
+      return await findOutdated(read, known, rollout, certainty);
     } catch (error) {
       return { kind: 'failed', error };
     }
   }
 
   /** A verdict is not lost when Git moves on while it is on its way: what follows from both is for the next pass. */
-  async #store(rollout: KubeObject, diff: Readonly<Record<string, unknown>>, isVerdict: boolean): Promise<KubeObject> {
+  async #store(
+    rollout: KubeObject,
+    diff: Readonly<Record<string, unknown>>,
+    isVerdict: boolean,
+    sent: { version: string | undefined },
+  ): Promise<KubeObject> {
     const { client, liveReader, caches } = this.#parts;
     try {
       return await writeStatus(client, rollout, diff);
@@ -231,6 +250,7 @@ export class Reconciler {
       const live = await liveReader.readOne(caches.rollouts, rollout.metadata);
       const isOther = live?.metadata.uid !== rollout.metadata.uid;
       if (!live || isOther || !isSame(live['status'], rollout['status'])) throw error;
+      sent.version = live.metadata.resourceVersion;
       return await writeStatus(client, live, diff);
     }
   }

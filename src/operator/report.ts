@@ -1,13 +1,16 @@
 import { API_VERSION } from '../api/names.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime } from '../api/time.ts';
-import type { Decision } from '../core/decision.ts';
+import type { Decision, Fact } from '../core/decision.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Courier } from './courier.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+
+/** What is told of a decision. */
+export type Verdict = Pick<Decision, 'status' | 'facts'>;
 
 export interface ReporterParts {
   readonly recorder: EventRecorder;
@@ -29,18 +32,28 @@ export class Reporter {
   }
 
   /**
-   * @param told.stored whether the decision's status was just written, which is when facts about it become true
-   * @param told.acted whether all of its actions were done
+   * Tells of a Rollout's state, and of what led to it.
+   * @param isStored whether this status was just written, which is when facts about it become true
    */
-  report(key: string, rollout: KubeObject, decision: Decision, told: { stored: boolean; acted: boolean }): void {
+  report(key: string, rollout: KubeObject, { status, facts }: Verdict, isStored: boolean): void {
     const { metrics, courier } = this.#parts;
-    const { status } = decision;
     if (!status) return;
     const { name, namespace = '' } = rollout.metadata;
     metrics.rollout(namespace, name, status, this.#phases.get(key));
     this.#phases.set(key, status.phase);
-    this.#tell(key, rollout, decision, status, told);
+    if (isStored) this.#tellStored(key, rollout, status, facts);
     if (status.notices) courier.consider(key, rollout, status.notices);
+  }
+
+  /** Tells facts that stand by themselves, such as those of actions. */
+  tell(key: string, rollout: KubeObject, facts: readonly Fact[]): void {
+    const { recorder, log } = this.#parts;
+    const { name, namespace = '', uid = '', resourceVersion } = rollout.metadata;
+    const regarding = { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid, resourceVersion };
+    for (const { warning, reason, note } of facts) {
+      recorder.record({ regarding, type: warning ? 'Warning' : 'Normal', reason, note });
+      log[warning ? 'warn' : 'info'](note, { rollout: key, reason });
+    }
   }
 
   forget(key: string): void {
@@ -48,27 +61,17 @@ export class Reporter {
     this.#reverting.delete(key);
   }
 
-  #tell(
-    key: string,
-    rollout: KubeObject,
-    decision: Decision,
-    status: RolloutStatus,
-    told: { stored: boolean; acted: boolean },
-  ): void {
-    const { recorder, metrics, log, clock } = this.#parts;
-    const { name, namespace = '', uid = '', resourceVersion } = rollout.metadata;
-    const regarding = { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid, resourceVersion };
-    for (const fact of decision.facts) {
-      if (!told.stored && !(fact.ofAction && told.acted)) continue;
-      recorder.record({ regarding, type: fact.warning ? 'Warning' : 'Normal', reason: fact.reason, note: fact.note });
-      log[fact.warning ? 'warn' : 'info'](fact.note, { rollout: key, reason: fact.reason });
-      if (fact.reason === 'Aborted' && status.abort) {
-        metrics.abort(namespace, name, status.abort.cause);
-        this.#reverting.set(key, fromTime(status.abort.at) ?? clock.now());
-      }
+  #tellStored(key: string, rollout: KubeObject, status: RolloutStatus, facts: readonly Fact[]): void {
+    const { metrics, clock } = this.#parts;
+    const { name, namespace = '' } = rollout.metadata;
+    const ofStatus = facts.filter(({ ofAction }) => ofAction === undefined);
+    this.tell(key, rollout, ofStatus);
+    if (status.abort && ofStatus.some(({ reason }) => reason === 'Aborted')) {
+      metrics.abort(namespace, name, status.abort.cause);
+      this.#reverting.set(key, fromTime(status.abort.at) ?? clock.now());
     }
     const since = this.#reverting.get(key);
-    if (told.stored && since !== undefined && (status.weights?.actualCanary ?? 0) === 0) {
+    if (since !== undefined && (status.weights?.actualCanary ?? 0) === 0) {
       metrics.reverted((clock.now() - since) / 1000);
       this.#reverting.delete(key);
     }

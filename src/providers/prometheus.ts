@@ -112,8 +112,8 @@ async function send(
 }
 
 /**
- * Asks, and once more when the connection was a kept one that the provider closed in the moment in which it was taken: that
- * says nothing about the provider. A query changes nothing, so it may be sent twice.
+ * Asks, and again when the connection was a kept one that broke as it was taken: mostly one that the provider closed in
+ * that moment because it had been idle. A query changes nothing, so it may be sent twice.
  */
 async function requested(config: AxiosRequestConfig): Promise<AxiosResponse<string>> {
   for (let stale = 0; ; stale += 1) {

@@ -201,6 +201,21 @@ describe('analysis around a blue-green promotion', () => {
   });
 });
 
+describe('a promotion of a blue-green', () => {
+  it('is refused while a Service that it needs is away, and the wait goes on', () => {
+    const cluster = onTrial(MANUAL);
+    expect(stateOf(cluster)).toBe('Paused AwaitingPromotion');
+    const active = cluster.services.get('active');
+    if (!active) throw new Error('no Service');
+    cluster.services.delete('active');
+    expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now/);
+    cluster.services.set('active', active);
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused AwaitingPromotion');
+    expect(send(cluster, 'promote')).toBe('promoted');
+  });
+});
+
 describe('the way back of a blue-green', () => {
   it('by abort before the switch keeps the preview pods for the delay', () => {
     const cluster = onTrial({ ...MANUAL, abortScaleDownDelaySeconds: 60 });

@@ -76,6 +76,39 @@ describe('a gate is about the revision and the steps of now', () => {
   });
 });
 
+describe('data that does not come while a person is waited for', () => {
+  const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+  const overdue = () => {
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, { noDataDeadline: '60s', noDataAction: 'Pause' });
+    const run = runNamed(cluster, '-bg');
+    cluster.measure(run, 'success', 'Successful');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused PauseStep');
+    for (let i = 0; i < 3; i++) cluster.measure(run, 'success', 'NoData');
+    cluster.settle();
+    cluster.advance(61_000);
+    const { facts } = cluster.pass();
+    cluster.settle();
+    return { cluster, told: facts.map(({ reason }) => reason) };
+  };
+
+  it('is told when its deadline is over: it is another question than the one that was asked', () => {
+    const { cluster, told } = overdue();
+    expect([told.filter(reason => reason === 'Paused').length, stateOf(cluster)]).toEqual([1, 'Paused NoDataDeadline']);
+  });
+
+  it('stays the question when data comes back, and the route was away meanwhile', () => {
+    const { cluster } = overdue();
+    const routes = new Map(cluster.routes);
+    cluster.routes.clear();
+    cluster.settle();
+    for (const [name, route] of routes) cluster.routes.set(name, route);
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused NoDataDeadline', 20]);
+  });
+});
+
 describe('the first answers of a run', () => {
   it('that are empty hold it without a word: new pods have to be scraped first', () => {
     const cluster = canaryOnTrial({

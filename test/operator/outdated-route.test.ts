@@ -64,6 +64,7 @@ class Started {
     };
     const reporter = {
       report: (_: string, __: KubeObject, { facts }: Decision) => this.told.push(...facts.map(({ reason }) => reason)),
+      tell: () => undefined,
     };
     this.reconciler = new Reconciler({
       caches,

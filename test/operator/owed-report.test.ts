@@ -1,30 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import type { RolloutStatus } from '../../src/api/rollout-status.ts';
-import type { Decision, Fact } from '../../src/core/decision.ts';
+import type { Action, Fact } from '../../src/core/decision.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import {
   isAnswerLost,
   NOTHING_OWED,
+  notOwedAnyMore,
   type Owed,
-  oweActions,
+  oweAction,
   oweStatus,
   settleOwed,
 } from '../../src/operator/owed-report.ts';
 
 const status = { phase: 'Healthy', observedGeneration: 2 } as RolloutStatus;
-const fact = (reason: Fact['reason'], ofAction?: true): Fact => ({
+const scale = { type: 'ScaleReplicaSet' } as Action;
+const fact = (reason: Fact['reason'], ofAction?: Action): Fact => ({
   reason,
   warning: false,
   note: reason,
   ...(ofAction && { ofAction }),
 });
-const decision = (...facts: Fact[]) => ({ status, facts, actions: [], statusWaitMs: 0 }) as unknown as Decision;
 const settle = (owed: Owed, version: string, stored: unknown, ...facts: Fact[]) =>
-  settleOwed(owed, { version, status: stored, decision: decision(...facts) });
+  settleOwed(owed, { version, status: stored, facts });
 const reasonsOf = (facts: readonly Fact[] | undefined) => facts?.map(({ reason }) => reason);
 
 describe('a status whose answer was lost', () => {
-  const owed = oweStatus(NOTHING_OWED, '7', decision(fact('Promoted')));
+  const owed = oweStatus(NOTHING_OWED, '7', { status, facts: [fact('Promoted')] });
 
   it('is told when the Rollout carries it', () => {
     const { stored, owed: rest } = settle(owed, '8', { ...status });
@@ -44,24 +45,27 @@ describe('a status whose answer was lost', () => {
   });
 
   it('is found among tries that came after it and were refused without an answer', () => {
-    const other = { ...decision(fact('Aborted')), status: { ...status, phase: 'Aborted' } as RolloutStatus };
+    const other = { facts: [fact('Aborted')], status: { ...status, phase: 'Aborted' } as RolloutStatus };
     expect(reasonsOf(settle(oweStatus(owed, '7', other), '8', { ...status }).stored?.facts)).toEqual(['Promoted']);
   });
 });
 
 describe('an action whose answer was lost', () => {
-  const owed = oweActions(NOTHING_OWED, decision(fact('ReplicaSetScaled', true), fact('Promoted')));
+  const other = { type: 'ScaleReplicaSet' } as Action;
+  const facts = [fact('ReplicaSetScaled', scale), fact('RouteConflict', other), fact('Promoted')];
+  const owed = oweAction(NOTHING_OWED, scale, facts);
 
-  it('is told when it is not asked for again, and nothing that a status tells with it', () => {
+  it('is told when it is not asked for again, and nothing that another action or a status tells with it', () => {
     const { acted, owed: rest } = settle(owed, '7', status);
     expect(reasonsOf(acted)).toEqual(['ReplicaSetScaled']);
-    expect(rest).toEqual(NOTHING_OWED);
+    expect(rest).toBe(NOTHING_OWED);
   });
 
-  it('waits for the next try while there is one', () => {
-    const again = settle(owed, '7', status, fact('ReplicaSetScaled', true));
+  it('waits for the next try while there is one, and is told with that alone', () => {
+    const again = settle(owed, '7', status, fact('ReplicaSetScaled', other));
     expect(again.acted).toEqual([]);
     expect(reasonsOf(again.owed.facts)).toEqual(['ReplicaSetScaled']);
+    expect(notOwedAnyMore(again.owed, facts).facts).toEqual([]);
   });
 });
 

@@ -23,7 +23,7 @@ const CATCHES_UP_MS = 2_500;
 const FOLLOWS_MS = 30_000;
 const DECIDES_MS = 10_000;
 /** Longer than the operator waits for any answer. */
-const GIVES_UP_MS = 40_000;
+const GIVES_UP_MS = 25_000;
 
 /** Puts a plan into force. */
 export function armPlan(plan: Plan, proxy: FaultProxy, operator: PlanOperator): ArmedPlan {

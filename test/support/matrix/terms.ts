@@ -19,7 +19,7 @@ export interface Terms {
 /** A process that has started fills its caches; a write that failed is tried again after a backoff of less than a second. */
 const AGAIN_MS = 5_000;
 /** How long the operator waits for an answer at most. */
-const GIVES_UP_MS = 30_000;
+const GIVES_UP_MS = 15_000;
 /** How long a state stays hidden, or lists stay stale. */
 const MISLED_MS = 5_000;
 
