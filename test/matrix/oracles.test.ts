@@ -179,6 +179,17 @@ describe('the oracles of the matrices', () => {
     );
     expect(judge.findings(dip, { mayDip: true })).toEqual([]);
     expect(judge.findings(dip)).toHaveLength(4);
+    const skipped = run(
+      [
+        [0, 0],
+        [20, 350],
+        [0, 100],
+        [60, 300],
+        [0, 0],
+      ],
+      { Aborted: 1 },
+    );
+    expect(judge.findings(skipped, { mayDip: true })).toEqual([expect.stringMatching(/^weights: 0 20 60 0 /)]);
     const odd = ['1', '2'].map(phase => run([], {}, { 'rollouts/shop.status.phase': phase }));
     expect(new Judge(workload, odd).unexplained).toEqual(['rollouts/shop.status.phase']);
   });

@@ -57,16 +57,20 @@ export function exposureOf({ dwells }: Traffic): number {
   return dwells.slice(0, -1).reduce((sum, { weight, leastMs }) => sum + weight * Math.max(0, leastMs), 0);
 }
 
-/** The same without the moments in which a weight was lowered and put back: those in between count for the higher weight. */
+/**
+ * The same without the moments in which a weight was lowered and put back, or the next one given instead: they count for the
+ * higher weight.
+ */
 export function withoutDips(dwells: readonly Dwell[]): { readonly dwells: readonly Dwell[]; readonly dips: number } {
   const at = dwells.findIndex(
-    ({ weight }, index) => dwells[index + 2]?.weight === weight && (dwells[index + 1]?.weight ?? weight) < weight,
+    ({ weight }, index) => (dwells[index + 2]?.weight ?? 0) >= weight && (dwells[index + 1]?.weight ?? weight) < weight,
   );
   if (at < 0) return { dwells, dips: 0 };
-  const parts = dwells.slice(at, at + 3);
+  const isBack = dwells[at + 2]?.weight === dwells[at]?.weight;
+  const parts = dwells.slice(at, isBack ? at + 3 : at + 2);
   const sum = (of: 'mostMs' | 'leastMs') => parts.reduce((total, part) => total + part[of], 0);
   const whole = { weight: dwells[at]?.weight ?? 0, mostMs: sum('mostMs'), leastMs: sum('leastMs') };
-  const rest = withoutDips([...dwells.slice(0, at), whole, ...dwells.slice(at + 3)]);
+  const rest = withoutDips([...dwells.slice(0, at), whole, ...dwells.slice(at + parts.length)]);
   return { dwells: rest.dwells, dips: rest.dips + 1 };
 }
 
