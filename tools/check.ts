@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readTestReport, type TestReport } from './test-report.ts';
 
 /*
  * All checks, tier by tier: one line each, details only of what failed, and a last line that counts.
@@ -12,18 +13,19 @@ const root = join(import.meta.dirname, '..');
 const PROGRESS_MS = 60_000;
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
+interface Run extends TestReport {
+  readonly output: string;
 }
+
+const NONE = { passed: 0, failed: 0, skipped: 0 };
+
+/** A run that came to nothing. */
+const failedRun = (output: string): Run => ({ counts: { ...NONE, failed: 1 }, failures: [], output });
 
 interface Tier {
   readonly name: string;
-  /** Runs only when it is named. */
-  readonly onDemand?: boolean;
   readonly what: string;
-  readonly run: () => Promise<{ readonly counts: Counts; readonly output: string }>;
+  readonly run: () => Promise<Run>;
 }
 
 interface Finished {
@@ -71,7 +73,7 @@ function tool(name: string, what: string, command: string, args: readonly string
     what,
     run: async () => {
       const { code, output } = await execute(command, args);
-      return { counts: { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, output };
+      return code === 0 ? { counts: { ...NONE, passed: 1 }, failures: [], output } : failedRun(output);
     },
   };
 }
@@ -97,13 +99,10 @@ function clusterTests(name: string, what: string, folders: readonly string[], la
     what,
     run: async () => {
       const prepared = await execute(process.execPath, ['test/support/prepare-rig.ts']);
-      if (prepared.code !== 0) return { counts: { passed: 0, failed: 1, skipped: 0 }, output: prepared.output };
+      if (prepared.code !== 0) return failedRun(prepared.output);
       const isolate = canIsolate();
       if (!isolate && process.env['CI'] === 'true')
-        return {
-          counts: { passed: 0, failed: 1, skipped: 0 },
-          output: 'no network namespace: root, unshare and ip are needed',
-        };
+        return failedRun('no network namespace: root, unshare and ip are needed');
       // A cluster that is there already, for the end-to-end tests alone: the contract suite needs a fresh one.
       const given = name === 'e2e' ? process.env['SLUICE_E2E_KUBECONFIG'] : undefined;
       const prefix = [
@@ -129,8 +128,6 @@ function testFiles(folders: readonly string[]): string[] {
   );
 }
 
-type Run = Awaited<ReturnType<Tier['run']>>;
-
 /** Runs files as lanes get free, and makes one result of theirs; of the output, what failed is kept. */
 async function inLanes(lanes: number, files: readonly string[], run: (file: string) => Promise<Run>): Promise<Run> {
   const waiting = [...files];
@@ -139,11 +136,13 @@ async function inLanes(lanes: number, files: readonly string[], run: (file: stri
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) runs.push(await run(file));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  if (runs.length === 0) return { counts: { passed: 0, failed: 1, skipped: 0 }, output: 'there is no test file' };
-  const sum = (of: (counts: Counts) => number) => runs.reduce((total, { counts }) => total + of(counts), 0);
+  if (runs.length === 0) return failedRun('there is no test file');
+  const sum = (of: (counts: TestReport['counts']) => number) =>
+    runs.reduce((total, { counts }) => total + of(counts), 0);
   const told = runs.some(({ counts }) => counts.failed > 0) ? runs.filter(({ counts }) => counts.failed > 0) : runs;
   return {
     counts: { passed: sum(one => one.passed), failed: sum(one => one.failed), skipped: sum(one => one.skipped) },
+    failures: runs.flatMap(({ failures }) => failures),
     output: told.map(({ output }) => output).join('\n'),
   };
 }
@@ -154,7 +153,7 @@ async function runVitest(
   extra: readonly string[],
   prefix: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-) {
+): Promise<Run> {
   const report = join(root, 'tmp', `report-${name}.json`);
   mkdirSync(join(root, 'tmp'), { recursive: true });
   rmSync(report, { force: true });
@@ -162,20 +161,7 @@ async function runVitest(
   const args = ['run', ...existing, '--reporter=json', `--outputFile.json=${report}`, '--reporter=default', ...extra];
   const [command = bin('vitest'), ...rest] = [...prefix, bin('vitest'), ...args];
   const { code, output } = await execute(command, rest, env);
-  return { counts: countTests(report, code), output };
-}
-
-function countTests(report: string, code: number): Counts {
-  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
-  const json = JSON.parse(readFileSync(report, 'utf8')) as {
-    numPassedTests: number;
-    numFailedTests: number;
-    numPendingTests: number;
-    numTodoTests: number;
-  };
-  // A file that cannot be loaded has no tests and still fails the run; so does a run that found no test at all.
-  const failed = Math.max(json.numFailedTests, code === 0 ? 0 : 1, json.numPassedTests === 0 ? 1 : 0);
-  return { passed: json.numPassedTests, failed, skipped: json.numPendingTests + json.numTodoTests };
+  return { ...readTestReport(report, code, root), output };
 }
 
 const TIERS: readonly Tier[] = [
@@ -204,10 +190,7 @@ const TIERS: readonly Tier[] = [
   clusterTests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
   clusterTests('e2e', 'the operator on a real control plane', ['test/e2e']),
   clusterTests('scenarios', 'stories on the whole rig, with users at the gateway', ['test/scenarios']),
-  {
-    ...clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix'], 2),
-    onDemand: true,
-  },
+  clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix'], 2),
 ];
 
 const wanted = process.argv.slice(2);
@@ -217,22 +200,19 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const total = { passed: 0, failed: 0, skipped: 0 };
+const total = { ...NONE };
 const started = Date.now();
 for (const tier of TIERS) {
   if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
-  if (wanted.length === 0 && tier.onDemand) {
-    console.log(`NOT RUN ${tier.name.padEnd(9)} half an hour, on demand: npm test -- ${tier.name} - ${tier.what}`);
-    continue;
-  }
   const begun = Date.now();
-  const { counts, output } = await tier.run();
+  const { counts, failures, output } = await tier.run();
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
   const verdict = counts.failed > 0 ? 'FAILED' : 'ok';
   const skips = counts.skipped > 0 ? `, ${counts.skipped} SKIPPED` : '';
   console.log(
     `${verdict.padEnd(6)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`,
   );
+  for (const failure of failures) console.log(`     ✗ ${failure}`);
   if (counts.failed > 0) console.log(output.split('\n').slice(-400).join('\n'));
   else
     for (const line of output.split('\n').filter(text => /^(SKIPPED|WARNING):/.test(text.trim())))

@@ -5,6 +5,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Caches } from './caches.ts';
+import { WRITE } from './write-limit.ts';
 
 /**
  * The way out when a watch lags for seconds: reads what a decision about one Rollout needs and feeds it to the caches, which
@@ -40,11 +41,15 @@ export class LiveReader {
       await this.readOne(this.#caches.httpRoutes, { namespace, name }, timeoutMs);
   }
 
-  /** One object as it is stored, which its cache then knows too; undefined when it is gone. @throws ApiError */
+  /**
+   * One object as it is stored, which its cache then knows too; undefined when it is gone. A pass waits for it: no longer
+   * than for a write.
+   * @throws ApiError
+   */
   async readOne(
     cache: Pick<Reflector, 'type' | 'store'>,
     at: { namespace?: string | undefined; name: string },
-    timeoutMs?: number,
+    timeoutMs: number = WRITE.timeoutMs,
   ): Promise<KubeObject | undefined> {
     // Looked at first: what is gone is this one, not another of its name that comes while the answer is on its way.
     const known = cache.store.get(at);

@@ -20,7 +20,6 @@ import { isAnswerLost, NOTHING_OWED, notOwedAnyMore, oweAction, oweStatus, settl
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
-import { WRITE } from './write-limit.ts';
 
 export interface ReconcilerParts {
   readonly caches: Caches;
@@ -107,7 +106,7 @@ export class Reconciler {
   }
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
-    const { memory, clock, reporter, liveReader, caches } = this.#parts;
+    const { client, memory, clock, reporter, liveReader, caches } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
@@ -123,16 +122,20 @@ export class Reconciler {
     }
     const diff = mergeDiff(rollout['status'], decision.status);
     const restMs = statusRestMs(known, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
-    const sent = { version: rollout.metadata.resourceVersion };
+    let target = rollout;
     let written: KubeObject | undefined;
     try {
-      if (diff && restMs === 0) written = await this.#store(rollout, diff, isVerdict, sent);
+      if (diff && restMs === 0)
+        written = await writeStatus(client, target, diff).catch(async error => {
+          if (!isVerdict) throw error;
+          target = await this.#respecified(rollout, error);
+          return await writeStatus(client, target, diff);
+        });
     } catch (error) {
       // What was due stays due.
       known.statusDueAt = clock.monotonic();
-      if (isGone(error))
-        await liveReader.readOne(caches.rollouts, rollout.metadata, WRITE.timeoutMs).catch(() => undefined);
-      if (isAnswerLost(error)) known.owed = oweStatus(known.owed, sent.version, decision);
+      if (isGone(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
+      if (isAnswerLost(error)) known.owed = oweStatus(known.owed, target.metadata.resourceVersion, decision);
       return backoff(error, decision, clock.now());
     } finally {
       // Last: nothing is to keep a verdict from being stored.
@@ -228,31 +231,24 @@ export class Reconciler {
     if (certainty === 'none') return undefined;
     try {
       const { liveReader, caches } = this.#parts;
-      const read = () => liveReader.readOne(caches.rollouts, rollout.metadata, WRITE.timeoutMs);
+      const read = () => liveReader.readOne(caches.rollouts, rollout.metadata);
       return await findOutdated(read, known, rollout, certainty);
     } catch (error) {
       return { kind: 'failed', error };
     }
   }
 
-  /** A verdict is not lost when Git moves on while it is on its way: what follows from both is for the next pass. */
-  async #store(
-    rollout: KubeObject,
-    diff: Readonly<Record<string, unknown>>,
-    isVerdict: boolean,
-    sent: { version: string | undefined },
-  ): Promise<KubeObject> {
-    const { client, liveReader, caches } = this.#parts;
-    try {
-      return await writeStatus(client, rollout, diff);
-    } catch (error) {
-      if (!isVerdict || !(error instanceof ApiError) || error.code !== 'conflict') throw error;
-      const live = await liveReader.readOne(caches.rollouts, rollout.metadata);
-      const isOther = live?.metadata.uid !== rollout.metadata.uid;
-      if (!live || isOther || !isSame(live['status'], rollout['status'])) throw error;
-      sent.version = live.metadata.resourceVersion;
-      return await writeStatus(client, live, diff);
-    }
+  /**
+   * The Rollout whose spec Git has changed while its status was on its way: what follows from both is for the next pass.
+   * @throws what the write failed with, when that is not why
+   */
+  async #respecified(rollout: KubeObject, error: unknown): Promise<KubeObject> {
+    if (!(error instanceof ApiError) || error.code !== 'conflict') throw error;
+    const { liveReader, caches } = this.#parts;
+    const live = await liveReader.readOne(caches.rollouts, rollout.metadata);
+    const isOther = live?.metadata.uid !== rollout.metadata.uid;
+    if (!live || isOther || !isSame(live['status'], rollout['status'])) throw error;
+    return live;
   }
 
   #noteWritten(key: string, written: KubeObject): void {

@@ -2,6 +2,32 @@ import { describe, expect, it } from 'vitest';
 import { weightsSince } from '../support/rig/expect-team.ts';
 import { type GatewayAnswer, judge } from '../support/rig/gateway-client.ts';
 import { binomialBounds, shareViolations } from '../support/rig/traffic-statistics.ts';
+import { isEvidence } from '../support/rig/traffic-timeline.ts';
+
+describe('what a gateway is seen to do', () => {
+  const backend = (ready: readonly string[]) => ({ hash: 'a', version: 'a', ready });
+  const at = (atMs: number, canary: number, pods: readonly string[] = []) => ({
+    ...{ atMs, expected: { b: canary / 100 } },
+    view: { weights: { stable: 100 - canary, canary }, stable: backend(pods), canary: backend([]) },
+  });
+
+  it('is what it was told, when it was told something else before for long', () => {
+    expect(isEvidence([at(0, 0)], 10)).toBe(true);
+    expect(isEvidence([at(0, 0), at(5_000, 40)], 5_010)).toBe(true);
+    expect(isEvidence([at(0, 0), at(5_000, 40), at(9_000, 0)], 9_010)).toBe(true);
+  });
+
+  it('may be what it was told before, when that is the same and not long ago', () => {
+    const fight = [at(0, 40), at(5_000, 0), at(5_300, 40), at(6_000, 0)];
+    expect(isEvidence(fight, 6_050)).toBe(false);
+    expect(isEvidence(fight, 9_000)).toBe(true);
+  });
+
+  it('is as good as what it was told when nothing between gives other shares', () => {
+    expect(isEvidence([at(0, 40), at(5_000, 40, ['x']), at(5_100, 40)], 5_200)).toBe(true);
+    expect(isEvidence([at(0, 40), at(5_000, 0), at(5_100, 0, ['x'])], 5_200)).toBe(true);
+  });
+});
 
 describe('bounds of a binomial distribution', () => {
   it('are one number where chance has no part', () => {

@@ -131,16 +131,16 @@ faultSuite('watches that go wrong', { stories: ['promote', 'abort', 'held'] }, (
           },
         };
         await scene.stage.apply([{ root, plural, object: giant }]);
-        await scene.until('the giant is healthy', () => phaseOf(scene, 'giant') === 'Healthy');
+        await scene.until('the giant is healthy', () => isHealthy(scene, 'giant', 1));
         const path = `${root}/namespaces/${scene.namespace}/${plural}/giant`;
         for (const image of ['giant:1.1.0', 'giant:1.2.0']) {
           const [container] = containers;
-          await rig().plane.client.patch(path, 'merge', {
+          const { metadata } = await rig().plane.client.patch(path, 'merge', {
             spec: { template: { spec: { containers: [{ ...container, image }] } } },
           });
-          await rest(1_000);
+          // Each is promoted before the next one comes, else the number of promotions is that of a race.
+          await scene.until(`${image} is healthy`, () => isHealthy(scene, 'giant', metadata.generation ?? 0));
         }
-        await scene.until('the giant is healthy again', () => phaseOf(scene, 'giant') === 'Healthy');
         await rig().plane.client.delete(path, { propagationPolicy: 'Background' });
         await scene.until('the giant has left', () => scene.stage.history.all('replicasets').every(isNoGiant));
         const sizes = scene.proxy.trace.events.map(({ object }) => JSON.stringify(object).length);
@@ -153,10 +153,11 @@ faultSuite('watches that go wrong', { stories: ['promote', 'abort', 'held'] }, (
 
 const isNoGiant = ({ metadata }: { metadata: { name: string } }) => !metadata.name.startsWith('giant');
 
-function phaseOf(scene: Scene, name: string): string | undefined {
+/** Whether what it declares with that generation, or a later one, is what serves. */
+function isHealthy(scene: Scene, name: string, generation: number): boolean {
   const found = scene.stage.history.get('rollouts', name);
   const status = found?.['status'] as { phase?: string; observedGeneration?: number } | undefined;
-  return status?.observedGeneration === found?.metadata.generation ? status?.phase : undefined;
+  return status?.phase === 'Healthy' && (status.observedGeneration ?? 0) >= generation;
 }
 
 /** The version of the cluster; nothing that the operator follows may change meanwhile. */

@@ -8,7 +8,7 @@ import {
   accepted,
   countEvents,
   eventWrites,
-  HALFWAY,
+  halfway,
   isPromoted,
   operatorWrites,
   podsOf,
@@ -26,10 +26,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'has its number of pods set right, of the canary and of a revision that left, each time in one write',
     async () => {
-      const team = await rig().team('scaled-by-hand');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY, canary: { scaleDownDelaySeconds: 2 } });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'scaled-by-hand', { canary: { scaleDownDelaySeconds: 2 } });
       const [old, canary] = [await setOf(team, 'stable'), await setOf(team, 'canary')];
       for (const pods of [5, 1]) {
         const sinceMs = Date.now();
@@ -62,10 +59,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'gets the ReplicaSet of the canary back, costs stable no request, and is promoted; one that left is not missed',
     async () => {
-      const team = await rig().team('deleted-by-hand');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY, canary: { scaleDownDelaySeconds: 2 } });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'deleted-by-hand', { canary: { scaleDownDelaySeconds: 2 } });
       const [old, canary] = [await setOf(team, 'stable'), await setOf(team, 'canary')];
       const sinceMs = Date.now();
       await team.kubectl('delete', 'replicaset', canary);
@@ -101,10 +95,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'has its weights set right at once, and says so once',
     async () => {
-      const team = await rig().team('weights-by-hand');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'weights-by-hand');
       const sinceMs = Date.now();
       await team.apply(routeOf(team.name, 90));
       await team.until('seen', () => weightsSince(team, sinceMs).includes(90));
@@ -126,10 +117,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'waits when its backend is taken off the route, says so once, and goes on when it is put back',
     async () => {
-      const team = await rig().team('backend-by-hand');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'backend-by-hand');
       const remove = [{ op: 'remove', path: '/spec/rules/0/backendRefs/1' }];
       await team.kubectl('patch', 'httproute', 'shop', '--type=json', '-p', JSON.stringify(remove));
       await team.untilStatus('told', status => status.display?.reason === 'RouteMalformed');
@@ -156,10 +144,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'has the revisions of its Services set right, one write each, and stable users stay on stable',
     async () => {
-      const team = await rig().team('selector-by-hand');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'selector-by-hand');
       const before = [await selectedBy(team, 'shop-stable'), await selectedBy(team, 'shop-canary')];
       const sinceMs = Date.now();
       const remove = [{ op: 'remove', path: '/spec/selector/sluice.dev~1pod-template-hash' }];
@@ -185,10 +170,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
     'has Services mended that were made to select nothing, or the pods of somebody else, and says so',
     async () => {
-      const team = await rig().team('foreign-selector');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'foreign-selector');
       const endpoints = async () => {
         const slices = `/apis/discovery.k8s.io/v1/namespaces/${team.name}/endpointslices`;
         const own = await rig().plane.client.list(`${slices}?labelSelector=kubernetes.io/service-name=shop-stable`);

@@ -1,11 +1,26 @@
 import type { AuditEntry } from '../support/control-plane/audit-log.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
 import { isPausedAndMeasured } from '../support/rig/expect-team.ts';
+import type { GatewayClient } from '../support/rig/gateway-client.ts';
 import type { Rig } from '../support/rig/rig.ts';
+import type { ShopRollout } from '../support/rig/shop-manifests.ts';
 import type { SeenStatus, Team } from '../support/rig/team.ts';
 
 /** One weight, a person's decision, another weight. */
 export const HALFWAY = [{ setWeight: 40 }, { pause: {} }, { setWeight: 70 }];
+
+/** A team whose second revision waits at 40 % for a person, with a gate that has measured; 1.0.0 serves the rest. */
+export async function halfway(
+  rig: Rig,
+  name: string,
+  shop: Partial<ShopRollout> = {},
+): Promise<{ readonly team: Team; readonly client: GatewayClient }> {
+  const team = await rig.team(name);
+  const client = await team.begin({ tag: '1.0.0', steps: HALFWAY, ...shop });
+  await team.release({ tag: '1.1.0' });
+  await team.untilStatus('waits at 40 %', isPausedAndMeasured);
+  return { team, client };
+}
 
 /** Long enough for a loop of writes to show. */
 export const QUIET_MS = 5_000;

@@ -5,7 +5,7 @@ import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/ex
 import type { SeenStatus, Team } from '../support/rig/team.ts';
 import { expectLeavesQuietly } from './deletion.ts';
 import { withoutSchema } from './judged-by.ts';
-import { countEvents, eventWrites, HALFWAY, isPromoted, operatorWrites, podsOf, QUIET_MS } from './scene.ts';
+import { countEvents, eventWrites, HALFWAY, halfway, isPromoted, operatorWrites, podsOf, QUIET_MS } from './scene.ts';
 
 const isInvalid = (status: SeenStatus) => status.phase === 'Invalid';
 const patchSpec = (team: Team, spec: object) =>
@@ -23,10 +23,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
   it.concurrent(
     'stands still while its spec cannot be read, says so once, and goes on where it was when it is mended',
     async () => {
-      const team = await rig().team('mended');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'mended');
       const runs = await runsOf(team);
       const sinceMs = Date.now();
       await patchSpec(team, { strategy: { canary: { steps: [{ setWeight: 'forty' }, { pause: {} }] } } });
@@ -75,10 +72,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
   it.concurrent(
     'starts over with what it is mended to when that is another template',
     async () => {
-      const team = await rig().team('mended-anew');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'mended-anew');
       await patchSpec(team, { replicas: 'many' });
       await team.untilStatus('told', isInvalid);
       const sinceMs = Date.now();
@@ -100,14 +94,9 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
   it.concurrent(
     'gives way to a third revision, and all of them to the first when the manifest goes back to it',
     async () => {
-      const team = await rig().team('back-to-1');
-      const client = await team.begin({
-        tag: '1.0.0',
-        steps: HALFWAY,
+      const { team, client } = await halfway(rig(), 'back-to-1', {
         canary: { abortScaleDownDelaySeconds: 3, scaleDownDelaySeconds: 3 },
       });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('2 waits at 40 %', isPaused);
       const second = await team.column('.status.canary.replicaSet');
       await team.release({ tag: '1.2.0' });
       await team.untilNow('3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
@@ -130,10 +119,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
   it.concurrent(
     'is not confused by a revision that is taken back before it had pods',
     async () => {
-      const team = await rig().team('hasty');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('2 waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'hasty');
       await team.release({ tag: '1.2.0-slowstart20s' });
       await team.release({ tag: '1.3.0-slowstart20s' });
       await team.release({ tag: '1.0.0' });
@@ -153,10 +139,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
   it.concurrent(
     'begins its steps anew when other steps are declared',
     async () => {
-      const team = await rig().team('other-steps');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'other-steps');
       const sinceMs = Date.now();
       await team.release({ tag: '1.1.0', steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }] });
       await team.untilNow('waits at 10 %', status => isPaused(status) && status.weights?.actualCanary === 10);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
 import type { Team } from '../support/rig/team.ts';
-import { accepted, countEvents, HALFWAY, isPromoted, operatorWrites } from './scene.ts';
+import { accepted, countEvents, halfway, isPromoted, operatorWrites } from './scene.ts';
 
 /** Every Service that has users has pods, as the watches of the test see it. */
 const hasPods = (team: Team) => team.timeline.marks().at(-1)?.expected !== undefined;
@@ -11,10 +11,7 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
   it.concurrent(
     'is not promoted for it: stable is rebuilt as it was, users lose its share for as long as its pods start, and a person decides',
     async () => {
-      const team = await rig().team('rebuilt');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'rebuilt');
       const stable = await team.column('.status.stable.replicaSet');
       const fromMs = Date.now();
       await team.kubectl('delete', 'replicaset', stable);
@@ -80,10 +77,7 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
   it.concurrent(
     'stands still when nothing is left to rebuild stable from, until Git declares it again',
     async () => {
-      const team = await rig().team('for-good');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'for-good');
       const stable = await team.column('.status.stable.replicaSet');
       const fromMs = Date.now();
       await team.kubectl('delete', 'controllerrevision', stable);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
-import { expectBackOnStable, isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
+import { expectBackOnStable, weightsSince } from '../support/rig/expect-team.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
-import { countEvents, eventWrites, HALFWAY, isPromoted, operatorWrites, QUIET_MS } from './scene.ts';
+import { countEvents, eventWrites, halfway, isPromoted, operatorWrites, QUIET_MS } from './scene.ts';
 
 const LATER = { analysis: { templates: [{ templateName: 'later' }] } };
 const later = (team: Team) => gateOf(team.name, 'later', successRate({ count: 3 }));
@@ -14,10 +14,7 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
   it.concurrent(
     'is measured on by the run that has begun, and promoted',
     async () => {
-      const team = await rig().team('gone-good');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'gone-good');
       await remove(team, 'success-rate');
       const measured = async () =>
         Number(await team.kubectl('get', 'analysisruns', '-o', 'jsonpath={.items[0].status.metricResults[0].count}'));
@@ -48,10 +45,7 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
   it.concurrent(
     'is aborted by the run that has begun when it turns bad',
     async () => {
-      const team = await rig().team('gone-bad');
-      const client = await team.begin({ tag: '1.0.0', steps: HALFWAY });
-      await team.release({ tag: '1.1.0' });
-      await team.untilStatus('waits at 40 %', isPaused);
+      const { team, client } = await halfway(rig(), 'gone-bad');
       const hash = await team.column('.status.canary.podTemplateHash');
       await remove(team, 'success-rate');
       rig().kubelet.setBehaviour(

@@ -54,7 +54,8 @@ export function faultSuite(title: string, options: FaultSuiteOptions, define: (s
       console.log(
         `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s; ${summary(run.strikes)}`,
       );
-      expect(judges.get(story)?.findings(run, limits)).toEqual([]);
+      const findings = judges.get(story)?.findings(run, limits);
+      expect(findings, findings?.join('\n')).toEqual([]);
       return run;
     };
     define({ rig, survives });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RIG_USERS } from '../control-plane/users.ts';
 import { FaultProxy } from '../fault-proxy/fault-proxy.ts';
+import type { ProxyRule } from '../fault-proxy/proxy-plan.ts';
 import { startOperator } from '../operator-process.ts';
 import { type ArmedPlan, armPlan, followsSince } from './arm-plan.ts';
 import { untilCalm } from './calm.ts';
@@ -21,6 +22,8 @@ const SETTLES_MS = 8_000;
 /** How to tell a story; without a plan there are no faults. */
 export interface Telling {
   readonly plan?: Plan | undefined;
+  /** Something that no plan does, from when the story begins. */
+  readonly rule?: ProxyRule | undefined;
   /** Whether nothing is to come any more when this is how things are. */
   readonly isEnd?: (state: EndState) => boolean;
 }
@@ -37,12 +40,12 @@ export async function runPlan(
   rig: MatrixRig,
   workload: Workload,
   namespace: string,
-  { plan, isEnd = () => true }: Telling = {},
+  { plan, rule, isEnd = () => true }: Telling = {},
 ): Promise<Outcome> {
   const began = performance.now();
   const scene = await openScene(rig, namespace);
   const { proxy, operator, stage } = scene;
-  const { stuck, ...told } = await tell(scene, workload, plan);
+  const { stuck, ...told } = await tell(scene, workload, { plan, rule });
   if (stuck === undefined) await untilEnd(stage, isEnd);
   const awayMs =
     operator.killedAt === undefined ? 0 : (followsSince(proxy, operator) ?? performance.now()) - operator.killedAt;
@@ -80,7 +83,7 @@ async function openScene(rig: MatrixRig, namespace: string): Promise<Scene> {
   return { proxy, operator, stage };
 }
 
-async function tell(scene: Scene, workload: Workload, plan: Plan | undefined): Promise<Omit<Ending, 'died'>> {
+async function tell(scene: Scene, workload: Workload, { plan, rule }: Telling): Promise<Omit<Ending, 'died'>> {
   const { proxy, operator, stage } = scene;
   let from = { request: 0, event: 0 };
   let armed: ArmedPlan | undefined;
@@ -91,6 +94,7 @@ async function tell(scene: Scene, workload: Workload, plan: Plan | undefined): P
     await untilCalm(scene, { quietMs: BETWEEN_MS });
     from = { request: proxy.trace.entries.length, event: proxy.trace.events.length };
     if (plan) armed = armPlan(plan, proxy, operator);
+    if (rule) proxy.inject(rule);
     await workload.story(stage);
     await armed?.ended();
     await untilCalm(scene, { followsSince: () => followsSince(proxy, operator) });

@@ -17,9 +17,15 @@ export interface TrafficMark {
   readonly expected: Readonly<Record<string, number>> | undefined;
 }
 
-type Mark = { -readonly [K in keyof TrafficMark]: TrafficMark[K] };
+interface Change extends TrafficMark {
+  settledMs: number | undefined;
+  readonly view: View;
+}
 
 const LOOK_MS = 50;
+
+/** How long a busy gateway may still do what it was told before; what it does now and did before proves nothing until then. */
+const LAGS_MS = 3_000;
 
 /** All that decides which version answers a team's requests, as watches showed it. */
 export interface TrafficTimeline {
@@ -40,24 +46,17 @@ export async function followTraffic(
   routing: () => Promise<GatewayRouting | undefined>,
 ): Promise<TrafficTimeline> {
   const seen = new Map<string, KubeObject>();
-  const marks: Mark[] = [];
-  let view: View | undefined;
+  const marks: Change[] = [];
   const look = () => {
     const now = viewOf([...seen.values()]);
-    if (now === undefined || isDeepStrictEqual(now, view)) return;
-    view = now;
-    marks.push({
-      atMs: Date.now(),
-      settledMs: undefined,
-      canaryWeight: view.weights.canary,
-      expected: expectedOf(view),
-    });
+    if (now === undefined || isDeepStrictEqual(now, marks.at(-1)?.view)) return;
+    const told = { canaryWeight: now.weights.canary, expected: expectedOf(now) };
+    marks.push({ atMs: Date.now(), settledMs: undefined, ...told, view: now });
   };
   const settling = repeat(async () => {
     const mark = marks.at(-1);
-    if (mark === undefined || view === undefined || mark.settledMs !== undefined) return;
-    const wanted = view;
-    if (isInForce(wanted, await routing()) && wanted === view) mark.settledMs = Date.now();
+    if (mark === undefined || mark.settledMs !== undefined || !isEvidence(marks, Date.now())) return;
+    if (isInForce(mark.view, await routing()) && mark === marks.at(-1)) mark.settledMs = Date.now();
   });
   const follow = (root: string, plural: string, kind: string) => {
     const key = ({ metadata }: KubeObject) => `${kind} ${metadata.name}`;
@@ -84,6 +83,19 @@ export async function followTraffic(
       await Promise.all([settling.stop(), ...watches.map(watch => watch.stop())]);
     },
   };
+}
+
+/**
+ * Whether a gateway that does what the last change says does so because of it. What it was told twice within a short time may
+ * still be the first of them, with one between that gives other shares yet to come.
+ */
+export function isEvidence(changes: readonly Pick<Change, 'atMs' | 'view' | 'expected'>[], nowMs: number): boolean {
+  const last = changes.at(-1);
+  if (last === undefined) return false;
+  if (nowMs >= last.atMs + LAGS_MS) return true;
+  const recent = changes.filter((_, index) => (changes[index + 1]?.atMs ?? nowMs) > last.atMs - LAGS_MS);
+  const first = recent.findIndex(({ view }) => isDeepStrictEqual(view, last.view));
+  return recent.slice(first).every(({ expected }) => isDeepStrictEqual(expected, last.expected));
 }
 
 /** Does something over and over, with a rest in between; a failure is a try that came to nothing. */
