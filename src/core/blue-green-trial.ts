@@ -53,13 +53,14 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   return {
     intent: {
       ...NOTHING,
-      phase: isForPerson(d.status) ? 'Paused' : 'Progressing',
+      phase: isForPerson(d.status) && d.status.pause?.reason === because.reason ? 'Paused' : 'Progressing',
       because,
       scale: nothingMoves ? new Map() : podsWanted(t, station),
       firstPods: nothingMoves ? 0 : podsOfNew(t, station),
       select: selections(t, station, hold !== undefined),
       runs,
-      endRuns: obsoleteRuns(w, runs),
+      // On lists that are older than a run its station seems to be yet to come.
+      endRuns: obsoleteRuns(w, [...runs, ...analysesAhead(t)]),
       wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate)),
     },
     gates: gate ? [gate] : [],
@@ -235,5 +236,7 @@ function notePause(t: Trial, station: Station, because: Because, gate: GateReadi
   else if (gate?.verdict === 'Inconclusive') setPause(w, d, gate.because.reason);
   else if (station === 2 && because.reason === 'AwaitingPromotion') setPause(w, d, 'AwaitingPromotion');
   else if (station === 2 && because.reason === 'AutoPromotionDelay') setPause(w, d, 'AutoPromotionDelay', waitEnd(t));
+  // What is mended meanwhile does not end a wait that a person was told of.
+  else if (station === 2 && d.status.pause?.reason === 'AwaitingPromotion' && !waitOver(t)) return;
   else delete d.status.pause;
 }

@@ -1,5 +1,4 @@
 import type { CanaryView } from './canary-view.ts';
-import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import { hasMeasured, hasPassed } from './gate.ts';
 import type { WantedRun } from './intent.ts';
@@ -68,8 +67,8 @@ export function awaitsAnswer(w: World, run: WantedRun): boolean {
 }
 
 /** Data that came back after its deadline does not end the pause for a person that the deadline began. */
-export function overdueData(w: World, effect: CommandEffect): Because | undefined {
+export function overdueData(w: World, promote: boolean): Because | undefined {
   const { pause, canary } = w.stored ?? {};
-  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || effect.promote) return undefined;
+  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || promote) return undefined;
   return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
 }

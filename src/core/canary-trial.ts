@@ -20,7 +20,7 @@ import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
 import type { Draft } from './draft.ts';
 import { gateWake } from './gate.ts';
-import { refusePromotion, trialHold } from './hold.ts';
+import { refuseOutdatedPromotion, refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { isForPerson } from './pause.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
@@ -43,25 +43,30 @@ const WAITS: readonly RolloutReason[] = [
 export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
   const canary = w.spec.strategy.canary ?? {};
   const steps = fast ? [] : (canary.steps ?? []);
-  openTrial(w, d, steps);
+  const isOther = openTrial(w, d, steps);
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const max = w.router?.max ?? 100;
   const t: CanaryView = { w, d, canary, steps, full, max, actual: actualWeight(w) };
 
   const candidate = full ? undefined : backgroundRun(t);
   const read = candidate ? readRun(w, candidate.name) : undefined;
-  const dismissed = read?.verdict === 'Inconclusive' && effect.promote;
-  // A person looked and promotes: this run is dismissed, the next pass starts a fresh one.
-  if (dismissed && d.status.analysis) delete d.status.analysis.background;
+  const asked = effect.promote && !isOther;
+  const dismissed = read?.verdict === 'Inconclusive' && asked;
+  // A person looked and promotes: this run is dismissed, the next pass starts a fresh one. What else waits goes on waiting.
+  if (dismissed) {
+    delete d.status.analysis?.background;
+    delete d.status.pause;
+  }
   const background = dismissed ? undefined : candidate;
   const gate = dismissed ? undefined : read;
   const unbuildable = missingAnalysis(w, analysesAhead(t));
   const noData = gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold' ? gate.because : undefined;
   const hold =
-    trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, effect)) ?? beginningOf(w, background);
-  const isRefused = hold !== undefined && effect.promote && !dismissed;
-  if (isRefused) refusePromotion(d, hold);
-  const cut = hold === undefined && !full ? advance(t, effect, background) : false;
+    trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, asked)) ?? beginningOf(w, background);
+  const promote = asked && !dismissed && hold === undefined;
+  if (effect.promote && isOther) refuseOutdatedPromotion(d);
+  else if (hold && asked && !dismissed) refusePromotion(d, hold);
+  const cut = hold === undefined && !full ? advance(t, promote, background) : false;
   if (full && d.status.step && d.status.step.index < steps.length && !hold) setStep(w, d.status, steps.length, steps);
 
   const index = d.status.step?.index ?? 0;
@@ -71,10 +76,10 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const stepRun: WantedRun | undefined =
     !full && step?.analysis ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis } : undefined;
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
-  const unmeasured = background !== undefined && awaitsMeasurement(w, background);
-  const unanswered = background !== undefined && awaitsAnswer(w, background);
+  const unmeasured = dismissed || (background !== undefined && awaitsMeasurement(w, background));
+  const unanswered = dismissed || (background !== undefined && awaitsAnswer(w, background));
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
-  notePause(t, index, because, gate, stepGate, effect.promote && !isRefused);
+  notePause(t, index, because, gate, stepGate, promote);
   const waitsForPods = WAITS.includes(because.reason);
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
@@ -82,6 +87,8 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   // Without a router pods are traffic: what stops traffic stops pods.
   const holdsPods = hold && (NOTHING_MOVES.includes(hold.reason) || (!w.router && unbuildable !== undefined));
   const runs = [background, stepRun].filter(run => run !== undefined);
+  // On lists that are older than a run its step seems to be yet to come.
+  const ahead = dismissed ? runs : [...runs, ...analysesAhead(t)];
   const complete = !hold && index >= steps.length && isVerified(t) && !unmeasured && gate?.verdict !== 'Inconclusive';
   return {
     intent: {
@@ -98,7 +105,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
       explicitScale: scaleAt(steps, index) !== undefined,
       runs,
       runAhead: full || dismissed ? undefined : backgroundAhead(t),
-      endRuns: obsoleteRuns(w, runs),
+      endRuns: obsoleteRuns(w, ahead),
       wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate), gateWake(stepGate)),
     },
     gates: [gate, stepGate].filter(reading => reading !== undefined),
@@ -112,14 +119,14 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
  * Passes every step that is done. True when a step was passed whose completion rests on weights or pods: the new
  * index must then be stored before the weight rises again, or a crash would make the route step back.
  */
-function advance(t: CanaryView, effect: CommandEffect, background: WantedRun | undefined): boolean {
+function advance(t: CanaryView, asked: boolean, background: WantedRun | undefined): boolean {
   const { w, d, steps } = t;
-  let { promote } = effect;
+  let promote = asked;
   let cut = false;
   for (let index = d.status.step?.index ?? 0; index < steps.length; index++) {
     const step = steps[index];
     if (!step) break;
-    const forced = promote && (step.pause !== undefined || step.analysis !== undefined);
+    const forced = promote && (step.pause !== undefined || isInconclusive(t, step, index));
     if (!forced && !isDone(t, step, index)) break;
     if (!forced && index + 1 === steps.length && background && awaitsMeasurement(w, background)) break;
     if (forced) promote = false;
@@ -128,6 +135,11 @@ function advance(t: CanaryView, effect: CommandEffect, background: WantedRun | u
     delete d.status.pause;
   }
   return cut;
+}
+
+/** The analysis that a person was asked about: one that nobody has judged yet is not passed with another that was. */
+function isInconclusive({ w, d }: CanaryView, step: CanaryStep, index: number): boolean {
+  return step.analysis !== undefined && readRun(w, stepRunName(w, d.status, index))?.verdict === 'Inconclusive';
 }
 
 function isDone(t: CanaryView, step: CanaryStep, index: number): boolean {

@@ -5,9 +5,16 @@ import type { World } from './world.ts';
 
 /** What holds the trial holds a promotion too, which was taken for done before anybody knew. */
 export function refusePromotion(d: Draft, { reason }: Because): void {
-  const { lastCommand } = d.status;
-  const outcome = `refused: nothing moves now (${reason}); send promote again when the phase is Paused`;
-  if (lastCommand) d.status.lastCommand = { ...lastCommand, outcome };
+  refuse(d, `nothing moves now (${reason}); send promote again when the phase is Paused`);
+}
+
+/** A promotion was about the steps that whoever sent it saw, and Git declares others by now. */
+export function refuseOutdatedPromotion(d: Draft): void {
+  refuse(d, 'Git declares other steps by now; look at them, and send promote again when the phase is Paused');
+}
+
+function refuse({ status }: Draft, why: string): void {
+  if (status.lastCommand) status.lastCommand = { ...status.lastCommand, outcome: `refused: ${why}` };
 }
 
 /** What stops a trial of either strategy; undefined when nothing does. `unbuildable`: an analysis ahead has no template. */

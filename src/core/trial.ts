@@ -10,8 +10,11 @@ import type { World } from './world.ts';
 const KEPT_DELIVERIES = 10;
 const DEFAULT_DEADLINE_S = 600;
 
-/** Opens the trial of a new revision, or goes on with the one that is open. A new hash starts everything anew. */
-export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
+/**
+ * Opens the trial of a new revision, or goes on with the one that is open. A new hash starts everything anew.
+ * @returns whether Git has given the open trial other steps
+ */
+export function openTrial(w: World, d: Draft, steps: readonly unknown[]): boolean {
   const { status } = d;
   const ref = desiredRevision(w);
   const open = status.canary?.podTemplateHash === w.hash && status.trialStartedAt !== undefined;
@@ -25,14 +28,16 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): void {
   }
   status.canary = ref;
   const stepsHash = documentHash(steps);
-  if (status.step?.stepsHash === stepsHash) return;
+  if (status.step?.stepsHash === stepsHash) return false;
   // Other steps, other gates: what an earlier step measured must not count for a new one of the same number.
-  if (open && status.step) {
+  const isOther = open && status.step !== undefined;
+  if (isOther) {
     status.attempt = (status.attempt ?? 1) + 1;
     delete status.analysis;
     delete status.pause;
   }
   setStep(w, status, 0, steps, stepsHash);
+  return isOther;
 }
 
 /** Ends the trial of a template that Git no longer declares. One that was aborted has ended already. */

@@ -10,7 +10,7 @@ export interface CacheView {
   cachedRV(name: ObjectName): string | undefined;
 }
 
-/** Whether the caches have seen a key's own writes. `timedOut`: go on, but read these objects live. */
+/** Whether the caches have seen a key's own writes. `timedOut`: read these objects live, forget the key, and go on. */
 export type Readiness =
   | { readonly state: 'ready' }
   | { readonly state: 'behind'; readonly objects: readonly string[]; readonly retryAfterMs: number }
@@ -51,7 +51,7 @@ export class ConsistencyTracker {
     records.set(objectKey(name), { cache, name, rv, at: this.#clock.monotonic() });
   }
 
-  /** Asks before each pass. Records that were seen or that timed out are forgotten. */
+  /** Asks before each pass. Records that were seen are forgotten; those that timed out wait until they are read live. */
   ready(key: string): Readiness {
     const behind: WriteRecord[] = [];
     const timedOut: WriteRecord[] = [];
@@ -60,10 +60,7 @@ export class ConsistencyTracker {
       for (const [name, record] of records) {
         if (isSeen(record)) records.delete(name);
         else if (now - record.at < GIVE_UP_MS) behind.push(record);
-        else {
-          timedOut.push(record);
-          records.delete(name);
-        }
+        else timedOut.push(record);
       }
     }
     if (behind.length > 0) {
@@ -71,11 +68,12 @@ export class ConsistencyTracker {
       const retryAfterMs = Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - youngest));
       return { state: 'behind', objects: names(behind), retryAfterMs };
     }
+    if (timedOut.length > 0) return { state: 'timedOut', objects: names(timedOut) };
     this.#records.delete(key);
-    return timedOut.length > 0 ? { state: 'timedOut', objects: names(timedOut) } : { state: 'ready' };
+    return { state: 'ready' };
   }
 
-  /** Drops what is known of a key, because its object is gone. */
+  /** Drops what is known of a key, because its object is gone, or all of it was read live. */
   forget(key: string): void {
     this.#records.delete(key);
   }

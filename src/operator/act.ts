@@ -126,7 +126,7 @@ export class Actor {
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'alreadyExists') throw error;
       const { name, namespace } = object.metadata;
-      const existing = await this.#client.find(type, { name, namespace });
+      const existing = await this.#client.find(type, { name, namespace }, WRITE);
       const owner = existing?.metadata.ownerReferences?.find(ref => ref.controller === true);
       if (!existing) return { kind: 'conflict', error };
       if (owner?.uid === rollout.metadata.uid) {
@@ -157,7 +157,8 @@ export class Actor {
     action: Extract<Action, { type: 'RestoreReplicaSet' }>,
   ): Promise<Outcome | undefined> {
     const namespace = rollout.metadata.namespace ?? '';
-    const revision = await this.#client.find(RESOURCES.controllerRevisions, { namespace, name: action.revisionName });
+    const at = { namespace, name: action.revisionName };
+    const revision = await this.#client.find(RESOURCES.controllerRevisions, at, WRITE);
     const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === rollout.metadata.uid);
     const object =
       revision && owned

@@ -1,11 +1,17 @@
 import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
+import type { Action } from '../core/decision.ts';
 import { needsOf } from '../core/needs.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Caches } from './caches.ts';
 import { WRITE } from './write-limit.ts';
+
+/** For a look before the next decision, which waits for it; milliseconds. */
+export const LOOK_TIMEOUT_MS = 2_000;
+
+type CacheOf = Pick<Reflector, 'type' | 'store'>;
 
 /**
  * The way out when a watch lags for seconds: reads what a decision about one Rollout needs and feeds it to the caches, which
@@ -26,12 +32,53 @@ export class LiveReader {
     const { rollouts, replicaSets, analysisRuns, services } = this.#caches;
     await this.readOne(rollouts, { namespace, name });
     const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
-    for (const cache of [replicaSets, analysisRuns])
-      for (const object of (await this.#client.list(cache.type, { namespace, labelSelector })).items)
-        cache.store.applyEvent('MODIFIED', cache.store.prepare(object, 'list') ?? object, 'list');
+    for (const cache of [replicaSets, analysisRuns]) await this.#readSome(cache, { namespace, labelSelector });
     const needs = needsOf(rollout as unknown as ApiObject);
     for (const service of needs.services) await this.readOne(services, { namespace, name: service });
     await this.readRoutes(rollout);
+  }
+
+  /** Takes in a list of some objects, but not what was deleted while it was on its way. */
+  async #readSome(
+    { type, store }: CacheOf,
+    of: { namespace: string | undefined; labelSelector: string },
+  ): Promise<void> {
+    const journal = store.openJournal();
+    try {
+      const { items } = await this.#client.list(type, { ...of, ...WRITE });
+      for (const item of items) {
+        const object = store.prepare(item, 'list');
+        if (object && !journal.deleted.has(object.metadata.uid ?? '')) store.applyEvent('MODIFIED', object, 'list');
+      }
+    } finally {
+      store.closeJournal(journal);
+    }
+  }
+
+  /**
+   * What an action was about that was refused because it had changed: its watch may lag for minutes, and until then each pass
+   * would be refused again.
+   * @throws ApiError
+   */
+  async readTarget(rollout: KubeObject, action: Action, timeoutMs?: number): Promise<void> {
+    const { namespace } = rollout.metadata;
+    const read = (cache: CacheOf, name: string) => this.readOne(cache, { namespace, name }, timeoutMs);
+    const { replicaSets, controllerRevisions, analysisRuns, services } = this.#caches;
+    switch (action.type) {
+      case 'PatchRoute':
+        return await this.readRoutes(rollout, timeoutMs);
+      case 'SelectRevision':
+        return void (await read(services, action.service));
+      case 'ScaleReplicaSet':
+      case 'AnnotateReplicaSet':
+        return void (await read(replicaSets, action.target.name));
+      case 'TerminateAnalysisRun':
+        return void (await read(analysisRuns, action.target.name));
+      case 'Delete': {
+        const caches = { ReplicaSet: replicaSets, ControllerRevision: controllerRevisions, AnalysisRun: analysisRuns };
+        return void (await read(caches[action.kind], action.target.name));
+      }
+    }
   }
 
   /** The routes of a Rollout, each within `timeoutMs` when it is given. @throws ApiError */
@@ -47,7 +94,7 @@ export class LiveReader {
    * @throws ApiError
    */
   async readOne(
-    cache: Pick<Reflector, 'type' | 'store'>,
+    cache: CacheOf,
     at: { namespace?: string | undefined; name: string },
     timeoutMs: number = WRITE.timeoutMs,
   ): Promise<KubeObject | undefined> {

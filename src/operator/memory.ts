@@ -3,6 +3,8 @@ import { NOTHING_OWED, type Owed } from './owed-report.ts';
 
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {
+  /** Which Rollout of that name it is about. */
+  uid: string | undefined;
   problems: ActionProblem[];
   /** Passes in a row in which something was refused that repeating cannot mend. */
   troubles: number;
@@ -39,6 +41,7 @@ export class Memory {
     let entry = this.#entries.get(key);
     if (!entry) {
       entry = {
+        uid: undefined,
         problems: [],
         troubles: 0,
         inspection: undefined,

@@ -14,6 +14,7 @@ import { Actor } from './act.ts';
 import { type Caches, cacheOf, createCaches } from './caches.ts';
 import { Courier } from './courier.ts';
 import { wireEvents } from './enqueue.ts';
+import { Executor } from './executor.ts';
 import { GitSyncController } from './git-sync/git-sync-controller.ts';
 import { steeringOf } from './git-sync/steering.ts';
 import { type Check, HttpServer } from './http-server.ts';
@@ -138,19 +139,20 @@ export class Operator {
       inspectPods: (rollout, hash) => inspector.inspect(rollout, hash),
     });
     const reporter = new Reporter({ recorder: this.#recorder, metrics, courier: this.#courier, log, clock });
+    const caches = this.#caches;
+    const liveReader = new LiveReader(client, caches);
+    const stepAside = () => this.#queue.stepAside();
     const reconciler = new Reconciler({
-      caches: this.#caches,
+      caches,
       client,
       consistency: new ConsistencyTracker(clock),
       memory,
-      actor,
+      executor: new Executor({ actor, caches, liveReader, memory, log, clock, stepAside }),
       reporter,
-      liveReader: new LiveReader(client, this.#caches),
+      liveReader,
       metrics,
-      log,
       clock,
       operatorNamespace: namespace,
-      stepAside: () => this.#queue.stepAside(),
     });
     this.#queue = new WorkQueue({
       handler: key => reconciler.pass(key),

@@ -42,10 +42,18 @@ export function certaintyFor(
       return isFirstSeen ? 'known' : 'none';
     case 'CreateService':
     case 'CreateRoute':
+      if (isSteered(rollout, action.object.metadata.name)) return 'asked';
       return isFirstSeen ? 'known' : 'none';
     default:
       return ALWAYS.includes(action.type) ? 'known' : 'none';
   }
+}
+
+/** Whether this was there before, by the stored status. */
+function isSteered({ status }: KubeObject, name: string): boolean {
+  const steered = member(status, 'steered');
+  const services = member(steered, 'services');
+  return (Array.isArray(services) && services.includes(name)) || member(member(steered, 'route'), 'name') === name;
 }
 
 /** The revisions that may have children already, by the stored status. */

@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts';
-import type { Action, Decision, Fact } from '../core/decision.ts';
+import type { Decision } from '../core/decision.ts';
 import { isSame } from '../core/same-json.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -7,16 +7,15 @@ import type { ConsistencyTracker } from '../kube/consistency.ts';
 import { ApiError } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { WorkOutcome } from '../kube/work-queue.ts';
-import type { Actor, Outcome } from './act.ts';
 import type { Caches } from './caches.ts';
-import type { LiveReader } from './live-reader.ts';
-import type { Log } from './log.ts';
+import type { Executor } from './executor.ts';
+import { type LiveReader, LOOK_TIMEOUT_MS } from './live-reader.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
-import { type Certainty, certaintyFor, doubtsRoute, findOutdated, isNewAbort } from './outdated.ts';
-import { isAnswerLost, NOTHING_OWED, notOwedAnyMore, oweAction, oweStatus, settleOwed } from './owed-report.ts';
+import { doubtsRoute, isNewAbort } from './outdated.ts';
+import { isAnswerLost, NOTHING_OWED, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
@@ -26,25 +25,12 @@ export interface ReconcilerParts {
   readonly client: KubeClient;
   readonly consistency: ConsistencyTracker;
   readonly memory: Memory;
-  readonly actor: Actor;
+  readonly executor: Executor;
   readonly reporter: Reporter;
   readonly liveReader: LiveReader;
   readonly metrics: Metrics;
-  readonly log: Log;
   readonly clock: Clock;
   readonly operatorNamespace: string;
-  /** Lets urgent Rollouts that wait go first; false when there are none. */
-  readonly stepAside: () => Promise<boolean>;
-}
-
-type Trouble = Exclude<Outcome, { kind: 'done' }>;
-
-/** What became of a decision's actions. */
-interface Acted {
-  /** Why not all of them were done. */
-  readonly trouble: Trouble | { readonly kind: 'aside' } | undefined;
-  /** What tells of those that were. */
-  readonly acted: readonly Fact[];
 }
 
 /** Timers can fire a little early; a wake-up must not come before its moment. */
@@ -59,14 +45,8 @@ const LONGEST_TROUBLE_MS = 15_000;
 const LONGEST_REJECTED_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
-/** Refusals of a route patch, each a few milliseconds apart at first, before they are taken for final. */
-const REFUSALS = 6;
 /** Reads of a route that is in doubt, before what its cache shows must do. */
 const ROUTE_TRIES = 5;
-/** For each of them, since a decision waits for it. */
-const ROUTE_TIMEOUT_MS = 2_000;
-/** Enough to see a write loop on each of a strategy's Services. */
-const KEPT_SELECTOR_WRITES = 40;
 
 /**
  * One pass over one Rollout:
@@ -86,34 +66,47 @@ export class Reconciler {
   }
 
   async pass(key: string): Promise<WorkOutcome> {
-    const { caches, consistency, memory, metrics, clock } = this.#parts;
+    const { caches, consistency, liveReader, memory, metrics, clock } = this.#parts;
     const startedAt = clock.monotonic();
     const at = nameOf(key);
     const rollout = caches.rollouts.store.get(at);
     if (!rollout) {
-      memory.forget(key);
-      consistency.forget(key);
-      metrics.forget(at.namespace, at.name);
-      this.#parts.reporter.forget(key);
+      this.#forget(key);
       return { outcome: 'done' };
     }
+    const { uid } = rollout.metadata;
+    if ((memory.of(key).uid ?? uid) !== uid) this.#forget(key);
+    memory.of(key).uid = uid;
     const seen = consistency.ready(key);
     if (seen.state === 'behind') return { outcome: 'wakeAfter', ms: seen.retryAfterMs };
-    if (seen.state === 'timedOut') await this.#parts.liveReader.refresh(rollout);
+    if (seen.state === 'timedOut') {
+      await liveReader.refresh(rollout);
+      consistency.forget(key);
+    }
     const outcome = await this.#run(key, caches.rollouts.store.get(at) ?? rollout);
     metrics.pass(outcome.outcome, clock.monotonic() - startedAt);
     return outcome;
   }
 
+  /** What is known of a Rollout that is gone says nothing of another one of its name. */
+  #forget(key: string): void {
+    const { memory, consistency, metrics, reporter } = this.#parts;
+    const { namespace, name } = nameOf(key);
+    memory.forget(key);
+    consistency.forget(key);
+    metrics.forget(namespace, name);
+    reporter.forget(key);
+  }
+
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
-    const { client, memory, clock, reporter, liveReader, caches } = this.#parts;
+    const { client, memory, clock, executor, reporter, liveReader, caches } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
     known.firstVersion ??= rollout.metadata.resourceVersion;
     if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
     if (doubtsRoute(known, decision, rollout['status'])) return await this.#runOnStoredRoute(key, rollout, decision);
-    const { trouble, acted } = await this.#act(key, rollout, decision);
+    const { trouble, acted } = await executor.carryOut(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isVerdict = isNewAbort(rollout['status'], decision.status);
     if (trouble?.kind === 'conflict' && !isVerdict) {
@@ -134,7 +127,7 @@ export class Reconciler {
     } catch (error) {
       // What was due stays due.
       known.statusDueAt = clock.monotonic();
-      if (isGone(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
+      if (isOutdated(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
       if (isAnswerLost(error)) known.owed = oweStatus(known.owed, target.metadata.resourceVersion, decision);
       return backoff(error, decision, clock.now());
     } finally {
@@ -179,7 +172,7 @@ export class Reconciler {
     const { caches, memory, clock, liveReader } = this.#parts;
     const known = memory.of(key);
     try {
-      await liveReader.readRoutes(rollout, ROUTE_TIMEOUT_MS);
+      await liveReader.readRoutes(rollout, LOOK_TIMEOUT_MS);
       known.routeIsKnown = true;
     } catch (error) {
       known.routeFailures += 1;
@@ -188,54 +181,6 @@ export class Reconciler {
       if (!known.routeIsKnown) return backoff(error, { ...decision, wakeAt: now + SOONEST_AGAIN_MS }, now);
     }
     return this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
-  }
-
-  /**
-   * Actions in order; stops at the first that does not succeed and remembers what repeating cannot mend. An abort whose
-   * traffic is home lets others send theirs home first; then its verdict is stored, and the rest is for the next pass.
-   */
-  async #act(key: string, rollout: KubeObject, { actions, status, facts }: Decision): Promise<Acted> {
-    const { actor, memory, log, clock, stepAside } = this.#parts;
-    const known = memory.of(key);
-    const acted: Fact[] = [];
-    let first: Trouble | undefined;
-    for (const action of actions) {
-      if (first && !isSafeAfterFailure(action)) continue;
-      const outdated = await this.#outdated(known, rollout, certaintyFor(action, rollout, known));
-      const outcome = outdated ?? refusedForGood(known, action, await actor.perform(rollout, action));
-      if (outcome.kind === 'done') {
-        noteDone(known, action, clock.now());
-        acted.push(...facts.filter(({ ofAction }) => ofAction === action));
-        known.owed = notOwedAnyMore(known.owed, acted);
-        const isHome = action.type === 'PatchRoute' && action.lowers && status?.abort !== undefined;
-        if (!first && isHome && (await stepAside())) return { trouble: { kind: 'aside' }, acted };
-        continue;
-      }
-      log.debug('action did not succeed', {
-        rollout: key,
-        action: action.type,
-        outcome: outcome.kind,
-        error: 'error' in outcome ? outcome.error : undefined,
-      });
-      first ??= outcome;
-      if (outcome.kind === 'problem') known.problems = [outcome.problem];
-      if (outcome.kind === 'failed' && isAnswerLost(outcome.error)) known.owed = oweAction(known.owed, action, facts);
-    }
-    if (!first) known.problems = [];
-    known.troubles = first?.kind === 'problem' ? known.troubles + 1 : 0;
-    return { trouble: first, acted };
-  }
-
-  /** Why nothing that may harm users is done for this Rollout now. */
-  async #outdated(known: RolloutMemory, rollout: KubeObject, certainty: Certainty): Promise<Trouble | undefined> {
-    if (certainty === 'none') return undefined;
-    try {
-      const { liveReader, caches } = this.#parts;
-      const read = () => liveReader.readOne(caches.rollouts, rollout.metadata);
-      return await findOutdated(read, known, rollout, certainty);
-    } catch (error) {
-      return { kind: 'failed', error };
-    }
   }
 
   /**
@@ -258,38 +203,9 @@ export class Reconciler {
   }
 }
 
-/** Measuring goes on whatever was refused before it: a gate must not go blind. And traffic may always leave the canary. */
-function isSafeAfterFailure(action: Action): boolean {
-  return (
-    action.type === 'TakeSample' || action.type === 'InspectPods' || (action.type === 'PatchRoute' && action.lowers)
-  );
-}
-
-function noteDone(known: RolloutMemory, action: Action, now: number): void {
-  if (action.type === 'SelectRevision') {
-    const what = `${action.service} ${action.podTemplateHash}`;
-    known.selectorWrites = [...known.selectorWrites.slice(1 - KEPT_SELECTOR_WRITES), { what, at: now }];
-  }
-  if (action.type !== 'PatchRoute') return;
-  known.lastWeight = action.canaryWeight;
-  if (action.reassert) known.conflicts = [...known.conflicts.slice(-9), now];
-}
-
-/**
- * A patch of the route whose `test` fails is refused like one that nobody may make: after a few in a row, each decided
- * on a fresh look, it is the latter.
- */
-function refusedForGood(known: RolloutMemory, action: Action, outcome: Outcome): Outcome {
-  if (action.type !== 'PatchRoute') return outcome;
-  const refused = outcome.kind === 'conflict' && outcome.error instanceof ApiError && outcome.error.code === 'invalid';
-  known.refusedPatches = refused ? known.refusedPatches + 1 : 0;
-  if (!refused || known.refusedPatches < REFUSALS) return outcome;
-  const { error } = outcome;
-  const message = (error as ApiError).message.slice(0, 1000);
-  return { kind: 'problem', problem: { kind: 'WriteRefused', name: action.ref.name, message }, error };
-}
-
-const isGone = (error: unknown) => error instanceof ApiError && error.code === 'notFound';
+/** Whether the Rollout that a status was written for is not the stored one; the watch that will say so may lag for minutes. */
+const isOutdated = (error: unknown) =>
+  error instanceof ApiError && (error.code === 'notFound' || error.code === 'conflict');
 
 /** Splits `namespace/name`. */
 export function nameOf(key: string): { namespace: string; name: string } {

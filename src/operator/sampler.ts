@@ -10,7 +10,7 @@ import { DEFAULT_PROVIDER } from '../api/metric-provider.ts';
 import type { Action } from '../core/decision.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
-import { ApiError } from '../kube/errors.ts';
+import { ApiError, type ApiErrorCode } from '../kube/errors.ts';
 import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
@@ -34,7 +34,14 @@ export interface SamplerParts {
   readonly enqueue: (key: string, lane: Lane) => void;
 }
 
-const STORE_ATTEMPTS = 8;
+/** How long it is tried to store something, and after which refusals. */
+interface Patience {
+  readonly attempts: number;
+  readonly after: readonly ApiErrorCode[];
+}
+const OF_A_MEASUREMENT: Patience = { attempts: 8, after: ['conflict', 'transient'] };
+/** A pass that waits holds up its Rollout, and is repeated anyway. */
+const OF_A_PASS: Patience = { attempts: 2, after: ['conflict'] };
 const STORES_AT_ONCE = 8;
 /** Pause before a measurement that could not be stored is tried again, in milliseconds. */
 const AGAIN_MS = 1_000;
@@ -95,7 +102,7 @@ export class Sampler {
   /** Ends a run that nobody waits for any more. @throws ApiError */
   async terminate(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void> {
     const namespace = rollout.metadata.namespace ?? '';
-    await this.#store(namespace, action.target.name, (spec, status) =>
+    await this.#store(namespace, action.target.name, OF_A_PASS, (spec, status) =>
       terminateRun(spec, status, this.#parts.clock.now(), action.message),
     );
   }
@@ -119,7 +126,7 @@ export class Sampler {
     const judged = judge(metric, sample, query);
     const finishedAt = clock.now();
     const stored = await this.#stores.run(judged.phase === 'Failed' || judged.phase === 'Error', () =>
-      this.#store(namespace, runName, (runSpec, status) =>
+      this.#store(namespace, runName, OF_A_MEASUREMENT, (runSpec, status) =>
         recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
       ),
     );
@@ -178,6 +185,7 @@ export class Sampler {
   async #store(
     namespace: string,
     name: string,
+    patience: Patience,
     change: (spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined) => AnalysisRunStatus,
   ): Promise<AnalysisRunStatus | undefined> {
     const { client, caches } = this.#parts;
@@ -198,9 +206,9 @@ export class Sampler {
         );
         return next;
       } catch (error) {
-        const again = error instanceof ApiError && (error.code === 'conflict' || error.code === 'transient');
-        if (!again || attempt >= STORE_ATTEMPTS) throw error;
-        run = await client.find(RESOURCES.analysisRuns, { namespace, name });
+        const again = error instanceof ApiError && patience.after.includes(error.code);
+        if (!again || attempt >= patience.attempts) throw error;
+        run = await client.find(RESOURCES.analysisRuns, { namespace, name }, WRITE);
       }
     }
     return undefined;

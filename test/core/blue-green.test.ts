@@ -23,6 +23,23 @@ describe('a blue-green trial', () => {
     expect(cluster.status['display'].step).toBe('3/6');
   });
 
+  it('tells a person once that it waits, whatever its pods do meanwhile', () => {
+    const cluster = onTrial(MANUAL);
+    const waiting = cluster.status['pause'];
+    const told: string[] = [];
+    for (const available of [3, 4, 2, 4]) {
+      cluster.behaviour.set(hashOf('2'), { available });
+      for (let passes = 0; passes < 3; passes++) {
+        cluster.react();
+        told.push(...cluster.pass().facts.map(({ reason }) => reason));
+      }
+      const isReady = available === 4;
+      expect(stateOf(cluster)).toBe(isReady ? 'Paused AwaitingPromotion' : 'Progressing WaitingForPods');
+      expect(cluster.status['pause']).toEqual(waiting);
+    }
+    expect(told.filter(reason => reason === 'Paused' || reason === 'Resumed')).toEqual([]);
+  });
+
   it('scales up fully before the active Service moves, in one step, when promoted', () => {
     const cluster = onTrial({ ...MANUAL, previewReplicaCount: 1 });
     cluster.behaviour.set(hashOf('2'), { available: 3 });
@@ -148,6 +165,24 @@ describe('analysis around a blue-green promotion', () => {
     cluster.measure(runNamed(cluster, '-pre'), 'success', 'Successful', true);
     cluster.settle();
     expect(stateOf(cluster)).toBe('Paused AwaitingPromotion');
+  });
+
+  // On lists that are older than it, as after a crash between its creation and the status that says so.
+  it('before it is not ended, and begun anew, by a look at pods that were not ready yet', () => {
+    const cluster = onTrial(PRE);
+    const [run] = [runNamed(cluster, '-pre')];
+    Object.assign(cluster.status['step'], { index: 0, description: 'scale' });
+    delete cluster.status['analysis'];
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.react();
+    cluster.pass();
+    expect([stateOf(cluster), cluster.runs.get(run)?.['status']?.phase]).toEqual([
+      'Progressing WaitingForPods',
+      undefined,
+    ]);
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect([stateOf(cluster), [...cluster.runs.keys()]]).toEqual(['Progressing GateRunning', [run]]);
   });
 
   it('before it aborts when it fails, and users never notice', () => {

@@ -180,6 +180,26 @@ describe('background analysis', () => {
     expect(cluster.status['analysis'].background).toBe(runNamed(cluster, '-bg-2'));
   });
 
+  it('that is inconclusive at a pause costs a promotion of its own, and no weight is raised without one that measures', () => {
+    const cluster = canaryOnTrial({
+      analysis: SUCCESS_RATE,
+      steps: [{ setCanaryScale: { weight: 100 } }, { setWeight: 20 }, { pause: {} }],
+    });
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
+    cluster.settle();
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Inconclusive', true);
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused InconclusiveAnalysis', 20]);
+    expect(send(cluster, 'promote')).toBe('promoted');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing GateRunning', 20]);
+    cluster.measure(runNamed(cluster, '-bg-2'), 'success', 'Successful');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
   it('whose data deadline passed is dismissed by promote too, though it still runs', () => {
     const cluster = watched({ noDataDeadline: '5m' });
     for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-bg'), 'success', 'NoData');
@@ -264,6 +284,22 @@ describe('an analysis step', () => {
     expect(stateOf(cluster)).toBe('Paused InconclusiveAnalysis');
     send(cluster, 'promote');
     expect(cluster.canaryWeight()).toBe(60);
+  });
+
+  it('is judged though a promotion takes back what another analysis waits for', () => {
+    const cluster = canaryOnTrial({
+      analysis: SUCCESS_RATE,
+      steps: [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { setWeight: 60 }, { pause: {} }],
+    });
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Inconclusive');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused InconclusiveAnalysis');
+    expect(send(cluster, 'promote')).toBe('promoted');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing GateRunning', 20]);
+    cluster.measure(runNamed(cluster, '-1-1'), 'success', 'Failed');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Aborted AnalysisFailed', 0]);
   });
 
   it('without data holds with its deadline as the next wake-up at the latest', () => {

@@ -21,6 +21,21 @@ describe('the steps of a canary', () => {
     expect(cluster.status['history'][0]).toMatchObject({ outcome: 'Promoted', weightReached: 100 });
   });
 
+  it('that Git replaces while a promotion of those before is on its way are not passed by it, and that is said', () => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }] });
+    cluster.command('promote p-1');
+    cluster.edit(spec => {
+      spec['strategy'].canary.steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 90 }, { pause: {} }];
+    });
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
+    expect(cluster.status['lastCommand'].outcome).toBe(
+      'refused: Git declares other steps by now; look at them, and send promote again when the phase is Paused',
+    );
+    send(cluster, 'promote');
+    expect(cluster.canaryWeight()).toBe(90);
+  });
+
   it('scale before weight on the way up', () => {
     const cluster = canaryOnTrial();
     const order = cluster.log.map(action => action.type);

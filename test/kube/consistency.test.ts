@@ -45,6 +45,9 @@ test('the wait grows from 20 to 500 ms and ends after 5 s with the objects to re
   expect(tracker.ready('k')).toMatchObject({ retryAfterMs: 500 });
   await clock.advance(800);
   expect(tracker.ready('k')).toEqual({ state: 'timedOut', objects: ['default/a'] });
+  // A live read that failed has shown nothing.
+  expect(tracker.ready('k')).toEqual({ state: 'timedOut', objects: ['default/a'] });
+  tracker.forget('k');
   expect(tracker.ready('k')).toEqual({ state: 'ready' });
 });
 

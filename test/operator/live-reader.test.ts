@@ -26,3 +26,26 @@ it('an object that is replaced while the answer about the old one is on its way 
   store.applyEvent('MODIFIED', rollout('new', '8'));
   expect(store.get(AT)?.metadata).toMatchObject({ uid: 'new', resourceVersion: '8' });
 });
+
+// Put back, it would count in the status, and each write to it would be refused, until the next audit minutes later.
+it('a set that is deleted while a list that has it is on its way does not come back', async () => {
+  const set = (resourceVersion: string): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { namespace: 'shop', name: 'shop-1', uid: 'set', resourceVersion },
+  });
+  const stores = ['rollouts', 'replicaSets', 'analysisRuns', 'services', 'httpRoutes'] as const;
+  const caches = Object.fromEntries(
+    stores.map(name => [name, { type: RESOURCES[name], store: new ObjectStore({}) }]),
+  ) as unknown as Caches;
+  const { store } = caches.replicaSets;
+  store.applyEvent('ADDED', set('5'));
+  const list = async ({ plural }: { plural: string }) => {
+    if (plural !== 'replicasets') return { items: [] };
+    store.applyEvent('DELETED', set('6'));
+    return { items: [set('5'), { ...set('5'), metadata: { ...set('5').metadata, name: 'shop-2', uid: 'another' } }] };
+  };
+  const client = { list, find: async () => rollout('one', '5') } as unknown as KubeClient;
+  await new LiveReader(client, caches).refresh(rollout('one', '5'));
+  expect([...store.values()].map(({ metadata }) => metadata.name)).toEqual(['shop-2']);
+});

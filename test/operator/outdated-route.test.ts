@@ -6,7 +6,8 @@ import { ConsistencyTracker } from '../../src/kube/consistency.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import type { Actor } from '../../src/operator/act.ts';
-import { createCaches } from '../../src/operator/caches.ts';
+import { type Caches, createCaches } from '../../src/operator/caches.ts';
+import { Executor } from '../../src/operator/executor.ts';
 import { LiveReader } from '../../src/operator/live-reader.ts';
 import { createLog } from '../../src/operator/log.ts';
 import { Memory } from '../../src/operator/memory.ts';
@@ -27,6 +28,8 @@ class Started {
   /** What a read of the route meets. */
   failure: ApiError | undefined;
   readonly reconciler: Reconciler;
+  readonly memory = new Memory();
+  readonly caches: Caches;
 
   constructor(cluster: SimCluster) {
     const find = async ({ plural }: { plural: string }, { name }: { name: string }) => {
@@ -40,6 +43,7 @@ class Started {
     };
     const client = { find, patch } as unknown as KubeClient;
     const caches = createCaches({ client });
+    this.caches = caches;
     const all: readonly [keyof typeof caches, Iterable<unknown>][] = [
       ['rollouts', [cluster.rollout]],
       ['replicaSets', [...cluster.replicaSets.values()].map(ours)],
@@ -65,20 +69,23 @@ class Started {
     const reporter = {
       report: (_: string, __: KubeObject, { facts }: Decision) => this.told.push(...facts.map(({ reason }) => reason)),
       tell: () => undefined,
+      forget: () => undefined,
     };
-    this.reconciler = new Reconciler({
-      caches,
-      client,
-      consistency: new ConsistencyTracker(),
-      memory: new Memory(),
+    const { memory } = this;
+    const clock = { ...systemClock, now: () => cluster.now };
+    const liveReader = new LiveReader(client, caches);
+    const executor = new Executor({
+      ...{ caches, memory, clock, liveReader },
       actor: actor as unknown as Actor,
-      reporter: reporter as unknown as Reporter,
-      liveReader: new LiveReader(client, caches),
-      metrics: new Metrics(),
       log: createLog('error', () => undefined),
-      clock: { ...systemClock, now: () => cluster.now },
-      operatorNamespace: 'sluice-system',
       stepAside: async () => false,
+    });
+    this.reconciler = new Reconciler({
+      ...{ caches, client, memory, clock, liveReader, executor },
+      consistency: new ConsistencyTracker(),
+      reporter: reporter as unknown as Reporter,
+      metrics: new Metrics(),
+      operatorNamespace: 'sluice-system',
     });
   }
 }
@@ -155,6 +162,17 @@ describe('an operator that starts on a route of before', () => {
     started.failure = undefined;
     await started.reconciler.pass(KEY);
     expect(started.acts).toContainEqual(HOME);
+  });
+
+  it('keeps nothing that it knew of another Rollout of that name', async () => {
+    const started = new Started(cluster);
+    await started.reconciler.pass(KEY);
+    expect(started.memory.of(KEY).routeIsKnown).toBe(true);
+    const { metadata } = cluster.rollout;
+    const other = { ...cluster.rollout, metadata: { ...metadata, uid: 'another', resourceVersion: '99999' } };
+    started.caches.rollouts.store.applyEvent('ADDED', structuredClone(other) as KubeObject);
+    await started.reconciler.pass(KEY);
+    expect(started.memory.of(KEY)).toMatchObject({ uid: 'another', firstVersion: '99999' });
   });
 
   it('stores its verdict at last when it can never be read', async () => {

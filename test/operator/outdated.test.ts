@@ -73,7 +73,14 @@ describe('how sure an action needs to be of the Rollout', () => {
   } as const;
   const created = (type: string, hash: string) =>
     ({ type, object: { metadata: { name: `shop-${hash}`, labels: { [HASH_LABEL]: hash } } } }) as unknown as Action;
-  const shop = { ...rollout('5'), status: { stable: { podTemplateHash: 'old' }, canary: { podTemplateHash: 'new' } } };
+  const shop = {
+    ...rollout('5'),
+    status: {
+      stable: { podTemplateHash: 'old' },
+      canary: { podTemplateHash: 'new' },
+      steered: { services: ['shop-stable'], route: { name: 'shop' } },
+    },
+  };
 
   it.each<[string, Action, Certainty]>([
     [
@@ -89,6 +96,9 @@ describe('how sure an action needs to be of the Rollout', () => {
     ['the set of a new revision', created('CreateReplicaSet', 'next'), 'none'],
     ['the set of the canary, made anew', created('CreateReplicaSet', 'new'), 'asked'],
     ['what the stable set is rebuilt from, made anew', created('CreateRevision', 'old'), 'asked'],
+    ['a Service that is new', created('CreateService', 'other'), 'none'],
+    ['a Service, made anew', created('CreateService', 'stable'), 'asked'],
+    ['a route, made anew', { type: 'CreateRoute', object: { metadata: { name: 'shop' } } } as Action, 'asked'],
     ['the stable set, rebuilt', { type: 'RestoreReplicaSet' } as Action, 'asked'],
   ])('%s', (_, action, needed) => {
     expect(certaintyFor(action, shop, { firstVersion: '4' })).toBe(needed);

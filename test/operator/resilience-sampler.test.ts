@@ -87,6 +87,28 @@ function take(): void {
   sampler.take(rollout, { type: 'TakeSample', run: { name: 'run', uid, resourceVersion }, metric: 'success' });
 }
 
+// It is awaited by a pass: tries of its own would hold up the Rollout, and a worker with it, for minutes.
+describe('the end of a run', () => {
+  const end = () => {
+    const { uid = '', resourceVersion = '' } = caches.analysisRuns.store.get({ namespace: NAMESPACE, name: 'run' })
+      ?.metadata ?? { uid: '', resourceVersion: '' };
+    const target = { name: 'run', uid, resourceVersion };
+    return sampler.terminate(rollout, { type: 'TerminateAnalysisRun', target, message: 'no longer needed' });
+  };
+
+  it('is asked for once when the API server cannot store it, and is for the next pass', async () => {
+    api.inject({ verb: 'patch', times: 100, action: { kind: 'status', status: 500, reason: 'InternalError' } });
+    await expect(end()).rejects.toMatchObject({ code: 'transient' });
+    expect(api.requests.filter(({ verb }) => verb === 'patch')).toHaveLength(1);
+  });
+
+  it('that conflicts is read and tried once more', async () => {
+    api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 409, reason: 'Conflict' } });
+    await end();
+    expect(stored()).toMatchObject({ phase: 'Inconclusive', message: 'no longer needed' });
+  });
+});
+
 describe('a measurement', () => {
   it('whose write conflicts a few times is stored all the same, and asked for once', async () => {
     api.inject({ verb: 'patch', times: 3, action: { kind: 'status', status: 409, reason: 'Conflict' } });

@@ -84,7 +84,10 @@ export class ReplicaSetController {
     }
     const readiness = this.#expectations.ready(key);
     if (readiness.state === 'behind') return { wakeAfterMs: readiness.retryAfterMs };
-    if (readiness.state === 'timedOut') await this.#readLive(namespace);
+    if (readiness.state === 'timedOut') {
+      await this.#readLive(namespace);
+      this.#expectations.forget(key);
+    }
     const owned = this.#options.pods.byIndex(PODS_BY_OWNER, replicaSet.metadata.uid ?? '') as Pod[];
     const candidates = this.#options.pods.byIndex(PODS_BY_NAMESPACE, namespace) as Pod[];
     if (await this.#claims.claim(replicaSet, owned, candidates)) return { wakeAfterMs: 20 };
