@@ -119,6 +119,18 @@ describe('the judgement of a client', () => {
     expect(() => judge(answers, marks, {})).toThrow('1 of 3 intervals have wrong shares');
   });
 
+  it('goes on counting after writes that changed nothing, and not while they may yet be seen to have', () => {
+    const writes = [1_000, 2_000, 3_000];
+    const answers = [
+      ...steady(0, 3_500, () => 'b'),
+      ...steady(3_500, 5_900, fifth),
+      ...steady(6_000, 8_000, () => 'a'),
+    ];
+    const late = { ...marks[0], settledMs: 900 } as (typeof marks)[number];
+    expect(judge(answers, [late], {}, writes).weights).toEqual([0]);
+    expect(() => judge(answers, [late], {}, [1_000])).toThrow('wrong shares');
+  });
+
   it('does not blame what happens before the gateway has taken in a change', () => {
     const slow = marks.map(mark => ({ ...mark, settledMs: mark.atMs === 10_000 ? 10_600 : mark.atMs }));
     const answers = [...steady(5_000, 10_500, fifth), ...steady(10_500, 12_000, () => 'a')];

@@ -157,6 +157,26 @@ describe('the oracles of the matrices', () => {
       ),
     );
     expect(judge.late(long, { lateMs: 6_000 })).toEqual([]);
+    const held = run(
+      [
+        [0, 0],
+        [20, 9_000],
+      ],
+      {},
+    );
+    const dipped = run(
+      [
+        [0, 0],
+        [20, 2_000],
+        [0, 20],
+        [20, 9_000],
+      ],
+      {},
+    );
+    const ofHeld = new Judge(workload, [held, held]);
+    // What is put back is part of the weight that stays, and that one lasts for ever.
+    expect(ofHeld.late(dipped, { lateMs: 1_000, mayDip: true })).toEqual([]);
+    expect(ofHeld.late(dipped, { lateMs: 1_000 })).toHaveLength(1);
     const short = run(
       [
         [0, 0],

@@ -14,6 +14,7 @@ import {
   podsOf,
   QUIET_MS,
   selectedBy,
+  untilTold,
   untilWaitsCalmly,
 } from './scene.ts';
 
@@ -120,7 +121,8 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       const { team, client } = await halfway(rig(), 'backend-by-hand');
       const remove = [{ op: 'remove', path: '/spec/rules/0/backendRefs/1' }];
       await team.kubectl('patch', 'httproute', 'shop', '--type=json', '-p', JSON.stringify(remove));
-      await team.untilStatus('told', status => status.display?.reason === 'RouteMalformed');
+      await team.untilStatus('held', status => status.display?.reason === 'RouteMalformed');
+      await untilTold(team, 'RouteNotAccepted');
       const sinceMs = Date.now();
       await sleep(QUIET_MS);
       expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);

@@ -7,7 +7,7 @@ import { startMetricExporter } from '../support/rig/metric-exporter.ts';
 import type { Rig } from '../support/rig/rig.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
 import { startSlowServer } from '../support/rig/slow-server.ts';
-import { accepted, countEvents, eventWrites, isPromoted, operatorWrites } from './scene.ts';
+import { accepted, countEvents, eventWrites, isPromoted, operatorWrites, untilTold } from './scene.ts';
 
 /** How long Prometheus is away. */
 const OUTAGE_MS = 60_000;
@@ -51,6 +51,7 @@ describeOnRig('a canary whose measurements fail to come', rig => {
 
       await team.release({ tag: '1.1.0' });
       await team.untilStatus('the first weight', status => status.weights?.actualCanary === 20);
+      await untilTold(team, 'StepCompleted');
       exporter.set(series, undefined);
       const goneMs = Date.now();
       const held = await team.untilStatus('held for want of data', status => status.display?.reason === 'NoData');
@@ -107,6 +108,7 @@ describeOnRig('a canary whose measurements fail to come', rig => {
       const client = await team.begin({ tag: '1.0.0' });
       await team.release({ tag: '1.1.0' });
       await team.untilStatus('in the pause of the first weight', status => status.step?.index === 1);
+      await untilTold(team, 'StepCompleted');
       const awayMs = Date.now();
       const back = outage(prometheus);
       const held = await team.untilStatus('held', status => status.display?.reason === 'ProviderError');

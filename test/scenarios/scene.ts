@@ -19,6 +19,7 @@ export async function halfway(
   const client = await team.begin({ tag: '1.0.0', steps: HALFWAY, ...shop });
   await team.release({ tag: '1.1.0' });
   await team.untilStatus('waits at 40 %', isPausedAndMeasured);
+  await untilTold(team, 'Paused');
   return { team, client };
 }
 
@@ -54,6 +55,11 @@ export async function untilWaitsCalmly(team: Team): Promise<void> {
 
 export const isPromoted = (revision: number) => (status: SeenStatus) =>
   status.phase === 'Healthy' && status.stable?.revision === revision;
+
+/** Waits until a status that was seen is told as well: what is told after that is news. */
+export async function untilTold(team: Team, reason: string): Promise<void> {
+  await team.until(`${reason} is told`, async () => (await countEvents(team, reason)) > 0);
+}
 
 /** How often something was told for that reason. */
 export async function countEvents(team: Team, reason: string): Promise<number> {

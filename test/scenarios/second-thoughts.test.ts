@@ -5,7 +5,17 @@ import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/ex
 import type { SeenStatus, Team } from '../support/rig/team.ts';
 import { expectLeavesQuietly } from './deletion.ts';
 import { withoutSchema } from './judged-by.ts';
-import { countEvents, eventWrites, HALFWAY, halfway, isPromoted, operatorWrites, podsOf, QUIET_MS } from './scene.ts';
+import {
+  countEvents,
+  eventWrites,
+  HALFWAY,
+  halfway,
+  isPromoted,
+  operatorWrites,
+  podsOf,
+  QUIET_MS,
+  untilTold,
+} from './scene.ts';
 
 const isInvalid = (status: SeenStatus) => status.phase === 'Invalid';
 const patchSpec = (team: Team, spec: object) =>
@@ -34,6 +44,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       const id = await team.command('promote');
       await team.untilStatus('the command is answered', status => status.lastCommand?.id === id);
       expect(await team.column('.status.lastCommand.outcome')).toContain('refused');
+      await untilTold(team, 'SpecInvalid');
       const quietMs = Date.now();
       await sleep(QUIET_MS);
       expect(operatorWrites(rig(), team, quietMs).length).toBeLessThanOrEqual(3);

@@ -4,7 +4,7 @@ import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, weightsSince } from '../support/rig/expect-team.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
-import { countEvents, eventWrites, halfway, isPromoted, operatorWrites, QUIET_MS } from './scene.ts';
+import { countEvents, eventWrites, halfway, isPromoted, operatorWrites, QUIET_MS, untilTold } from './scene.ts';
 
 const LATER = { analysis: { templates: [{ templateName: 'later' }] } };
 const later = (team: Team) => gateOf(team.name, 'later', successRate({ count: 3 }));
@@ -28,6 +28,7 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
       // The next one has no gate, and does not go without.
       await team.release({ tag: '1.2.0' });
       await team.untilStatus('held', status => status.display?.reason === 'TemplateMissing');
+      await untilTold(team, 'SpecInvalid');
       const sinceMs = Date.now();
       await sleep(QUIET_MS);
       expect(weightsSince(team, sinceMs)).toEqual([]);
@@ -73,7 +74,8 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
       await team.release({ tag: '1.1.0' });
       await team.untilStatus('in the first pause', status => status.step?.index === 1);
       await remove(team, 'later');
-      await team.untilStatus('told', status => status.display?.reason === 'TemplateMissing');
+      await team.untilStatus('held', status => status.display?.reason === 'TemplateMissing');
+      await untilTold(team, 'SpecInvalid');
       const sinceMs = Date.now();
       await sleep(QUIET_MS);
       expect(weightsSince(team, sinceMs)).toEqual([]);

@@ -48,7 +48,7 @@ export class Judge {
     const [reference] = this.#references;
     if (!reference) throw new Error('there is no fault-free run to compare with');
     if (run.stuck !== undefined) return [`stuck: ${run.stuck}`];
-    const { dwells, dips } = terms.mayDip ? withoutDips(run.traffic.dwells) : { dwells: run.traffic.dwells, dips: 0 };
+    const { dwells, dips } = judgedBy(terms, run);
     return [
       ...(run.died ? ['the operator ended by itself'] : []),
       ...differences(reference.endState, run.endState, this.#mask)
@@ -95,19 +95,26 @@ export class Judge {
   }
 
   /** What is wrong with how long the weights of a run lasted. */
-  late({ traffic, awayMs = 0 }: Outcome, { lateMs }: Terms): string[] {
+  late(run: Outcome, terms: Terms): string[] {
+    const { lateMs } = terms;
+    const { awayMs = 0 } = run;
     if (lateMs === undefined) return [];
     const weights = this.#references.flatMap(({ traffic: { dwells } }) =>
       dwells.slice(0, -1).map(({ weight }) => weight),
     );
     const usual = Math.max(...this.#exposures);
     const most = 2 * usual + Math.max(0, ...weights) * (lateMs + awayMs);
-    const exposure = exposureOf(traffic);
+    const exposure = exposureOf(judgedBy(terms, run));
     const seconds = (value: number) => Math.round(value / 1_000);
     return exposure > most
       ? [`weights: ${seconds(exposure)} percent seconds (fault-free: ${seconds(usual)}, allowed: ${seconds(most)})`]
       : [];
   }
+}
+
+/** The weights of a run as its terms see them. */
+function judgedBy({ mayDip = false }: Terms, { traffic: { dwells } }: Outcome): ReturnType<typeof withoutDips> {
+  return mayDip ? withoutDips(dwells) : { dwells, dips: 0 };
 }
 
 /** A route counts its changes, and its gateway the last one it took up: two for each dip, or one where the next weight came instead. */

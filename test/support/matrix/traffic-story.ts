@@ -53,7 +53,7 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
  * The canary's weight over time, percent times milliseconds: at least so much reached users. The last weight is left out: it
  * is part of the end state, and lasts for ever.
  */
-export function exposureOf({ dwells }: Traffic): number {
+export function exposureOf({ dwells }: Pick<Traffic, 'dwells'>): number {
   return dwells.slice(0, -1).reduce((sum, { weight, leastMs }) => sum + weight * Math.max(0, leastMs), 0);
 }
 

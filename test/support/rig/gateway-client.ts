@@ -65,6 +65,8 @@ export interface GatewayClient {
 }
 
 const COUNTED = 30;
+/** Within that time a write that changed something is seen, or it has changed nothing. */
+const LAGS_MS = 3_000;
 const FIRST_ANSWER_MS = 20_000;
 
 /** Starts sending, at a steady pace, once the gateway has answered with 200 for the host. `writes`: see {@link judge}. */
@@ -168,10 +170,13 @@ function stretchesOf(
   return marks.map((mark, index) => {
     const { atMs, settledMs = Number.POSITIVE_INFINITY, expected } = mark;
     const endMs = Math.min(marks[index + 1]?.atMs ?? lastMs, lastMs);
-    // The write that made a mark is earlier than it.
+    // The write that made a mark is earlier than it; one that changed nothing makes none.
     const changedMs = Math.min(endMs, ...writes.filter(writtenMs => writtenMs > (mark.settledMs ?? atMs)));
-    const [fromMs, toMs] = [settledMs + settleMs, changedMs - settleMs];
-    const counts = countVersions(answers.filter(one => one.sentMs >= fromMs && one.doneMs <= toMs));
+    const [fromMs, toMs] = [settledMs + settleMs, endMs - settleMs];
+    const isDoubtful = ({ sentMs, doneMs }: GatewayAnswer) =>
+      writes.some(at => at > settledMs && doneMs > at - settleMs && sentMs < at + LAGS_MS);
+    const within = answers.filter(one => one.sentMs >= fromMs && one.doneMs <= toMs);
+    const counts = countVersions(within.filter(one => !isDoubtful(one)));
     const isExcepted = except !== undefined && atMs <= except.toMs && endMs >= except.fromMs;
     const lasted = changedMs - Math.max(atMs, firstMs) > lastingMs;
     const unseen = lasted && !isExcepted && (expected === undefined || sum(counts) === 0);
