@@ -8,7 +8,7 @@ import type { Draft } from './draft.ts';
 import { type GateReading, gateWake } from './gate.ts';
 import { refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { isForPerson } from './pause.ts';
+import { trialPhase } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
@@ -53,14 +53,14 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   return {
     intent: {
       ...NOTHING,
-      phase: isForPerson(d.status) && d.status.pause?.reason === because.reason ? 'Paused' : 'Progressing',
+      phase: trialPhase(d.status, because),
       because,
       scale: nothingMoves ? new Map() : podsWanted(t, station),
       firstPods: nothingMoves ? 0 : podsOfNew(t, station),
       select: selections(t, station, hold !== undefined),
       runs,
       // On lists that are older than a run its station seems to be yet to come.
-      endRuns: obsoleteRuns(w, [...runs, ...analysesAhead(t)]),
+      endRuns: obsoleteRuns(w, analysesAhead(t)),
       wakeAt: earliest(fromTime(d.status.pause?.until), gateWake(gate)),
     },
     gates: gate ? [gate] : [],

@@ -22,7 +22,7 @@ import type { Draft } from './draft.ts';
 import { gateWake } from './gate.ts';
 import { refuseOutdatedPromotion, refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { isForPerson } from './pause.ts';
+import { trialPhase } from './pause.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { obsoleteRuns, readRun, stepRunName } from './run-names.ts';
@@ -88,12 +88,12 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const holdsPods = hold && (NOTHING_MOVES.includes(hold.reason) || (!w.router && unbuildable !== undefined));
   const runs = [background, stepRun].filter(run => run !== undefined);
   // On lists that are older than a run its step seems to be yet to come.
-  const ahead = dismissed ? runs : [...runs, ...analysesAhead(t)];
+  const ahead = dismissed ? runs : analysesAhead(t);
   const complete = !hold && index >= steps.length && isVerified(t) && !unmeasured && gate?.verdict !== 'Inconclusive';
   return {
     intent: {
       ...NOTHING,
-      phase: isForPerson(d.status) && d.status.pause?.reason === because.reason ? 'Paused' : 'Progressing',
+      phase: trialPhase(d.status, because),
       because,
       scale: holdsPods ? new Map() : wantedPods.scale,
       firstPods: holdsPods ? 0 : wantedPods.now,

@@ -4,7 +4,7 @@ import { ApiError } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Actor, Outcome } from './act.ts';
 import type { Caches } from './caches.ts';
-import { type LiveReader, LOOK_TIMEOUT_MS } from './live-reader.ts';
+import type { LiveReader } from './live-reader.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import { type Certainty, certaintyFor, findOutdated } from './outdated.ts';
@@ -23,7 +23,6 @@ export interface ExecutorParts {
 }
 
 type Trouble = Exclude<Outcome, { kind: 'done' }>;
-type Conflict = Extract<Outcome, { kind: 'conflict' }>;
 
 /** What became of a decision's actions. */
 export interface Acted {
@@ -86,14 +85,12 @@ export class Executor {
   async #perform(known: RolloutMemory, rollout: KubeObject, action: Action): Promise<Outcome> {
     const { actor, liveReader } = this.#parts;
     const outcome = await actor.perform(rollout, action);
-    if (outcome.kind !== 'conflict') {
-      if (action.type === 'PatchRoute') known.refusedPatches = 0;
-      return outcome;
-    }
-    const isRead = await liveReader.readTarget(rollout, action, LOOK_TIMEOUT_MS).then(
-      () => true,
-      () => false,
-    );
+    const isRead =
+      outcome.kind === 'conflict' &&
+      (await liveReader.readTarget(rollout, action).then(
+        () => true,
+        () => false,
+      ));
     return refusedForGood(known, action, outcome, isRead);
   }
 
@@ -131,12 +128,12 @@ function noteDone(known: RolloutMemory, action: Action, now: number): void {
  * A patch of the route whose `test` fails is refused like one that nobody may make: after a few in a row, each decided
  * on a fresh look, it is the latter. `isRead`: the next decision sees the route as it is now.
  */
-function refusedForGood(known: RolloutMemory, action: Action, outcome: Conflict, isRead: boolean): Outcome {
-  const { error } = outcome;
+function refusedForGood(known: RolloutMemory, action: Action, outcome: Outcome, isRead: boolean): Outcome {
   if (action.type !== 'PatchRoute') return outcome;
+  const error = outcome.kind === 'conflict' ? outcome.error : undefined;
   const isRefused = error instanceof ApiError && error.code === 'invalid';
-  if (isRefused && isRead) known.refusedPatches += 1;
   if (!isRefused) known.refusedPatches = 0;
+  else if (isRead) known.refusedPatches += 1;
   if (!isRefused || known.refusedPatches < REFUSALS) return outcome;
   const message = error.message.slice(0, 1000);
   return { kind: 'problem', problem: { kind: 'WriteRefused', name: action.ref.name, message }, error };

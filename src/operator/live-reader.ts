@@ -60,13 +60,13 @@ export class LiveReader {
    * would be refused again.
    * @throws ApiError
    */
-  async readTarget(rollout: KubeObject, action: Action, timeoutMs?: number): Promise<void> {
+  async readTarget(rollout: KubeObject, action: Action): Promise<void> {
     const { namespace } = rollout.metadata;
-    const read = (cache: CacheOf, name: string) => this.readOne(cache, { namespace, name }, timeoutMs);
+    const read = (cache: CacheOf, name: string) => this.readOne(cache, { namespace, name }, LOOK_TIMEOUT_MS);
     const { replicaSets, controllerRevisions, analysisRuns, services } = this.#caches;
     switch (action.type) {
       case 'PatchRoute':
-        return await this.readRoutes(rollout, timeoutMs);
+        return await this.readRoutes(rollout, LOOK_TIMEOUT_MS);
       case 'SelectRevision':
         return void (await read(services, action.service));
       case 'ScaleReplicaSet':

@@ -99,7 +99,7 @@ export class Reconciler {
   }
 
   async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
-    const { client, memory, clock, executor, reporter, liveReader, caches } = this.#parts;
+    const { client, memory, clock, executor, reporter } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
     if (!decision.status) return { outcome: 'done' };
@@ -120,14 +120,15 @@ export class Reconciler {
     try {
       if (diff && restMs === 0)
         written = await writeStatus(client, target, diff).catch(async error => {
-          if (!isVerdict) throw error;
-          target = await this.#respecified(rollout, error);
+          // The watch that will say that another Rollout is stored may lag for minutes.
+          const live = isOutdated(error) ? await this.#readLive(rollout) : undefined;
+          if (!isVerdict || !live || !isRespecified(live, rollout)) throw error;
+          target = live;
           return await writeStatus(client, target, diff);
         });
     } catch (error) {
       // What was due stays due.
       known.statusDueAt = clock.monotonic();
-      if (isOutdated(error)) await liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
       if (isAnswerLost(error)) known.owed = oweStatus(known.owed, target.metadata.resourceVersion, decision);
       return backoff(error, decision, clock.now());
     } finally {
@@ -183,17 +184,10 @@ export class Reconciler {
     return this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
   }
 
-  /**
-   * The Rollout whose spec Git has changed while its status was on its way: what follows from both is for the next pass.
-   * @throws what the write failed with, when that is not why
-   */
-  async #respecified(rollout: KubeObject, error: unknown): Promise<KubeObject> {
-    if (!(error instanceof ApiError) || error.code !== 'conflict') throw error;
+  /** The Rollout as it is stored; undefined when it is gone, or cannot be read now. */
+  #readLive(rollout: KubeObject): Promise<KubeObject | undefined> {
     const { liveReader, caches } = this.#parts;
-    const live = await liveReader.readOne(caches.rollouts, rollout.metadata);
-    const isOther = live?.metadata.uid !== rollout.metadata.uid;
-    if (!live || isOther || !isSame(live['status'], rollout['status'])) throw error;
-    return live;
+    return liveReader.readOne(caches.rollouts, rollout.metadata).catch(() => undefined);
   }
 
   #noteWritten(key: string, written: KubeObject): void {
@@ -203,9 +197,13 @@ export class Reconciler {
   }
 }
 
-/** Whether the Rollout that a status was written for is not the stored one; the watch that will say so may lag for minutes. */
+/** Whether the Rollout that a status was written for is not the stored one. */
 const isOutdated = (error: unknown) =>
   error instanceof ApiError && (error.code === 'notFound' || error.code === 'conflict');
+
+/** Whether Git has changed the spec, and nobody the status: a verdict is stored all the same, what follows is for the next pass. */
+const isRespecified = (live: KubeObject, { metadata, status }: KubeObject) =>
+  live.metadata.uid === metadata.uid && isSame(live['status'], status);
 
 /** Splits `namespace/name`. */
 export function nameOf(key: string): { namespace: string; name: string } {

@@ -170,7 +170,7 @@ describe('analysis around a blue-green promotion', () => {
   // On lists that are older than it, as after a crash between its creation and the status that says so.
   it('before it is not ended, and begun anew, by a look at pods that were not ready yet', () => {
     const cluster = onTrial(PRE);
-    const [run] = [runNamed(cluster, '-pre')];
+    const run = runNamed(cluster, '-pre');
     Object.assign(cluster.status['step'], { index: 0, description: 'scale' });
     delete cluster.status['analysis'];
     cluster.behaviour.set(hashOf('2'), { available: 0 });

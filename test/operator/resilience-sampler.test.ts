@@ -81,20 +81,19 @@ afterEach(async () => {
 });
 
 const stored = () => api.of(RESOURCES.analysisRuns).objects.get(`${NAMESPACE}/run`)?.['status'] as AnalysisRunStatus;
+function theRun(): { name: string; uid: string; resourceVersion: string } {
+  const { uid = '', resourceVersion = '' } =
+    caches.analysisRuns.store.get({ namespace: NAMESPACE, name: 'run' })?.metadata ?? {};
+  return { name: 'run', uid, resourceVersion };
+}
 function take(): void {
-  const { uid = '', resourceVersion = '' } = caches.analysisRuns.store.get({ namespace: NAMESPACE, name: 'run' })
-    ?.metadata ?? { uid: '', resourceVersion: '' };
-  sampler.take(rollout, { type: 'TakeSample', run: { name: 'run', uid, resourceVersion }, metric: 'success' });
+  sampler.take(rollout, { type: 'TakeSample', run: theRun(), metric: 'success' });
 }
 
 // It is awaited by a pass: tries of its own would hold up the Rollout, and a worker with it, for minutes.
 describe('the end of a run', () => {
-  const end = () => {
-    const { uid = '', resourceVersion = '' } = caches.analysisRuns.store.get({ namespace: NAMESPACE, name: 'run' })
-      ?.metadata ?? { uid: '', resourceVersion: '' };
-    const target = { name: 'run', uid, resourceVersion };
-    return sampler.terminate(rollout, { type: 'TerminateAnalysisRun', target, message: 'no longer needed' });
-  };
+  const end = () =>
+    sampler.terminate(rollout, { type: 'TerminateAnalysisRun', target: theRun(), message: 'no longer needed' });
 
   it('is asked for once when the API server cannot store it, and is for the next pass', async () => {
     api.inject({ verb: 'patch', times: 100, action: { kind: 'status', status: 500, reason: 'InternalError' } });

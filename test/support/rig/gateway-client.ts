@@ -171,10 +171,11 @@ function stretchesOf(
     const { atMs, settledMs = Number.POSITIVE_INFINITY, expected } = mark;
     const endMs = Math.min(marks[index + 1]?.atMs ?? lastMs, lastMs);
     // The write that made a mark is earlier than it; one that changed nothing makes none.
-    const changedMs = Math.min(endMs, ...writes.filter(writtenMs => writtenMs > (mark.settledMs ?? atMs)));
+    const later = writes.filter(writtenMs => writtenMs > (mark.settledMs ?? atMs));
+    const changedMs = Math.min(endMs, ...later);
     const [fromMs, toMs] = [settledMs + settleMs, endMs - settleMs];
     const isDoubtful = ({ sentMs, doneMs }: GatewayAnswer) =>
-      writes.some(at => at > settledMs && doneMs > at - settleMs && sentMs < at + LAGS_MS);
+      later.some(at => doneMs > at - settleMs && sentMs < at + LAGS_MS);
     const within = answers.filter(one => one.sentMs >= fromMs && one.doneMs <= toMs);
     const counts = countVersions(within.filter(one => !isDoubtful(one)));
     const isExcepted = except !== undefined && atMs <= except.toMs && endMs >= except.fromMs;
