@@ -119,6 +119,7 @@ function noteDone(known: RolloutMemory, action: Action, now: number): void {
     const what = `${action.service} ${action.podTemplateHash}`;
     known.selectorWrites = [...known.selectorWrites.slice(1 - KEPT_SELECTOR_WRITES), { what, at: now }];
   }
+  if (action.type === 'CreateAnalysisRun') known.certain.add('analysisRuns');
   if (action.type !== 'PatchRoute') return;
   known.lastWeight = action.canaryWeight;
   if (action.reassert) known.conflicts = [...known.conflicts.slice(-9), now];

@@ -31,21 +31,27 @@ export class LiveReader {
     const { namespace, name } = rollout.metadata;
     const { rollouts, replicaSets, analysisRuns, services } = this.#caches;
     await this.readOne(rollouts, { namespace, name });
-    const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
-    for (const cache of [replicaSets, analysisRuns]) await this.#readSome(cache, { namespace, labelSelector });
+    for (const cache of [replicaSets, analysisRuns]) await this.#readChildren(rollout, cache);
     const needs = needsOf(rollout as unknown as ApiObject);
     for (const service of needs.services) await this.readOne(services, { namespace, name: service });
     await this.readRoutes(rollout);
   }
 
-  /** Takes in a list of some objects, but not what was deleted while it was on its way. */
-  async #readSome(
+  /** The AnalysisRuns of a Rollout. @throws ApiError */
+  readRuns(rollout: KubeObject): Promise<void> {
+    return this.#readChildren(rollout, this.#caches.analysisRuns, LOOK_TIMEOUT_MS);
+  }
+
+  /** Takes in what a Rollout has of one type, but not what was deleted while the answer was on its way. */
+  async #readChildren(
+    { metadata: { namespace, name } }: KubeObject,
     { type, store }: CacheOf,
-    of: { namespace: string | undefined; labelSelector: string },
+    timeoutMs: number = WRITE.timeoutMs,
   ): Promise<void> {
+    const labelSelector = `${HASH_LABEL},${ROLLOUT_LABEL}=${name}`;
     const journal = store.openJournal();
     try {
-      const { items } = await this.#client.list(type, { ...of, ...WRITE });
+      const { items } = await this.#client.list(type, { namespace, labelSelector, timeoutMs });
       for (const item of items) {
         const object = store.prepare(item, 'list');
         if (object && !journal.deleted.has(object.metadata.uid ?? '')) store.applyEvent('MODIFIED', object, 'list');
@@ -56,8 +62,8 @@ export class LiveReader {
   }
 
   /**
-   * What an action was about that was refused because it had changed: its watch may lag for minutes, and until then each pass
-   * would be refused again.
+   * What an action was about that was refused because it had changed, or was there already: its watch may lag for minutes, and
+   * until then each pass would be refused again.
    * @throws ApiError
    */
   async readTarget(rollout: KubeObject, action: Action): Promise<void> {
@@ -67,6 +73,12 @@ export class LiveReader {
     switch (action.type) {
       case 'PatchRoute':
         return await this.readRoutes(rollout, LOOK_TIMEOUT_MS);
+      case 'CreateAnalysisRun':
+        return await this.readRuns(rollout);
+      case 'CreateReplicaSet':
+        return await this.#readChildren(rollout, replicaSets, LOOK_TIMEOUT_MS);
+      case 'CreateRevision':
+        return await this.#readChildren(rollout, controllerRevisions, LOOK_TIMEOUT_MS);
       case 'SelectRevision':
         return void (await read(services, action.service));
       case 'ScaleReplicaSet':

@@ -1,6 +1,9 @@
 import type { ActionProblem, PodInspection } from '../core/snapshot.ts';
 import { NOTHING_OWED, type Owed } from './owed-report.ts';
 
+/** What a cache may show as it was before the last writes of the operator before this one. */
+export type Doubt = 'route' | 'analysisRuns';
+
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {
   /** Which Rollout of that name it is about. */
@@ -19,10 +22,10 @@ export interface RolloutMemory {
   firstVersion: string | undefined;
   /** Version of the Rollout that is known to be the stored one: it was written or asked about by this process. */
   currentVersion: string | undefined;
-  /** Whether the route was read once since the start, so that its cache shows nothing older. */
-  routeIsKnown: boolean;
-  /** How often that did not succeed. */
-  routeFailures: number;
+  /** What was read or made once since the start, so that its cache shows nothing older. */
+  certain: Set<Doubt>;
+  /** How often reading what is in doubt did not succeed, in a row. */
+  failedLooks: number;
   /** Weight that was given to the canary last. */
   lastWeight: number | undefined;
   /** Which Service was pointed at which revision, `<service> <hash>`, and when, epoch milliseconds; newest last. */
@@ -50,8 +53,8 @@ export class Memory {
         refusedPatches: 0,
         firstVersion: undefined,
         currentVersion: undefined,
-        routeIsKnown: false,
-        routeFailures: 0,
+        certain: new Set(),
+        failedLooks: 0,
         lastWeight: undefined,
         selectorWrites: [],
         owed: NOTHING_OWED,

@@ -1,9 +1,10 @@
 import { HASH_LABEL } from '../api/names.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Action, Decision } from '../core/decision.ts';
+import { isSame } from '../core/same-json.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
 import type { Outcome } from './act.ts';
-import type { RolloutMemory } from './memory.ts';
+import type { Doubt, RolloutMemory } from './memory.ts';
 
 const ALWAYS: readonly Action['type'][] = [
   'SelectRevision',
@@ -63,17 +64,24 @@ function hashesOf(rollout: KubeObject): unknown[] {
 }
 
 /**
- * Whether the route that a cache shows is to be looked at again before anything is told: it carries another weight than the
- * one that was stored, or an abort finds no traffic to take away. After a start the watch of routes may lag behind that of
- * Rollouts, and what lags reads as traffic that somebody moved, or that never was. Less weight never waits, and
- * once the route was read or written by this process, all that comes is news.
+ * What is to be looked at again before anything is told, since after a start its watch may lag behind that of Rollouts. What was
+ * read or made by this process is in no doubt: all that comes is news. Less weight never waits.
+ *
+ * The route: it carries another weight than the one that was stored, or an abort finds no traffic to take away. What lags reads
+ * as traffic that somebody moved, or that never was.
+ * AnalysisRuns: a trial ends, and what they measured is noted for good.
  */
-export function doubtsRoute(known: RolloutMemory, { actions, status }: Decision, stored: unknown): boolean {
-  if (known.routeIsKnown || known.lastWeight !== undefined || !status || !isRecord(stored)) return false;
-  if (actions.some(action => action.type === 'PatchRoute' && action.lowers)) return false;
-  if (isNewAbort(stored, status)) return true;
+export function doubtOf(known: RolloutMemory, { actions, status }: Decision, stored: unknown): Doubt | undefined {
+  if (!status || !isRecord(stored)) return undefined;
+  if (actions.some(action => action.type === 'PatchRoute' && action.lowers)) return undefined;
+  const isAborted = isNewAbort(stored, status);
   const weight = member(stored['weights'], 'actualCanary');
-  return weight !== undefined && status.weights !== undefined && weight !== status.weights.actualCanary;
+  const isOtherWeight = weight !== undefined && status.weights !== undefined && weight !== status.weights.actualCanary;
+  const isKnown = known.lastWeight !== undefined || known.certain.has('route');
+  if (!isKnown && (isAborted || isOtherWeight)) return 'route';
+  if (isAborted || known.certain.has('analysisRuns') || !isRecord(stored['canary'])) return undefined;
+  const { history = [] } = stored as Pick<RolloutStatus, 'history'>;
+  return isSame(status.history?.[0], history[0]) ? undefined : 'analysisRuns';
 }
 
 /** Whether a status holds a verdict that is not stored yet. */

@@ -10,11 +10,11 @@ import type { WorkOutcome } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
 import type { Executor } from './executor.ts';
 import { type LiveReader, LOOK_TIMEOUT_MS } from './live-reader.ts';
-import type { Memory, RolloutMemory } from './memory.ts';
+import type { Doubt, Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
 import { observe } from './observe.ts';
-import { doubtsRoute, isNewAbort } from './outdated.ts';
+import { doubtOf, isNewAbort } from './outdated.ts';
 import { isAnswerLost, NOTHING_OWED, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { statusRestMs } from './status-delay.ts';
@@ -45,15 +45,15 @@ const LONGEST_TROUBLE_MS = 15_000;
 const LONGEST_REJECTED_MS = 60_000;
 /** Not sooner than this after an error, whatever is due. */
 const SOONEST_AGAIN_MS = 1_000;
-/** Reads of a route that is in doubt, before what its cache shows must do. */
-const ROUTE_TRIES = 5;
+/** Looks at what is in doubt that fail, before what its cache shows must do. */
+const LOOKS = 5;
 
 /**
  * One pass over one Rollout:
  *
  *   1. wait until the caches have seen this Rollout's own last writes
  *   2. observe: freeze what the caches show
- *   3. decide:  pure; once more after a look at the route when the caches may lag behind it
+ *   3. decide:  pure; once more after a look at what the caches may show as it was before the start
  *   4. act:     in order, stop at the first failure; when many abort at once, traffic of all goes home before the rest
  *   5. status:  one write, at the end; what only shows waits up to ten seconds for what follows
  *   6. report:  events, alerts, metrics
@@ -105,7 +105,8 @@ export class Reconciler {
     if (!decision.status) return { outcome: 'done' };
     known.firstVersion ??= rollout.metadata.resourceVersion;
     if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
-    if (doubtsRoute(known, decision, rollout['status'])) return await this.#runOnStoredRoute(key, rollout, decision);
+    const doubt = doubtOf(known, decision, rollout['status']);
+    if (doubt) return await this.#runWithout(doubt, key, rollout, decision);
     const { trouble, acted } = await executor.carryOut(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isVerdict = isNewAbort(rollout['status'], decision.status);
@@ -168,19 +169,19 @@ export class Reconciler {
     reporter.tell(key, rollout, acted);
   }
 
-  /** Reads the route that is in doubt, and begins anew. While that fails nothing is told, but no verdict waits for ever. */
-  async #runOnStoredRoute(key: string, rollout: KubeObject, decision: Decision): Promise<WorkOutcome> {
+  /** Reads what is in doubt, and begins anew. While that fails nothing is told, but nothing waits for ever. */
+  async #runWithout(doubt: Doubt, key: string, rollout: KubeObject, decision: Decision): Promise<WorkOutcome> {
     const { caches, memory, clock, liveReader } = this.#parts;
     const known = memory.of(key);
     try {
-      await liveReader.readRoutes(rollout, LOOK_TIMEOUT_MS);
-      known.routeIsKnown = true;
+      await (doubt === 'route' ? liveReader.readRoutes(rollout, LOOK_TIMEOUT_MS) : liveReader.readRuns(rollout));
     } catch (error) {
-      known.routeFailures += 1;
-      known.routeIsKnown = known.routeFailures >= ROUTE_TRIES;
+      known.failedLooks += 1;
       const now = clock.now();
-      if (!known.routeIsKnown) return backoff(error, { ...decision, wakeAt: now + SOONEST_AGAIN_MS }, now);
+      if (known.failedLooks < LOOKS) return backoff(error, { ...decision, wakeAt: now + SOONEST_AGAIN_MS }, now);
     }
+    known.failedLooks = 0;
+    known.certain.add(doubt);
     return this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
   }
 

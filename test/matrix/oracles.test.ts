@@ -210,6 +210,17 @@ describe('the oracles of the matrices', () => {
       { Aborted: 1 },
     );
     expect(judge.findings(skipped, { mayDip: true })).toEqual([expect.stringMatching(/^weights: 0 20 60 0 /)]);
+    const down = run(
+      [
+        [0, 0],
+        [20, 400],
+        [10, 50],
+        [0, 0],
+      ],
+      { Aborted: 1, WeightChanged: 1 },
+    );
+    expect(judge.findings(down, { mayDip: true })).toEqual([]);
+    expect(judge.findings(down)).toHaveLength(1);
     const odd = ['1', '2'].map(phase => run([], {}, { 'rollouts/shop.status.phase': phase }));
     expect(new Judge(workload, odd).unexplained).toEqual(['rollouts/shop.status.phase']);
   });

@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
+import { GatedShop } from './resilience-gated-shop.ts';
 import { on, proxyBefore, startBehind } from './resilience-rig.ts';
 
 /** Far less than a watch that says nothing is believed. Milliseconds. */
@@ -36,10 +37,9 @@ function freeze(plural: string): void {
 }
 
 /** How often requests of a kind were refused with 409 or 422. */
-function refusals(verb: 'patch', resource: string): number {
+function refusals(verb: 'patch' | 'create', resource: string, { trace } = proxy): number {
   const isIt = on(verb, resource);
-  return proxy.trace.entries.filter(({ request, status }) => isIt(request) && (status === 409 || status === 422))
-    .length;
+  return trace.entries.filter(({ request, status }) => isIt(request) && (status === 409 || status === 422)).length;
 }
 
 // A write that is refused proves that its cache is old, whose watch may say nothing for another hundred seconds.
@@ -82,4 +82,21 @@ describe('a watch that is half open', () => {
     await eventually('there are pods for 60 %', async () => (await replicas()) === 2, SOON_MS);
     expect(refusals('patch', 'replicasets')).toBe(1);
   });
+
+  it('of ControllerRevisions does not keep a revision from coming', { timeout: TEST_MS }, async () => {
+    freeze('controllerrevisions');
+    proxy.inject({ when: on('create', 'controllerrevisions'), fault: { kind: 'dropReply' } });
+    await shop.deploy('shop:1.2.0');
+    await shop.until('waits', ({ phase, canary }) => phase === 'Paused' && canary?.revision === 3);
+    expect(refusals('create', 'controllerrevisions')).toBe(1);
+  });
+});
+
+it('a half-open watch of AnalysisRuns keeps no canary unmeasured', { timeout: TEST_MS }, async () => {
+  const gated = await GatedShop.open('1s');
+  for (const watch of gated.proxy.watches('analysisruns')) watch.freeze();
+  gated.proxy.inject({ when: on('create', 'analysisruns'), fault: { kind: 'dropReply' } });
+  await gated.tryNext();
+  expect(refusals('create', 'analysisruns', gated.proxy)).toBe(1);
+  await gated.close();
 });

@@ -167,7 +167,7 @@ describe('an operator that starts on a route of before', () => {
   it('keeps nothing that it knew of another Rollout of that name', async () => {
     const started = new Started(cluster);
     await started.reconciler.pass(KEY);
-    expect(started.memory.of(KEY).routeIsKnown).toBe(true);
+    expect([...started.memory.of(KEY).certain]).toEqual(['route']);
     const { metadata } = cluster.rollout;
     const other = { ...cluster.rollout, metadata: { ...metadata, uid: 'another', resourceVersion: '99999' } };
     started.caches.rollouts.store.applyEvent('ADDED', structuredClone(other) as KubeObject);

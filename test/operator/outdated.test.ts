@@ -6,8 +6,8 @@ import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { ObjectStore } from '../../src/kube/store.ts';
 import type { Caches } from '../../src/operator/caches.ts';
 import { LiveReader } from '../../src/operator/live-reader.ts';
-import { Memory } from '../../src/operator/memory.ts';
-import { type Certainty, certaintyFor, doubtsRoute, findOutdated } from '../../src/operator/outdated.ts';
+import { type Doubt, Memory } from '../../src/operator/memory.ts';
+import { type Certainty, certaintyFor, doubtOf, findOutdated } from '../../src/operator/outdated.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 
 const rollout = (resourceVersion: string, uid = 'u1'): KubeObject => ({
@@ -116,24 +116,53 @@ describe('the route that a cache shows', () => {
       status: { weights: { canary: 20, stable: 80, actualCanary }, abort: { at: 'before' }, ...more },
       actions: lowers === undefined ? [] : [{ type: 'PatchRoute', lowers }],
     }) as unknown as Decision;
+  const read = { certain: new Set<Doubt>(['route']) };
 
   it.each([
-    ['is in doubt when another weight is stored', decided(0), {}, true],
-    ['is in doubt when more is to be given to it', decided(0, {}, false), {}, true],
-    ['is not in the way of less weight', decided(40, {}, true), {}, false],
-    ['is as stored', decided(20), {}, false],
-    ['is in doubt when an abort finds nothing to take away', decided(20, { abort: { at: 'now' } }), {}, true],
-    ['is news when this process has written it', decided(0), { lastWeight: 20 }, false],
-    ['is news when this process has read it', decided(0), { routeIsKnown: true }, false],
-    ['is of no interest to a strategy without weights', decided(0, { weights: undefined }), {}, false],
+    ['is in doubt when another weight is stored', decided(0), {}, 'route'],
+    ['is in doubt when more is to be given to it', decided(0, {}, false), {}, 'route'],
+    ['is not in the way of less weight', decided(40, {}, true), {}, undefined],
+    ['is as stored', decided(20), {}, undefined],
+    ['is in doubt when an abort finds nothing to take away', decided(20, { abort: { at: 'now' } }), {}, 'route'],
+    ['is news when this process has written it', decided(0), { lastWeight: 20 }, undefined],
+    ['is news when this process has read it', decided(0), read, undefined],
+    ['is of no interest to a strategy without weights', decided(0, { weights: undefined }), {}, undefined],
   ])('%s', (_, decision, memory, expected) => {
     const known = Object.assign(new Memory().of('shop/shop'), memory);
-    expect(doubtsRoute(known, decision, stored)).toBe(expected);
-    expect(doubtsRoute(known, decision, undefined)).toBe(false);
+    expect(doubtOf(known, decision, stored)).toBe(expected);
+    expect(doubtOf(known, decision, undefined)).toBeUndefined();
   });
 
   it('is in no doubt when no weight was ever stored', () => {
-    expect(doubtsRoute(new Memory().of('shop/shop'), decided(0), {})).toBe(true);
-    expect(doubtsRoute(new Memory().of('shop/shop'), decided(0, { abort: undefined }), {})).toBe(false);
+    expect(doubtOf(new Memory().of('shop/shop'), decided(0), {})).toBe('route');
+    expect(doubtOf(new Memory().of('shop/shop'), decided(0, { abort: undefined }), {})).toBeUndefined();
+  });
+});
+
+describe('the AnalysisRuns that a cache shows', () => {
+  const before = { revision: 1, outcome: 'Promoted', endedAt: 'before' };
+  const now = { revision: 2, outcome: 'Promoted', endedAt: 'now' };
+  const stored = { canary: { revision: 2 }, history: [before] };
+  const decided = (status: Record<string, unknown>) => ({ status, actions: [] }) as unknown as Decision;
+  const promoted = decided({ history: [now, before] });
+  const superseded = decided({ canary: { revision: 3 }, history: [now, before] });
+  const aborted = decided({ canary: { revision: 2 }, abort: { at: 'now' }, history: [now, before] });
+  const first = { history: [] };
+
+  it.each([
+    ['are in doubt when a trial ends well', promoted, stored, {}, 'analysisRuns'],
+    ['are in doubt when another revision takes its place', superseded, stored, {}, 'analysisRuns'],
+    ['are in no doubt while it goes on', decided({ ...stored }), stored, {}, undefined],
+    ['never keep an abort waiting', aborted, stored, { lastWeight: 20 }, undefined],
+    ['are of no interest to a first deploy', decided({ history: [before] }), first, {}, undefined],
+    [
+      'are news when this process has read or made some',
+      promoted,
+      stored,
+      { certain: new Set(['analysisRuns']) },
+      undefined,
+    ],
+  ])('%s', (_, decision, of, memory, expected) => {
+    expect(doubtOf(Object.assign(new Memory().of('shop/shop'), memory), decision, of)).toBe(expected);
   });
 });

@@ -8,7 +8,7 @@ export interface Terms {
    */
   readonly lateMs?: number;
   /**
-   * Whether a weight may be lowered, put back, and both told: on lists that are too old less weight for the canary is always
+   * Whether a weight may be lowered on the way, put back or not, and that be told: on lists that are too old less weight is always
    * safe, and the operator does not wait to hear whether they are.
    */
   readonly mayDip?: boolean;

@@ -58,13 +58,14 @@ export function exposureOf({ dwells }: Pick<Traffic, 'dwells'>): number {
 }
 
 /**
- * The same without the moments in which a weight was lowered and put back, or the next one given instead: they count for the
- * higher weight.
+ * The same without the moments in which a weight was lowered and put back, or the next one given instead, or less still: they
+ * count for the higher weight.
  */
 export function withoutDips(dwells: readonly Dwell[]): { readonly dwells: readonly Dwell[]; readonly dips: number } {
-  const at = dwells.findIndex(
-    ({ weight }, index) => (dwells[index + 2]?.weight ?? 0) >= weight && (dwells[index + 1]?.weight ?? weight) < weight,
-  );
+  const at = dwells.findIndex(({ weight }, index) => {
+    const [lower = weight, next = lower] = dwells.slice(index + 1, index + 3).map(after => after.weight);
+    return lower < weight && (next >= weight || next < lower);
+  });
   if (at < 0) return { dwells, dips: 0 };
   const isBack = dwells[at + 2]?.weight === dwells[at]?.weight;
   const parts = dwells.slice(at, isBack ? at + 3 : at + 2);

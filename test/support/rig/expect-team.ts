@@ -19,10 +19,15 @@ export async function expectBackOnStable(team: Team, cause: string): Promise<voi
   expect(weightsSince(team, fromMs).filter(weight => weight > 0)).toEqual([]);
 }
 
+/** Its gate has measured, and nothing failed. */
+export function isMeasured(display: SeenStatus['display']): boolean {
+  return display?.gate?.startsWith('success-rate 1 ') === true;
+}
+
 /**
  * Waits for a person, with a gate that has measured. Without the second half a test would race the first measurement of new pods:
  * when that is empty the canary waits for data, and is Paused again when there is some.
  */
 export function isPausedAndMeasured(status: SeenStatus): boolean {
-  return status.pause?.reason === 'PauseStep' && status.display?.gate?.startsWith('success-rate 1 ') === true;
+  return status.pause?.reason === 'PauseStep' && isMeasured(status.display);
 }
