@@ -14,8 +14,8 @@ const SHOWN = [
   'conditions',
 ] as const satisfies readonly (keyof RolloutStatus)[];
 
-/** For what only shows. */
-const MOMENT_MS = 1_000;
+/** For what only shows. While many canaries get their pods at once each of them takes a second or two from change to change. */
+const MOMENT_MS = 2_000;
 /** For the last value of a gate, which may be another one with every measurement. */
 const GLANCE_MS = 10_000;
 

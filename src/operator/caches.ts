@@ -8,7 +8,15 @@ import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorObservation } from '../kube/reflector-observation.ts';
 import { apiVersionOf, type ResourceType } from '../kube/resource-path.ts';
 import { RESOURCES } from './resources.ts';
-import { trimEndpointSlice, trimReplicaSet, trimRollout, trimRoute, trimService, trimToMetadata } from './trim.ts';
+import {
+  trimAnalysisRun,
+  trimEndpointSlice,
+  trimReplicaSet,
+  trimRollout,
+  trimRoute,
+  trimService,
+  trimToMetadata,
+} from './trim.ts';
 
 /** Names of the cached types. */
 export type CacheName = Exclude<keyof typeof RESOURCES, 'secrets' | 'pods'>;
@@ -56,7 +64,7 @@ const SETTINGS: Readonly<Record<CacheName, Partial<ReflectorOptions>>> = {
   services: { trim: trimService },
   endpointSlices: { trim: trimEndpointSlice, indexers: { service: sliceService } },
   httpRoutes: { trim: trimRoute, optional: true },
-  analysisRuns: { indexers: { owner: controllerUid } },
+  analysisRuns: { trim: trimAnalysisRun, indexers: { owner: controllerUid } },
   analysisTemplates: {},
   clusterAnalysisTemplates: {},
   metricProviders: {},

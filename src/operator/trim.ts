@@ -95,6 +95,19 @@ export function trimRoute(object: KubeObject): KubeObject {
   };
 }
 
+/** A run that has passed is only counted, quoted and removed: of its measurements the last will do. */
+export function trimAnalysisRun(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  const status = part(object.status);
+  const { phase, metricResults: results } = status;
+  if (phase !== 'Successful' || !Array.isArray(results)) return { ...object, metadata };
+  const metricResults = results.map(result => {
+    const { measurements } = part(result);
+    return Array.isArray(measurements) ? { ...result, measurements: measurements.slice(-1) } : result;
+  });
+  return { ...object, metadata, status: { ...status, metricResults } };
+}
+
 /** A Rollout is kept whole, apart from what only the API server's own machinery reads. */
 export function trimRollout(object: KubeObject): KubeObject {
   const { managedFields: _, ...metadata } = object.metadata;

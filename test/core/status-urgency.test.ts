@@ -24,12 +24,12 @@ describe('a status may wait a moment to be stored', () => {
   it.each<[string, RolloutStatus, RolloutStatus, number]>([
     ['nothing differs', at(0), at(0), 10_000],
     ['a gate said something else', at(0, gate('0.99')), at(0, gate('0.98')), 10_000],
-    ['a gate said something else, and a pod came', at(0, gate('0.99')), at(0, { ...gate('0.98'), replicas: 2 }), 1_000],
+    ['a gate said something else, and a pod came', at(0, gate('0.99')), at(0, { ...gate('0.98'), replicas: 2 }), 2_000],
     ['a gate said something for the first time', at(0), at(0, gate('0.99')), 10_000],
     ['there is no gate any more', at(0, gate('0.99')), at(0), 10_000],
-    ['counts and texts differ', at(0, { readyReplicas: 1, message: 'a' }), at(0, { readyReplicas: 2 }), 1_000],
+    ['counts and texts differ', at(0, { readyReplicas: 1, message: 'a' }), at(0, { readyReplicas: 2 }), 2_000],
     ['a setWeight was passed', at(0), at(1), 0],
-    ['a timed pause ended', at(1), at(2), 1_000],
+    ['a timed pause ended', at(1), at(2), 2_000],
     ['a timed pause and a setWeight were passed', at(1), at(3), 0],
     ['a person ended a pause', at(3), at(4), 0],
     ['the phase differs', at(0), at(0, { phase: 'Paused' }), 0],
@@ -39,9 +39,9 @@ describe('a status may wait a moment to be stored', () => {
       'the ReplicaSet of the canary was seen',
       at(0, { canary: { revision: 2, podTemplateHash: 'h' } }),
       at(0, { canary: { revision: 2, podTemplateHash: 'h', replicaSet: 'shop-h' } }),
-      1_000,
+      2_000,
     ],
-    ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), 1_000],
+    ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), 2_000],
     [
       'the members come in another order',
       at(0, { stable: { revision: 1, podTemplateHash: 'h' } }),
@@ -55,7 +55,7 @@ describe('a status may wait a moment to be stored', () => {
   it('a condition that flips may not wait, one that changes its words may', () => {
     const ready = (status: 'True' | 'Unknown', message: string) =>
       at(0, { conditions: [{ type: 'Ready', status, reason: 'R', message, lastTransitionTime: 't' }] });
-    expect(statusWaitMs(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(1_000);
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(2_000);
     expect(statusWaitMs(ready('Unknown', 'a'), ready('True', 'a'), STEPS)).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe('a canary whose status waits as long as it may', () => {
       if (because.reason === 'Promoting' && status?.stable?.revision === 1) waits.push(waitMs);
     }
     expect(waits.length).toBeGreaterThan(1);
-    expect(new Set(waits)).toEqual(new Set([1_000]));
+    expect(new Set(waits)).toEqual(new Set([2_000]));
   });
 
   it('an abort is stored in the pass that decides it', () => {

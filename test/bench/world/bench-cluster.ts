@@ -46,11 +46,13 @@ export async function startBenchCluster(): Promise<BenchCluster> {
       plane.client,
       namespaces.map(namespace => ({ apiVersion: 'v1', kind: 'Namespace', ...namespace })),
     );
+    await eventually(() => isServed(plane.client));
     for (const role of ['kubelet', 'gateway'] as const) {
       const args = [join(import.meta.dirname, 'world-process.ts'), role, plane.userKubeconfig(role)];
       children.push(await startChildProgram(process.execPath, args, join(plane.folder, `${role}.log`)));
     }
     await warmUp(plane.client);
+    for (const child of children) if (child.ended()) throw new Error(`a part of the world ended:\n${child.tail()}`);
   } catch (error) {
     await stop();
     throw error;
@@ -69,10 +71,15 @@ export async function startBenchCluster(): Promise<BenchCluster> {
 
 const WARM_UP_MS = 60_000;
 
-/**
- * Waits until the new kinds are served, which takes some seconds after their definitions were accepted, and one Deployment
- * has its pods: the first is slow, since the controllers only now begin.
- */
+/** The new kinds are served some seconds after their definitions were accepted. @throws ApiFailure until then */
+async function isServed(client: ApiClient): Promise<true> {
+  for (const plural of ['rollouts', 'analysisruns', 'metricproviders', 'clusteranalysistemplates'])
+    await client.list(`/apis/sluice.dev/v1alpha1/${plural}`);
+  await client.list('/apis/gateway.networking.k8s.io/v1/httproutes');
+  return true;
+}
+
+/** Waits until one Deployment has its pods: the first is slow, since the controllers only now begin. */
 async function warmUp(client: ApiClient): Promise<void> {
   const labels = { app: 'warm-up' };
   const template = { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:1.0.0' }] } };
@@ -83,14 +90,7 @@ async function warmUp(client: ApiClient): Promise<void> {
     const { status } = await client.get(`${deployments}/warm-up`);
     return (status as { availableReplicas?: number } | undefined)?.availableReplicas === 2;
   };
-  const served = async () => {
-    for (const plural of ['rollouts', 'analysisruns', 'metricproviders', 'clusteranalysistemplates'])
-      await client.list(`/apis/sluice.dev/v1alpha1/${plural}`);
-    await client.list('/apis/gateway.networking.k8s.io/v1/httproutes');
-    return true;
-  };
   await eventually(available);
-  await eventually(served);
   await client.delete(`${deployments}/warm-up`);
 }
 

@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { trimAnalysisRun } from '../../src/operator/trim.ts';
+
+const run = (status: unknown): KubeObject => ({
+  apiVersion: 'sluice.dev/v1alpha1',
+  kind: 'AnalysisRun',
+  metadata: { name: 'shop-1-bg', namespace: 'shop', uid: 'run', resourceVersion: '7' },
+  spec: { metrics: [{ name: 'success-rate' }] },
+  status,
+});
+const results = (...values: string[]) => [
+  { name: 'success-rate', phase: 'Successful', measurements: values.map(value => ({ value })) },
+];
+
+it.each([
+  [
+    'has passed keeps its last measurement',
+    { phase: 'Successful', metricResults: results('1', '0.99') },
+    results('0.99'),
+  ],
+  [
+    'has failed keeps all: they are evidence',
+    { phase: 'Failed', metricResults: results('1', '0.1') },
+    results('1', '0.1'),
+  ],
+  ['measures keeps all', { phase: 'Running', metricResults: results('1', '0.99') }, results('1', '0.99')],
+  [
+    'was written by somebody else is kept as it is',
+    { phase: 'Successful', metricResults: [null, { measurements: 7 }] },
+    [null, { measurements: 7 }],
+  ],
+])('of runs, one that %s', (_, status, metricResults) => {
+  expect(trimAnalysisRun(run(status))).toEqual(run({ ...status, metricResults }));
+});
+
+it.each([[undefined], ['Successful'], [{ phase: 'Successful' }]])(
+  'a run with the status %j is kept as it is',
+  status => {
+    expect(trimAnalysisRun(run(status))).toEqual(run(status));
+  },
+);
