@@ -21,7 +21,8 @@ export interface MeasuredAt {
 /**
  * Adds one judged measurement to a run and draws the conclusions: counters, phase of the metric, phase of the run.
  * Pure; the given status is not changed. A finished run or metric stays as it is, and so does a run without that
- * metric: late answers of slow queries come to nothing.
+ * metric: late answers of slow queries come to nothing. A measurement that is there already, since only the answer to its write
+ * was lost, does not count twice.
  */
 export function recordMeasurement(
   spec: AnalysisRunSpec,
@@ -34,7 +35,7 @@ export function recordMeasurement(
   const metric = spec.metrics.find(({ name }) => name === metricName);
   if (!metric || isFinal(current.phase)) return current;
   const before = current.metricResults?.find(({ name }) => name === metricName) ?? emptyResult(spec, metricName);
-  if (isFinal(before.phase)) return current;
+  if (isFinal(before.phase) || holds(before, startedAt, finishedAt)) return current;
 
   const counted = addMeasurement(before, judged, { startedAt, finishedAt });
   const { phase, why } = metricVerdict(metric, counted);
@@ -48,6 +49,12 @@ export function recordMeasurement(
     runPhase(spec, results),
     finishedAt,
   );
+}
+
+/** Of one metric no two measurements are under way at once. */
+function holds({ measurements = [] }: MetricResult, startedAt: number, finishedAt: number): boolean {
+  const [from, to] = [toTime(startedAt), toTime(finishedAt)];
+  return measurements.some(one => one.startedAt === from && one.finishedAt === to);
 }
 
 /** A metric that has not been measured. */

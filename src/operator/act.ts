@@ -130,6 +130,8 @@ export class Actor {
       const owner = existing?.metadata.ownerReferences?.find(ref => ref.controller === true);
       if (!existing) return { kind: 'conflict', error };
       if (owner?.uid === rollout.metadata.uid) {
+        // It may take minutes to go. What is the matter is to be told meanwhile, which a conflict would put off.
+        if (existing.metadata.deletionTimestamp !== undefined) return { kind: 'failed', error };
         await this.#relabel(type, existing, object);
         return { kind: 'conflict', error };
       }
@@ -144,9 +146,9 @@ export class Actor {
    */
   async #relabel(type: ResourceType, existing: KubeObject, wanted: ApiObject): Promise<void> {
     if (type !== RESOURCES.replicaSets && type !== RESOURCES.controllerRevisions) return;
-    const { name, namespace, uid, resourceVersion, labels = {}, deletionTimestamp } = existing.metadata;
+    const { name, namespace, uid, resourceVersion, labels = {} } = existing.metadata;
     const lost = Object.entries(wanted.metadata.labels ?? {}).filter(([key, value]) => labels[key] !== value);
-    if (lost.length === 0 || deletionTimestamp !== undefined || !selectsAs(existing, wanted)) return;
+    if (lost.length === 0 || !selectsAs(existing, wanted)) return;
     const body = { metadata: { uid, resourceVersion, labels: Object.fromEntries(lost) } };
     await this.#client.patch(type, { namespace, name }, { kind: 'merge', body }, WRITE);
   }

@@ -72,10 +72,14 @@ export class LiveReader {
     const { replicaSets, controllerRevisions, analysisRuns, services } = this.#caches;
     switch (action.type) {
       case 'PatchRoute':
+      case 'CreateRoute':
         return await this.readRoutes(rollout, LOOK_TIMEOUT_MS);
+      case 'CreateService':
+        return void (await read(services, action.object.metadata.name));
       case 'CreateAnalysisRun':
         return await this.readRuns(rollout);
       case 'CreateReplicaSet':
+      case 'RestoreReplicaSet':
         return await this.#readChildren(rollout, replicaSets, LOOK_TIMEOUT_MS);
       case 'CreateRevision':
         return await this.#readChildren(rollout, controllerRevisions, LOOK_TIMEOUT_MS);
@@ -91,6 +95,14 @@ export class LiveReader {
         return void (await read(caches[action.kind], action.target.name));
       }
     }
+  }
+
+  /** What says where users are: the routes of a Rollout, or its Services where there are none. @throws ApiError */
+  async readTraffic(rollout: KubeObject): Promise<void> {
+    const { routes, services } = needsOf(rollout as unknown as ApiObject);
+    if (routes.length > 0) return await this.readRoutes(rollout, LOOK_TIMEOUT_MS);
+    const { namespace } = rollout.metadata;
+    for (const name of services) await this.readOne(this.#caches.services, { namespace, name }, LOOK_TIMEOUT_MS);
   }
 
   /** The routes of a Rollout, each within `timeoutMs` when it is given. @throws ApiError */

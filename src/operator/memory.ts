@@ -2,7 +2,7 @@ import type { ActionProblem, PodInspection } from '../core/snapshot.ts';
 import { NOTHING_OWED, type Owed } from './owed-report.ts';
 
 /** What a cache may show as it was before the last writes of the operator before this one. */
-export type Doubt = 'route' | 'analysisRuns';
+export type Doubt = 'traffic' | 'analysisRuns';
 
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {

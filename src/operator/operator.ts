@@ -122,9 +122,12 @@ export class Operator {
       clock,
       enqueue,
     });
+    const caches = this.#caches;
+    const liveReader = new LiveReader(client, caches);
     this.#sampler = new Sampler({
       client,
-      caches: this.#caches,
+      caches,
+      liveReader,
       secrets,
       metrics,
       log,
@@ -139,8 +142,6 @@ export class Operator {
       inspectPods: (rollout, hash) => inspector.inspect(rollout, hash),
     });
     const reporter = new Reporter({ recorder: this.#recorder, metrics, courier: this.#courier, log, clock });
-    const caches = this.#caches;
-    const liveReader = new LiveReader(client, caches);
     const stepAside = () => this.#queue.stepAside();
     const reconciler = new Reconciler({
       caches,

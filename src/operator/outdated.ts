@@ -65,23 +65,30 @@ function hashesOf(rollout: KubeObject): unknown[] {
 
 /**
  * What is to be looked at again before anything is told, since after a start its watch may lag behind that of Rollouts. What was
- * read or made by this process is in no doubt: all that comes is news. Less weight never waits.
- *
- * The route: it carries another weight than the one that was stored, or an abort finds no traffic to take away. What lags reads
- * as traffic that somebody moved, or that never was.
- * AnalysisRuns: a trial ends, and what they measured is noted for good.
+ * read or made by this process is in no doubt: all that comes is news. To send users home never waits.
  */
 export function doubtOf(known: RolloutMemory, { actions, status }: Decision, stored: unknown): Doubt | undefined {
   if (!status || !isRecord(stored)) return undefined;
-  if (actions.some(action => action.type === 'PatchRoute' && action.lowers)) return undefined;
-  const isAborted = isNewAbort(stored, status);
+  const isAbort = isNewAbort(stored, status);
+  const isHome = (action: Action) =>
+    (action.type === 'PatchRoute' && action.lowers) ||
+    (action.type === 'SelectRevision' && isAbort && status.weights === undefined);
+  if (actions.some(isHome)) return undefined;
+  const isTrafficKnown = known.lastWeight !== undefined || known.certain.has('traffic');
+  if (!isTrafficKnown && (isAbort || isOtherWeight(stored, status))) return 'traffic';
+  return !isAbort && !known.certain.has('analysisRuns') && endsTrial(stored, status) ? 'analysisRuns' : undefined;
+}
+
+/** What a cache that lags shows reads as traffic that somebody moved, or to an abort as traffic that never was. */
+function isOtherWeight(stored: Record<string, unknown>, { weights }: RolloutStatus): boolean {
   const weight = member(stored['weights'], 'actualCanary');
-  const isOtherWeight = weight !== undefined && status.weights !== undefined && weight !== status.weights.actualCanary;
-  const isKnown = known.lastWeight !== undefined || known.certain.has('route');
-  if (!isKnown && (isAborted || isOtherWeight)) return 'route';
-  if (isAborted || known.certain.has('analysisRuns') || !isRecord(stored['canary'])) return undefined;
-  const { history = [] } = stored as Pick<RolloutStatus, 'history'>;
-  return isSame(status.history?.[0], history[0]) ? undefined : 'analysisRuns';
+  return weight !== undefined && weights !== undefined && weight !== weights.actualCanary;
+}
+
+/** What was measured is noted for good when a trial ends. */
+function endsTrial(stored: Record<string, unknown>, status: RolloutStatus): boolean {
+  const { canary, history = [] } = stored as Partial<RolloutStatus>;
+  return canary !== undefined && !isSame(status.history?.[0], history[0]);
 }
 
 /** Whether a status holds a verdict that is not stored yet. */

@@ -9,7 +9,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { WorkOutcome } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
 import type { Executor } from './executor.ts';
-import { type LiveReader, LOOK_TIMEOUT_MS } from './live-reader.ts';
+import type { LiveReader } from './live-reader.ts';
 import type { Doubt, Memory, RolloutMemory } from './memory.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
@@ -98,7 +98,8 @@ export class Reconciler {
     reporter.forget(key);
   }
 
-  async #run(key: string, rollout: KubeObject): Promise<WorkOutcome> {
+  /** @param isBlind what the caches show must do */
+  async #run(key: string, rollout: KubeObject, isBlind = false): Promise<WorkOutcome> {
     const { client, memory, clock, executor, reporter } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
@@ -106,7 +107,7 @@ export class Reconciler {
     known.firstVersion ??= rollout.metadata.resourceVersion;
     if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
     const doubt = doubtOf(known, decision, rollout['status']);
-    if (doubt) return await this.#runWithout(doubt, key, rollout, decision);
+    if (doubt && !isBlind) return await this.#runWithout(doubt, key, rollout);
     const { trouble, acted } = await executor.carryOut(key, rollout, decision);
     // A verdict is stored even when the world moved under the plan: it must not depend on a write that keeps failing.
     const isVerdict = isNewAbort(rollout['status'], decision.status);
@@ -170,19 +171,20 @@ export class Reconciler {
   }
 
   /** Reads what is in doubt, and begins anew. While that fails nothing is told, but nothing waits for ever. */
-  async #runWithout(doubt: Doubt, key: string, rollout: KubeObject, decision: Decision): Promise<WorkOutcome> {
-    const { caches, memory, clock, liveReader } = this.#parts;
+  async #runWithout(doubt: Doubt, key: string, rollout: KubeObject): Promise<WorkOutcome> {
+    const { caches, memory, liveReader } = this.#parts;
     const known = memory.of(key);
     try {
-      await (doubt === 'route' ? liveReader.readRoutes(rollout, LOOK_TIMEOUT_MS) : liveReader.readRuns(rollout));
+      await (doubt === 'traffic' ? liveReader.readTraffic(rollout) : liveReader.readRuns(rollout));
+      known.failedLooks = 0;
+      known.certain.add(doubt);
     } catch (error) {
       known.failedLooks += 1;
-      const now = clock.now();
-      if (known.failedLooks < LOOKS) return backoff(error, { ...decision, wakeAt: now + SOONEST_AGAIN_MS }, now);
+      if (known.failedLooks >= LOOKS) return await this.#run(key, rollout, true);
+      const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+      return { outcome: 'backoff', cause: error, atLeastMs: Math.max(SOONEST_AGAIN_MS, asked ?? 0) };
     }
-    known.failedLooks = 0;
-    known.certain.add(doubt);
-    return this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
+    return await this.#run(key, caches.rollouts.store.get(nameOf(key)) ?? rollout);
   }
 
   /** The Rollout as it is stored; undefined when it is gone, or cannot be read now. */

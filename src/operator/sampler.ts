@@ -14,6 +14,7 @@ import { ApiError, type ApiErrorCode } from '../kube/errors.ts';
 import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
+import type { LiveReader } from './live-reader.ts';
 import { isTold, type Log } from './log.ts';
 import { mergeDiff } from './merge-diff.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,6 +27,7 @@ import { WRITE } from './write-limit.ts';
 export interface SamplerParts {
   readonly client: KubeClient;
   readonly caches: Caches;
+  readonly liveReader: LiveReader;
   readonly secrets: SecretReader;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -56,7 +58,8 @@ export class Sampler {
   readonly #providers: ProviderPool;
   readonly #running = new Map<string, Promise<void>>();
   /** Hundreds of measurements fall due together: the good ones must not stand before the writes of an abort. */
-  readonly #stores = new Turnstile(STORES_AT_ONCE);
+  readonly #good = new Turnstile(STORES_AT_ONCE);
+  readonly #bad = new Turnstile(STORES_AT_ONCE);
   /** Measurements that could not be stored, in a row, by run and metric. */
   readonly #failures = new Map<string, number>();
   readonly #stop = new AbortController();
@@ -125,7 +128,8 @@ export class Sampler {
     if (this.#stop.signal.aborted) return;
     const judged = judge(metric, sample, query);
     const finishedAt = clock.now();
-    const stored = await this.#stores.run(judged.phase === 'Failed' || judged.phase === 'Error', () =>
+    const stores = judged.phase === 'Failed' || judged.phase === 'Error' ? this.#bad : this.#good;
+    const stored = await stores.run(() =>
       this.#store(namespace, runName, OF_A_MEASUREMENT, (runSpec, status) =>
         recordMeasurement(runSpec, status, metricName, judged, { startedAt, finishedAt }),
       ),
@@ -181,14 +185,17 @@ export class Sampler {
     return values;
   }
 
-  /** Changes a run's status from what is stored; a conflict reads again. @returns the status that is stored now */
+  /**
+   * Changes a run's status from what is stored; a conflict reads again, and what was read is known from then on: decisions rest
+   * on it, and its watch may lag. @returns the status that is stored now
+   */
   async #store(
     namespace: string,
     name: string,
     patience: Patience,
     change: (spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined) => AnalysisRunStatus,
   ): Promise<AnalysisRunStatus | undefined> {
-    const { client, caches } = this.#parts;
+    const { client, caches, liveReader } = this.#parts;
     let run = caches.analysisRuns.store.get({ namespace, name });
     for (let attempt = 1; run; attempt++) {
       const spec = runSpecOf(run);
@@ -208,7 +215,7 @@ export class Sampler {
       } catch (error) {
         const again = error instanceof ApiError && patience.after.includes(error.code);
         if (!again || attempt >= patience.attempts) throw error;
-        run = await client.find(RESOURCES.analysisRuns, { namespace, name }, WRITE);
+        run = await liveReader.readOne(caches.analysisRuns, { namespace, name });
       }
     }
     return undefined;

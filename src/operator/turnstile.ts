@@ -1,8 +1,7 @@
-/** Lets a few pieces of work through at once. Who is urgent goes before those who came first. */
+/** Lets a few pieces of work through at once, in the order in which they came. */
 export class Turnstile {
   #free: number;
-  readonly #urgent: (() => void)[] = [];
-  readonly #others: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   /** @param width how many at once */
   constructor(width: number) {
@@ -10,13 +9,13 @@ export class Turnstile {
   }
 
   /** Runs `work` when it is its turn. @throws what `work` throws */
-  async run<T>(urgent: boolean, work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>(resolve => (urgent ? this.#urgent : this.#others).push(resolve));
+    else await new Promise<void>(resolve => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
-      const next = this.#urgent.shift() ?? this.#others.shift();
+      const next = this.#waiting.shift();
       if (next) next();
       else this.#free += 1;
     }

@@ -221,3 +221,13 @@ test('a late answer is recorded with its own times', () => {
     finishedAt: new Date(START + 9_000).toISOString(),
   });
 });
+
+test('a measurement that is stored already, since only the answer to its write was lost, counts once', () => {
+  const spec = aRun([{ ...aMetric(), count: 2 }]);
+  const judged = { phase: 'Successful', message: 'ok' } as const;
+  const times = { startedAt: START, finishedAt: START + 200 };
+  const once = recordMeasurement(spec, undefined, 'success-rate', judged, times);
+  expect(recordMeasurement(spec, once, 'success-rate', judged, times)).toBe(once);
+  const next = recordMeasurement(spec, once, 'success-rate', judged, { ...times, finishedAt: START + 201 });
+  expect(next.metricResults?.[0]).toMatchObject({ count: 2, phase: 'Successful' });
+});

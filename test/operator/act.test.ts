@@ -82,12 +82,12 @@ describe.each([
     });
   });
 
-  it('and has all its labels, or is being deleted, is left alone', async () => {
+  it('and has all its labels, or is being deleted, which may take minutes, is left alone', async () => {
     api.of(type).create(child(kind, LABELS));
     expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'conflict' });
     api.of(type).remove('shop/shop-abc');
     api.of(type).create(child(kind, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }));
-    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'conflict' });
+    expect(await actor.perform(ROLLOUT, wish(kind))).toMatchObject({ kind: 'failed' });
     expect(api.seen('patch')).toEqual([]);
   });
 

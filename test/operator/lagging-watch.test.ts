@@ -100,3 +100,16 @@ it('a half-open watch of AnalysisRuns keeps no canary unmeasured', { timeout: TE
   expect(refusals('create', 'analysisruns', gated.proxy)).toBe(1);
   await gated.close();
 });
+
+it('a verdict whose answer was lost is acted on while the watch of AnalysisRuns says nothing', {
+  timeout: TEST_MS,
+}, async () => {
+  const gated = await GatedShop.open('1s');
+  await gated.tryNext();
+  for (const watch of gated.proxy.watches('analysisruns')) watch.freeze();
+  const when = on('patch', 'analysisruns/status');
+  gated.proxy.inject({ when, times: Number.POSITIVE_INFINITY, fault: { kind: 'dropReply' } });
+  gated.goBad();
+  await gated.untilAborted();
+  await gated.close();
+});

@@ -116,14 +116,14 @@ describe('the route that a cache shows', () => {
       status: { weights: { canary: 20, stable: 80, actualCanary }, abort: { at: 'before' }, ...more },
       actions: lowers === undefined ? [] : [{ type: 'PatchRoute', lowers }],
     }) as unknown as Decision;
-  const read = { certain: new Set<Doubt>(['route']) };
+  const read = { certain: new Set<Doubt>(['traffic']) };
 
   it.each([
-    ['is in doubt when another weight is stored', decided(0), {}, 'route'],
-    ['is in doubt when more is to be given to it', decided(0, {}, false), {}, 'route'],
+    ['is in doubt when another weight is stored', decided(0), {}, 'traffic'],
+    ['is in doubt when more is to be given to it', decided(0, {}, false), {}, 'traffic'],
     ['is not in the way of less weight', decided(40, {}, true), {}, undefined],
     ['is as stored', decided(20), {}, undefined],
-    ['is in doubt when an abort finds nothing to take away', decided(20, { abort: { at: 'now' } }), {}, 'route'],
+    ['is in doubt when an abort finds nothing to take away', decided(20, { abort: { at: 'now' } }), {}, 'traffic'],
     ['is news when this process has written it', decided(0), { lastWeight: 20 }, undefined],
     ['is news when this process has read it', decided(0), read, undefined],
     ['is of no interest to a strategy without weights', decided(0, { weights: undefined }), {}, undefined],
@@ -134,8 +134,20 @@ describe('the route that a cache shows', () => {
   });
 
   it('is in no doubt when no weight was ever stored', () => {
-    expect(doubtOf(new Memory().of('shop/shop'), decided(0), {})).toBe('route');
+    expect(doubtOf(new Memory().of('shop/shop'), decided(0), {})).toBe('traffic');
     expect(doubtOf(new Memory().of('shop/shop'), decided(0, { abort: undefined }), {})).toBeUndefined();
+  });
+});
+
+describe('the Services that a cache shows of blue-green', () => {
+  const decided = (...actions: string[]) =>
+    ({ status: { abort: { at: 'now' } }, actions: actions.map(type => ({ type })) }) as unknown as Decision;
+
+  it.each([
+    ['are in doubt when an abort finds nobody to send home', decided('ScaleReplicaSet'), 'traffic'],
+    ['never keep users away from home', decided('SelectRevision', 'ScaleReplicaSet'), undefined],
+  ])('%s', (_, decision, expected) => {
+    expect(doubtOf(new Memory().of('shop/shop'), decision, {})).toBe(expected);
   });
 });
 

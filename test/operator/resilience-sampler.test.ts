@@ -5,6 +5,7 @@ import { staticClusterConfig } from '../../src/kube/config.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { Transport } from '../../src/kube/transport.ts';
 import { type Caches, createCaches } from '../../src/operator/caches.ts';
+import { LiveReader } from '../../src/operator/live-reader.ts';
 import { createLog } from '../../src/operator/log.ts';
 import { Metrics } from '../../src/operator/metrics.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
@@ -47,6 +48,7 @@ beforeEach(async () => {
   sampler = new Sampler({
     client,
     caches,
+    liveReader: new LiveReader(client, caches),
     secrets: new SecretReader(client),
     metrics: new Metrics(),
     log: createLog('debug', line => logged.push(line)),
