@@ -11,6 +11,8 @@ import type { Query, Transport, TransportRequest, TransportResponse } from './tr
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Whose sockets are used; those of ordinary requests when absent. */
+  readonly pool?: TransportRequest['pool'];
   /** `status`, `scale`, ... */
   readonly subresource?: string | undefined;
 }
@@ -192,8 +194,8 @@ export class KubeClient {
   }
 }
 
-function timing(options: CallOptions): Pick<TransportRequest, 'signal' | 'timeoutMs'> {
-  return { signal: options.signal, timeoutMs: options.timeoutMs };
+function timing(options: CallOptions): Pick<TransportRequest, 'signal' | 'timeoutMs' | 'pool'> {
+  return { signal: options.signal, timeoutMs: options.timeoutMs, pool: options.pool };
 }
 
 /** The server answers with a Status, or with the object, which may be gone already or waiting for its finalizers. */

@@ -3,15 +3,20 @@ import http from 'node:http';
 import https from 'node:https';
 import type { ClusterConfig, TlsOptions } from './config.ts';
 
-/** A long-lived watch must never take the socket that a write is waiting for. */
-export type PoolName = 'request' | 'watch';
+/**
+ * A long-lived watch must never take the socket that a write is waiting for, and the leader lease never stands in line behind
+ * other requests.
+ */
+export type PoolName = 'request' | 'lease' | 'watch';
 
 /** Sockets for ordinary requests. The API server's own priority and fairness does the real limiting. */
 const MAX_REQUEST_SOCKETS = 64;
+/** One at work, and one more while the first is given up. */
+const MAX_LEASE_SOCKETS = 2;
 /** What a burst opened is closed this long after it, in milliseconds: a TLS connection holds some 50 KB. */
 const IDLE_SOCKET_MS = 10_000;
 
-/** Keep-alive connections to one API server, one pool for requests and one for watches; rebuilt when certificates change. */
+/** Keep-alive connections to one API server, one pool for requests, one for the lease and one for watches; rebuilt when certificates change. */
 export class ConnectionPools {
   readonly #config: ClusterConfig;
   #tls: TlsOptions | undefined;
@@ -30,6 +35,7 @@ export class ConnectionPools {
       this.#tls = tls;
       this.#agents = {
         request: this.#create(tls, MAX_REQUEST_SOCKETS, { timeout: IDLE_SOCKET_MS }),
+        lease: this.#create(tls, MAX_LEASE_SOCKETS, { timeout: IDLE_SOCKET_MS }),
         watch: this.#create(tls, Number.POSITIVE_INFINITY),
       };
     }

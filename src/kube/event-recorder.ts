@@ -2,7 +2,7 @@ import { Backoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, type ApiErrorCode } from './errors.ts';
 import { EVENTS } from './resource-types.ts';
 import { sleep } from './sleep.ts';
 
@@ -61,6 +61,8 @@ const MAX_NOTE = 1024;
 const MAX_SERIES = 4096;
 /** All canaries of thousands of Rollouts that pass a step in the same second; about 1 kB each while they wait. */
 const MAX_QUEUED = 20_000;
+/** A leader whose renewal is late is none for a moment; one that is none for good ends. */
+const MAY_PASS: readonly ApiErrorCode[] = ['transient', 'tooManyRequests', 'notLeader'];
 /** An event that nobody could be told for this long is history. */
 const GIVE_UP_MS = 600_000;
 /** An answered error may be about this one event, which must not hold up the others for long. */
@@ -173,7 +175,7 @@ export class EventRecorder {
           this.#remember(pending, name, pending.count);
           return 'sent';
         }
-        if (code !== 'transient' && code !== 'tooManyRequests') return 'failed';
+        if (!MAY_PASS.includes(code)) return 'failed';
         const { status, retryAfterMs: askedMs } = error as ApiError;
         if (status >= 500 && ++errors >= MAX_ERRORS) return 'failed';
         const { signal } = this.#stop;

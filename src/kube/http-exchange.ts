@@ -51,11 +51,17 @@ export function exchange(options: Exchange): Promise<IncomingMessage> {
       headers,
       agent: options.agent,
     });
-    const onAbort = () => request.destroy(abortReason(options.signal));
-    request.on('error', error => {
+    const fail = (error: Error) => {
       options.signal.removeEventListener('abort', onAbort);
       reject(new ExchangeFailure(error, sent, request.reusedSocket));
-    });
+    };
+    const onAbort = () => {
+      const reason = abortReason(options.signal);
+      request.destroy(reason);
+      // A request that stands in the agent's line says nothing until it is its turn.
+      if (!request.socket) fail(reason);
+    };
+    request.on('error', fail);
     request.on('response', message => {
       // The abort listener must outlive the headers: it also ends a stalled body.
       message.once('close', () => options.signal.removeEventListener('abort', onAbort));

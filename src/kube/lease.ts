@@ -1,4 +1,4 @@
-import type { KubeClient } from './client.ts';
+import type { CallOptions, KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { ApiError } from './errors.ts';
@@ -99,11 +99,12 @@ export class LeaderElector {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      if (await this.#tryAcquire()) break;
+      this.#leading = await this.#tryAcquire();
+      if (this.#leading) break;
       if (!(await sleep(this.#clock, this.#jittered(), signal))) return;
     }
-    if (signal.aborted && !this.#leading) return;
-    this.#leading = true;
+    // Stopped in the very moment: what was taken is given back.
+    if (signal.aborted) return;
     this.#options.onAcquired();
     while (await sleep(this.#clock, this.#jittered(), signal)) {
       const loss = await this.#renew();
@@ -190,7 +191,7 @@ export class LeaderElector {
   }
 
   #read(): Promise<KubeObject | undefined> {
-    return this.#options.client.find(LEASES, this.#name(), { timeoutMs: this.#attemptMs() });
+    return this.#options.client.find(LEASES, this.#name(), this.#call());
   }
 
   #create(): Promise<KubeObject> {
@@ -204,7 +205,7 @@ export class LeaderElector {
     };
     const metadata = { namespace: this.#options.namespace, name: this.#options.name };
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
-    return this.#options.client.create(LEASES, lease, { bypassGuard: true, timeoutMs: this.#attemptMs() });
+    return this.#options.client.create(LEASES, lease, { bypassGuard: true, ...this.#call() });
   }
 
   /** Writes over exactly the lease that was read: its resourceVersion is the precondition. */
@@ -221,16 +222,16 @@ export class LeaderElector {
       renewTime: now,
       leaseTransitions: changes ? transitions + 1 : transitions,
     };
-    return this.#options.client.update(LEASES, { ...lease, spec }, { bypassGuard: true, timeoutMs: this.#attemptMs() });
+    return this.#options.client.update(LEASES, { ...lease, spec }, { bypassGuard: true, ...this.#call() });
   }
 
   #name(): ObjectName {
     return { namespace: this.#options.namespace, name: this.#options.name };
   }
 
-  /** Short enough that a hanging attempt leaves room for another one before the deadline. */
-  #attemptMs(): number {
-    return this.#renewDeadlineMs / 2;
+  /** Short enough that a hanging attempt leaves room for another one before the deadline, and that on another socket. */
+  #call(): CallOptions {
+    return { timeoutMs: this.#renewDeadlineMs / 2, pool: 'lease' };
   }
 
   #jittered(): number {

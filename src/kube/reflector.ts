@@ -39,7 +39,7 @@ export interface ReflectorOptions {
   /** Least time between two watch requests. Default 1 s. */
   readonly minWatchSpacingMs?: number | undefined;
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number } | undefined;
-  /** Default 10 min; 0 turns the audit off. */
+  /** Default 1 h; 0 turns the audit off. */
   readonly auditIntervalMs?: number | undefined;
   readonly auditGraceMs?: number | undefined;
   readonly maxLineBytes?: number | undefined;
@@ -65,7 +65,8 @@ export interface ReflectorState {
 }
 
 const SHORT_WATCH_MS = 1000;
-const HEALTHY_WATCH_MS = 60_000;
+/** A watch that lived so long was no failure: what cuts it may cut any that is quiet for a while. */
+const HEALTHY_WATCH_MS = 5_000;
 /** A list that expires sooner than this expires because of the server. */
 const SHORT_LIST_MS = 10_000;
 const MAX_LINE_BYTES = 8 << 20;
@@ -76,7 +77,9 @@ const MAX_LINE_BYTES = 8 << 20;
  *
  * | the watch or list ended with        | next                                                        |
  * | clean close                         | watch from the last resourceVersion, at least 1 s after the last one began |
+ * | reset or cut line after 5 s or more | the same                                                    |
  * | reset, truncated line, silence      | backoff, watch from the last resourceVersion                |
+ * | silence again                       | list: etcd may have been set back, and nothing is that new  |
  * | 410, resourceVersion in the future  | list (at once; with backoff when it comes again in 10 s)    |
  * | garbage, line too long              | backoff, list                                               |
  * | 429, 503 with Retry-After           | wait as told, then the same request                         |
@@ -98,6 +101,8 @@ export class Reflector {
   #running: Promise<unknown> | undefined;
   /** Why a list is due; undefined while a watch can go on. */
   #listCause: string | undefined = 'start';
+  /** Watches in a row that said nothing at all until they were given up. */
+  #silences = 0;
   #synced = false;
   #absent = false;
   #watching = false;
@@ -275,6 +280,8 @@ export class Reflector {
     const ms = this.#clock.monotonic() - this.#watchBeganAt;
     this.#report({ kind: 'watchEnded', cause: end.cause, ms, events: end.events, bytes: end.bytes });
     if (end.events > 0 || ms >= HEALTHY_WATCH_MS) this.#backoff.reset();
+    this.#silences = end.cause === 'stalled' && end.bytes === 0 ? this.#silences + 1 : 0;
+    if (this.#silences > 1) this.#listCause = 'stalled';
     const spacing = this.#spacingMs();
     switch (end.cause) {
       case 'stopped':
@@ -295,6 +302,10 @@ export class Reflector {
         return Math.max(spacing, this.#backoff.next());
       case 'error':
         if (end.error?.code === 'notFound') this.#listCause = 'notFound';
+        return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
+      case 'reset':
+      case 'truncated':
+        if (ms >= HEALTHY_WATCH_MS) return spacing;
         return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
       default:
         return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
@@ -336,7 +347,7 @@ export class Reflector {
   }
 
   async #auditForEver(): Promise<void> {
-    const intervalMs = this.#options.auditIntervalMs ?? 600_000;
+    const intervalMs = this.#options.auditIntervalMs ?? 3_600_000;
     if (intervalMs <= 0) return;
     const { signal } = this.#stop;
     while (await sleep(this.#clock, intervalMs * (0.9 + 0.2 * this.#random()), signal)) {

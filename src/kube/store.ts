@@ -238,6 +238,12 @@ export class ObjectStore {
       next.delete(key);
       index.remove(key);
     }
+    // What else is being read was begun before this list: it may still show what is gone.
+    const others = [...this.#journals].filter(other => other !== journal);
+    if (others.length > 0)
+      for (const [key, { metadata }] of this.#objects)
+        if (metadata.uid !== undefined && next.get(key)?.metadata.uid !== metadata.uid)
+          for (const other of others) other.deleted.set(metadata.uid, key);
     this.#objects = next;
     this.#index = index;
     this.#tombstones = new Set(journal.deleted.keys());

@@ -30,6 +30,8 @@ export interface TransportRequest {
   readonly resource?: string | undefined;
   /** Only the leader lease itself may write without being the leader. */
   readonly bypassGuard?: boolean | undefined;
+  /** Whose sockets are used; those of ordinary requests when absent. */
+  readonly pool?: Exclude<PoolName, 'watch'> | undefined;
 }
 
 /** An answer with its body read; `body` is parsed JSON, or text when it was not JSON. */
@@ -99,7 +101,7 @@ export class Transport {
     const started = this.clock.monotonic();
     const deadline = new Deadline(this.clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, request.signal);
     try {
-      const message = await this.#send(request, 'request', deadline.signal);
+      const message = await this.#send(request, request.pool ?? 'request', deadline.signal);
       const body = await this.#parse(request, message, deadline.signal);
       this.#observe(request, started, message.statusCode ?? 0);
       return { status: message.statusCode ?? 0, headers: message.headers, body };

@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from './clock.ts';
 import { systemClock } from './clock.ts';
+import { ApiError } from './errors.ts';
 
 /** Urgent keys are taken before normal ones, and have workers of their own when all others are busy. */
 export type Lane = 'urgent' | 'normal';
@@ -229,7 +230,7 @@ export class WorkQueue {
     try {
       return await this.#options.handler(key, this.#abort.signal);
     } catch (cause) {
-      return { outcome: 'backoff', cause };
+      return { outcome: 'backoff', cause, atLeastMs: cause instanceof ApiError ? cause.retryAfterMs : undefined };
     }
   }
 

@@ -26,7 +26,7 @@ export class HttpServer {
   }
 
   /** @returns the port; 0 asks for a free one. */
-  async listen(port: number, host: string): Promise<number> {
+  async listen(port: number, host: string | undefined): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(port, host, resolve);

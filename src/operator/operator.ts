@@ -182,6 +182,7 @@ export class Operator {
         allowFile: options.gitAllowFile === true,
         steeringOf: at => steeringOf(this.#caches.rollouts.store.values(), at),
       });
+    let failures = 0;
     if (options.leaderElection)
       this.#elector = new LeaderElector({
         client,
@@ -189,13 +190,16 @@ export class Operator {
         name: LEASE_NAME,
         identity: `${hostname()}-${randomUUID().slice(0, 8)}`,
         clock,
-        onAcquired: () => void this.#lead(),
+        onAcquired: () => this.#lead(),
         onLost: why => {
           metrics.leader(false);
           log.error('leadership is lost', { why });
           this.#lost(why);
         },
-        onError: error => log.debug('lease', { error }),
+        onError: error => {
+          failures += 1;
+          log[isTold(failures) ? 'warn' : 'debug']('the leader lease cannot be taken or renewed', { failures, error });
+        },
       });
     if (options.httpPort !== undefined)
       this.#http = new HttpServer({
@@ -211,10 +215,9 @@ export class Operator {
 
   /** Starts everything. Caches fill at once, also in a standby; writing waits for leadership. @returns the HTTP port */
   async start(): Promise<number | undefined> {
-    const port = await this.#http?.listen(this.#options.httpPort ?? 0, this.#options.httpHost ?? '0.0.0.0');
+    const port = await this.#http?.listen(this.#options.httpPort ?? 0, this.#options.httpHost);
     for (const cache of this.#activeCaches()) cache.start();
-    if (this.#elector) this.#elector.start();
-    else void this.#lead();
+    void this.#standForElection();
     return port;
   }
 
@@ -254,14 +257,24 @@ export class Operator {
     return this.#options.gitSync ? [...Object.values(others), gitSyncs] : Object.values(others);
   }
 
-  async #lead(): Promise<void> {
+  /**
+   * Never on caches that are not complete: an empty one reads as "everything is gone". And who cannot fill them, for want of a
+   * definition or a permission, must not keep those from leading who can.
+   */
+  async #standForElection(): Promise<void> {
     const { log } = this.#options;
-    // Never on caches that are not complete: an empty one reads as "everything is gone".
     for (const cache of this.#activeCaches())
       while (!this.#stopped && !(await cache.waitForSync(30_000))) {
         const { failure } = cache.state();
         log.error('waiting for a cache', { resource: cache.type.plural, error: failure?.message ?? 'no answer yet' });
       }
+    if (this.#stopped) return;
+    if (this.#elector) this.#elector.start();
+    else this.#lead();
+  }
+
+  #lead(): void {
+    const { log } = this.#options;
     if (this.#active || this.#stopped) return;
     this.#active = true;
     this.metrics.leader(true);

@@ -15,7 +15,7 @@ export interface OperatorFlags {
   readonly gitCacheDir: string;
   readonly gitAllowFile: boolean;
   readonly port: number;
-  readonly host: string;
+  readonly host: string | undefined;
   readonly concurrency: number;
   readonly logLevel: LogLevel;
 }
@@ -31,7 +31,7 @@ export const OPERATOR_HELP = `sluice operator: runs the controller
   --git-cache-dir DIR    where fetched Git objects are kept (default: a temporary folder)
   --git-allow-file       let a GitSync name file:// repositories, folders of this machine
   --port N               /metrics, /healthz, /readyz (default 8080; 0: any free port)
-  --host ADDRESS         address to listen on (default 0.0.0.0)
+  --host ADDRESS         address to listen on (default all, those of IPv6 too)
   --concurrency N        Rollouts worked on at once (default 16)
   --log-level LEVEL      debug, info, warn, error (default info)
 `;
@@ -53,7 +53,7 @@ export function parseOperatorFlags(args: readonly string[]): OperatorFlags {
       'git-cache-dir': { type: 'string' },
       'git-allow-file': { type: 'boolean', default: false },
       port: { type: 'string', default: '8080' },
-      host: { type: 'string', default: '0.0.0.0' },
+      host: { type: 'string' },
       concurrency: { type: 'string', default: '16' },
       'log-level': { type: 'string', default: 'info' },
     },

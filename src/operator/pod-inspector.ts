@@ -7,6 +7,7 @@ import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import { RESOURCES } from './resources.ts';
+import { Turnstile } from './turnstile.ts';
 
 export interface PodInspectorParts {
   readonly client: KubeClient;
@@ -16,6 +17,8 @@ export interface PodInspectorParts {
   readonly enqueue: (key: string) => void;
 }
 
+/** Lists at once: hundreds of canaries may get pods together, and writes must not stand in line behind them. */
+const LOOKS_AT_ONCE = 8;
 /** How many pods of a revision are remembered; the worst come first. */
 const KEPT = 50;
 /** Crash loops are looked for again by then, whatever was asked. */
@@ -25,6 +28,7 @@ const LONGEST_REST_MS = 30_000;
 export class PodInspector {
   readonly #parts: PodInspectorParts;
   readonly #running = new Set<string>();
+  readonly #looks = new Turnstile(LOOKS_AT_ONCE);
   /** Until when the server asked to wait (Retry-After), monotonic milliseconds. */
   #restUntil = Number.NEGATIVE_INFINITY;
 
@@ -38,7 +42,7 @@ export class PodInspector {
     this.#running.add(key);
     // Taken now: a Rollout that is forgotten meanwhile must not be remembered again.
     const known = this.#parts.memory.of(key);
-    void this.#look(known, rollout, podTemplateHash).finally(() => this.#running.delete(key));
+    void this.#looks.run(() => this.#look(known, rollout, podTemplateHash)).finally(() => this.#running.delete(key));
   }
 
   async #look(known: RolloutMemory, rollout: KubeObject, podTemplateHash: string): Promise<void> {

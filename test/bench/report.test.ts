@@ -59,12 +59,12 @@ describe('the table', () => {
     expect(judged(2).judged - judged(2).met).toBe(1);
   });
 
-  it('misses the aim of an abort that was not seen at all, and says how many were', () => {
+  it('misses both aims of an abort that was not seen at all, and says how many were', () => {
     const result = aResult(100);
     const withSingle = (single: AbortResult) => ({ ...result, abort: { ...result.abort!, single } });
     const one = withSingle({ ...result.abort!.single, missed: 1 });
     const all = withSingle({ ...result.abort!.single, stored: undefined, missed: 4 });
-    for (const missing of [one, all]) expect(verdictOf([missing]).met).toBe(verdictOf([result]).met - 1);
+    for (const missing of [one, all]) expect(verdictOf([missing]).met).toBe(verdictOf([result]).met - 2);
     expect(tableOf([one])).toContain('4 of 5 seen');
     expect(tableOf([all])).toContain('0 of 4 seen');
   });

@@ -143,3 +143,14 @@ test('a refusal is given up at once and harms nobody', async () => {
   recorder.record(event('T'));
   expect(told).toContain('dropped');
 });
+
+test('a leader whose renewal is late tells what happened when it has been renewed', async () => {
+  let leads = false;
+  const recorder = recorderOf({ client: clientOf(server, { guard: () => leads }) });
+  recorder.record(event('Promoted'));
+  await new Promise(resolve => setTimeout(resolve, 50));
+  expect(told).toEqual([]);
+  leads = true;
+  expect(await recorder.drain(10_000)).toBe(true);
+  expect([told, stored().length]).toEqual([['sent'], 1]);
+});

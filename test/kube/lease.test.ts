@@ -222,3 +222,13 @@ test('of two candidates that race for a new lease one wins', async () => {
 test('impossible timings are refused', () => {
   expect(() => candidate('a', { leaseMs: 5000 })).toThrow(RangeError);
 });
+
+test('a candidate that is stopped while it takes the lease gives it back', async () => {
+  const a = candidate('a');
+  server.inject({ verb: 'create', action: { kind: 'delay', ms: 200 } });
+  a.elector.start();
+  await eventually('the lease is asked for', () => server.seen('create').length === 1);
+  await a.elector.stop();
+  expect(a.log).toEqual([]);
+  expect(spec()).toMatchObject({ holderIdentity: '' });
+});

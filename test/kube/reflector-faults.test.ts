@@ -1,11 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KubeClient } from '../../src/kube/client.ts';
+import { systemClock } from '../../src/kube/clock.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import type { Reflector } from '../../src/kube/reflector.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FaultServer } from '../support/fault-server.ts';
 import { clientOf, reflectorOf, THINGS, thing } from './kube-fixture.ts';
+
+/** A watch that lived so long was no failure. Milliseconds. */
+const HEALTHY_MS = 6_000;
 
 let server: FaultServer;
 let running: Reflector | undefined;
@@ -45,6 +50,19 @@ describe('a reflector keeps following through', () => {
     expect(lists()).toEqual(['start']);
   });
 
+  test('resets of a watch that lived for a while, without a backoff or a word of failing', async () => {
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 100 };
+    const backoff = { baseMs: 60_000, maxMs: 60_000 };
+    const { reflector, ends, reports } = await follow({ clock, backoff, stallMs: 1e9 });
+    for (const name of ['first', 'second']) {
+      await sleep(HEALTHY_MS / 100);
+      for (const watch of server.watches('things')) watch.reset();
+      await stillFollows(reflector, name);
+    }
+    expect(ends()).toEqual(['reset', 'reset']);
+    expect(reports.filter(({ kind }) => kind === 'failing')).toEqual([]);
+  });
+
   test('a clean close, from the last resourceVersion and without a new list', async () => {
     const { reflector, lists } = await follow();
     await stillFollows(reflector, 'first');
@@ -54,6 +72,17 @@ describe('a reflector keeps following through', () => {
     expect(server.seen('watch')[1]?.query.get('resourceVersion')).toBe(rv);
     await stillFollows(reflector);
     expect(lists()).toEqual(['start']);
+  });
+
+  // A real server takes a watch from a version that is yet to come, and shows nothing until then.
+  test('an etcd that was set back, whose server keeps silent on every watch', async () => {
+    server.of(THINGS).create(thing('kept'));
+    const { reflector, lists } = await follow({ stallMs: 150 });
+    server.inject({ verb: 'watch', times: 1, action: { kind: 'raw', text: '', ending: 'hang' } });
+    for (const watch of server.watches('things')) watch.freeze();
+    await eventually('relisted', () => lists().includes('stalled'));
+    expect(lists()).toEqual(['start', 'stalled']);
+    await stillFollows(reflector);
   });
 
   test('half-open silence', async () => {

@@ -200,3 +200,13 @@ describe('the spec of an object whose generation tells its changes', () => {
     expect(specOf(store)).toEqual({ value: 'w' });
   });
 });
+
+test('a list that no longer has an object says so to what else is being read, which may still show it', async () => {
+  const { store } = await storeAt(10, [object('a', 'u1', 5), object('b', 'u2', 6)]);
+  const other = store.openJournal();
+  await store.replace([object('b', 'u3', 11)], '12', store.openJournal());
+  expect([...other.deleted]).toEqual([
+    ['u1', 'default/a'],
+    ['u2', 'default/b'],
+  ]);
+});

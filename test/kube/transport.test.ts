@@ -3,6 +3,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import type { ClusterConfig } from '../../src/kube/config.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import type { RequestObservation } from '../../src/kube/transport.ts';
+import { eventually } from '../support/eventually.ts';
 import { FaultServer } from '../support/fault-server.ts';
 import { clientOf, THINGS, thing } from './kube-fixture.ts';
 
@@ -72,6 +73,20 @@ describe('connections', () => {
     const error = await failure(client.get(THINGS, at('a'), { timeoutMs: 100 }));
     expect(error.code).toBe('transient');
     expect(error.message).toContain('100 ms');
+  });
+
+  test('what stands in line for a socket ends at its deadline too, and the lease stands in no line', async () => {
+    server.of(THINGS).create(thing('a'));
+    server.inject({ verb: 'get', times: 64, action: { kind: 'silent' } });
+    const hanging = Array.from({ length: 64 }, () => failure(client.get(THINGS, at('a'), { timeoutMs: 2_000 })));
+    await eventually('all sockets are taken', () => server.seen('get').length === 64);
+    const begun = performance.now();
+    const error = await failure(client.create(THINGS, thing('b'), { timeoutMs: 100 }));
+    expect(performance.now() - begun).toBeLessThan(1_500);
+    expect(error).toMatchObject({ code: 'transient', mayHaveBeenApplied: false });
+    expect((await client.get(THINGS, at('a'), { timeoutMs: 1_000, pool: 'lease' })).metadata.name).toBe('a');
+    await Promise.all(hanging);
+    expect(server.seen('create')).toEqual([]);
   });
 
   test('a body that stalls ends at the deadline', async () => {

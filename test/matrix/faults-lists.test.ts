@@ -31,7 +31,7 @@ const MOVES_TOLD: Excuse = {
 /** `shop-1g52zsdtqtp` is the canary of every story. */
 const CANARY_GONE: readonly Excuse[] = [
   {
-    line: /^end state: httproutes\/shop\.(metadata\.generation|status\.parents\.0\.conditions\.[01]\.observedGeneration): 7 \(fault-free: 5\)$/,
+    line: /^end state: httproutes\/shop\.(metadata\.generation|status\.parents\.0\.conditions\.[01]\.observedGeneration): [67] \(fault-free: 5\)$/,
     because: 'the traffic leaves the canary that is gone and comes to the one that is made anew: two more writes',
   },
   {
@@ -56,16 +56,16 @@ const CANARY_GONE: readonly Excuse[] = [
 /** What the operator sees may lower the weight for as long as it is old. That harms nobody; a raise would. */
 const LAGGING: readonly Excuse[] = [
   {
-    line: /^weights: 0 20 60 20 60 100 0 \(fault-free: 0 20 60 100 0\)$/,
-    because: 'by the old state the canary is at its first step; by the new one it is not',
+    line: /^weights: 0 20 60 20 (60 )?100 0 \(fault-free: 0 20 60 100 0\)$/,
+    because: 'by the old state the canary is at its first step; by the new one it is not, or done with the second',
   },
   {
     line: /^weights: at most \d+ ms at 60, 1000 ms are declared$/,
     because: 'the time at this weight is cut in two; the test adds the parts',
   },
   {
-    line: /^end state: httproutes\/shop\.(metadata\.generation|status\.parents\.0\.conditions\.[01]\.observedGeneration): 7 \(fault-free: 5\)$/,
-    because: 'lowered once and raised once',
+    line: /^end state: httproutes\/shop\.(metadata\.generation|status\.parents\.0\.conditions\.[01]\.observedGeneration): [67] \(fault-free: 5\)$/,
+    because: 'lowered once, and raised once where the next weight did not come instead',
   },
   MOVES_TOLD,
 ];

@@ -9,11 +9,11 @@ describe('the flags of the operator', () => {
       gitSync: false,
       gitAllowFile: false,
       port: 8080,
-      host: '0.0.0.0',
       concurrency: 16,
       logLevel: 'info',
     });
-    expect(parseOperatorFlags([]).watchNamespace).toBeUndefined();
+    const { watchNamespace, host } = parseOperatorFlags([]);
+    expect([watchNamespace, host]).toEqual([undefined, undefined]);
   });
 
   it('reads what is given', () => {

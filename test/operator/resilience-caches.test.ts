@@ -27,7 +27,9 @@ afterEach(async () => {
 const check = (name: string) => operator?.readiness().find(one => one.name === name);
 
 describe.each(['replicasets', 'rollouts', 'httproutes'])('while the cache of %s is not complete', plural => {
-  it('nothing is decided or written; when it is, the operator begins', { timeout: 120_000 }, async () => {
+  it('nothing is decided or written, nor the lease taken from who might lead; when it is, the operator begins', {
+    timeout: 120_000,
+  }, async () => {
     // A canary in mid-course: an operator that saw no ReplicaSets or no Rollouts would act on it.
     const first = await world.startOperator();
     const shop = new OperatorShop(world, 'steps: [{setWeight: 25}, {pause: {}}]');
@@ -38,7 +40,7 @@ describe.each(['replicasets', 'rollouts', 'httproutes'])('while the cache of %s 
 
     const fault = { kind: 'status', status: 503, reason: 'ServiceUnavailable' } as const;
     proxy.inject({ when: on('list', plural), times: Number.POSITIVE_INFINITY, fault });
-    operator = await startBehind(proxy, world);
+    operator = await startBehind(proxy, world, true);
     await eventually('the list was refused more than once', () => refused(proxy).length > 2, PATIENT_MS);
     await eventually(
       'the other caches are complete',

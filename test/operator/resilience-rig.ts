@@ -28,12 +28,12 @@ export function refused({ trace }: FaultProxy): TraceEntry[] {
 }
 
 /** An operator of the world that reaches its API server through a proxy. */
-export async function startBehind(proxy: FaultProxy, world: OperatorWorld): Promise<Operator> {
+export async function startBehind(proxy: FaultProxy, world: OperatorWorld, leaderElection = false): Promise<Operator> {
   const operator = new Operator({
     config: staticClusterConfig({ server: proxy.url, token: 'operator', tls: { ca: proxy.caPem } }),
     log: createLog('debug', line => world.logged.push(line)),
     namespace: 'sluice-system',
-    leaderElection: false,
+    leaderElection,
     gitSync: true,
     gitCacheDir: join(world.folder, 'git-cache'),
   });

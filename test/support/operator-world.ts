@@ -98,7 +98,8 @@ export class OperatorWorld {
     const client = new KubeClient({ transport, fieldManager: 'test' });
     for (const file of (await readdir(CRDS)).filter(name => name.endsWith('.yaml') && name !== 'kustomization.yaml'))
       await client.create(TYPES.crds, load(await readFile(join(CRDS, file), 'utf8')) as KubeObject);
-    await client.create(TYPES.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+    for (const name of [NAMESPACE, 'sluice-system'])
+      await client.create(TYPES.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     if (workloads) {
       const network = new PodNetwork();
       const timings = { startDelayMs: 10, drainMs: 20 };

@@ -30,8 +30,8 @@ export async function runSingle(bench: Bench): Promise<void> {
     await bench.change([member], stable);
     await sleep(APART_MS);
   }
-  bench.result.single = { asked: spreadOf(asked), answered: spreadOf(answered), missed: members.length - asked.length };
   await bench.restore();
+  bench.result.single = { asked: spreadOf(asked), answered: spreadOf(answered), missed: members.length - asked.length };
 }
 
 async function firstWrite(

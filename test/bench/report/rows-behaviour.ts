@@ -31,13 +31,10 @@ export const BEHAVIOUR_ROWS: readonly Row[] = [
     argo: abortText('argo'),
     flagger: abortText('flagger'),
   },
-  {
-    title: 'metric turns bad → route at 0 %, N/10 bad at once, interval 2 s, p50 / p99 / max',
-    figure: ({ abort }) => abort && seenText(abort.tenth.turned, abort.tenth.missed),
-    aim: 'interval + 200 ms',
-    met: ({ abort }) => abort && abort.tenth.missed === 0 && within(abort.tenth.turned?.max, INTERVAL_MS + 200),
-    ...peersOf('turnedMs', 's', 1 / 1000),
-  },
+  turned(SCENARIOS.single),
+  { ...turned(SCENARIOS.tenth), ...peersOf('turnedMs', 's', 1 / 1000) },
+  turned(SCENARIOS.inFlight),
+  turned(SCENARIOS.rest),
   {
     title: 'writes while the delay of an abort runs',
     figure: ({ abort }) => abort?.quiet && `${abort.quiet.writes} in ${abort.quiet.seconds} s`,
@@ -88,6 +85,22 @@ function stored({ title, of }: Scenario, aim: string, until: number, meets: (spr
       const abort = of(result);
       if (abort === undefined || result.size > until) return undefined;
       return abort.missed === 0 && abort.stored !== undefined && meets(abort.stored);
+    },
+  };
+}
+
+/** What users feel: from the metric's turn on, the waits for the next measurement and for its being stored are in it. */
+function turned({ title, of }: Scenario): Row {
+  return {
+    title: `metric turns bad → route at 0 %, ${title}, interval 2 s, p50 / p99 / max`,
+    figure: result => {
+      const abort = of(result);
+      return abort && seenText(abort.turned, abort.missed);
+    },
+    aim: 'interval + 200 ms',
+    met: result => {
+      const abort = of(result);
+      return abort && abort.missed === 0 && within(abort.turned?.max, INTERVAL_MS + 200);
     },
   };
 }

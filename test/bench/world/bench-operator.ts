@@ -31,6 +31,8 @@ export interface BenchOperator {
 }
 
 const TERMINATION_MS = 40_000;
+/** For an answer of the operator about itself. */
+const ASKED_MS = 2_000;
 
 /** Starts it. `folder` takes its log. */
 export async function startBenchOperator(program: string, kubeconfig: string, folder: string): Promise<BenchOperator> {
@@ -72,7 +74,7 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
       throw new Error(`the operator did not lead after ${timeoutMs / 1000} s:\n${child.tail()}`);
     },
     terminate: async () => {
-      process.kill(child.pid, 'SIGTERM');
+      if (!child.ended()) process.kill(child.pid, 'SIGTERM');
       for (const deadline = Date.now() + TERMINATION_MS; !child.ended() && Date.now() < deadline; ) await sleep(20);
       await end();
     },
@@ -82,7 +84,8 @@ export async function startBenchOperator(program: string, kubeconfig: string, fo
 
 async function ask(port: number): Promise<{ status: number; text: string }> {
   try {
-    const outgoing = request({ host: '127.0.0.1', port, path: '/readyz', agent: false });
+    const outgoing = request({ host: '127.0.0.1', port, path: '/readyz', agent: false, timeout: ASKED_MS });
+    outgoing.once('timeout', () => outgoing.destroy());
     outgoing.end();
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
     let text = '';
