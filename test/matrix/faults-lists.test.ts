@@ -53,23 +53,6 @@ const CANARY_GONE: readonly Excuse[] = [
   MOVES_TOLD,
 ];
 
-/** What the operator sees may lower the weight for as long as it is old. That harms nobody; a raise would. */
-const LAGGING: readonly Excuse[] = [
-  {
-    line: /^weights: 0 20 60 20 (60 )?100 0 \(fault-free: 0 20 60 100 0\)$/,
-    because: 'by the old state the canary is at its first step; by the new one it is not, or done with the second',
-  },
-  {
-    line: /^weights: at most \d+ ms at 60, 1000 ms are declared$/,
-    because: 'the pause counts on while the weight is lower; the test looks when all users come',
-  },
-  {
-    line: /^end state: httproutes\/shop\.(metadata\.generation|status\.parents\.0\.conditions\.[01]\.observedGeneration): [67] \(fault-free: 5\)$/,
-    because: 'lowered once, and raised once where the next weight did not come instead',
-  },
-  MOVES_TOLD,
-];
-
 faultSuite(
   'lists that go wrong, and events that never come',
   { stories: ['promote', 'abort', 'held'] },
@@ -202,12 +185,8 @@ faultSuite(
           expect.arrayContaining(['rollouts', 'replicasets', 'httproutes']),
         );
       };
-      const { traffic } = await survives('promote', 'f9-stale', fault, { excuses: LAGGING });
-      // The pause at 60 counts on while the weight is lower; all users come no sooner than declared.
-      const from60 = traffic.dwells.findIndex(({ weight }) => weight === 60);
-      const until100 = traffic.dwells.findIndex(({ weight }) => weight === 100);
-      const declared = traffic.dwells.slice(from60, until100);
-      expect(declared.reduce((sum, { mostMs }) => sum + mostMs, 0)).toBeGreaterThanOrEqual(1_000);
+      // By the old state the canary is at its first step: the weight may be lowered. That harms nobody; a raise would.
+      await survives('promote', 'f9-stale', fault, { mayDip: true, excuses: [MOVES_TOLD] });
     });
   },
 );

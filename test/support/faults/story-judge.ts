@@ -17,6 +17,8 @@ export interface Limits {
   /** Requests within any 10 s, beyond the most of a run without faults. Default 150. */
   readonly more?: number;
   readonly excuses?: readonly Excuse[];
+  /** Whether a weight may be lowered for a while; see the terms of the matrix. */
+  readonly mayDip?: boolean;
 }
 
 const LATE_MS = 20_000;
@@ -37,7 +39,7 @@ export class StoryJudge {
   }
 
   /** What is wrong with a run; nothing: the fault struck, the run converged, did no harm on the way, and did not ask like mad. */
-  findings(run: FaultyRun, { recoveryMs = 35_000, more = 150, excuses = [] }: Limits = {}): string[] {
+  findings(run: FaultyRun, { recoveryMs = 35_000, more = 150, excuses = [], mayDip = false }: Limits = {}): string[] {
     for (const { line } of excuses)
       if (!/^\^.+\$$/.test(line.source))
         throw new Error(`an excuse is about a whole line, from ^ to $: ${line.source}`);
@@ -45,7 +47,7 @@ export class StoryJudge {
     const found = [
       ...(run.struck ? [] : ['the fault never struck: the run proves nothing']),
       // What the fault itself keeps from the operator keeps the canary where it is, and what it takes to hear of the end.
-      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll: true }),
+      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll: true, mayDip }),
       ...(run.recoveryMs > recoveryMs ? [`recovered after ${run.recoveryMs} ms, allowed are ${recoveryMs}`] : []),
       ...(run.busiest > most ? [`${run.busiest} requests within 10 s, allowed are ${most}`] : []),
       ...unhandled(run.log),
