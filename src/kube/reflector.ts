@@ -300,15 +300,12 @@ export class Reflector {
       case 'lineTooLong':
         this.#listCause = end.cause;
         return Math.max(spacing, this.#backoff.next());
-      case 'error':
-        if (end.error?.code === 'notFound') this.#listCause = 'notFound';
+      default: {
+        if (end.cause === 'error' && end.error?.code === 'notFound') this.#listCause = 'notFound';
+        const isCut = end.cause === 'reset' || end.cause === 'truncated';
+        if (isCut && ms >= HEALTHY_WATCH_MS) return spacing;
         return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
-      case 'reset':
-      case 'truncated':
-        if (ms >= HEALTHY_WATCH_MS) return spacing;
-        return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
-      default:
-        return Math.max(spacing, end.error ? this.#failed(end.error) : this.#backoff.next());
+      }
     }
   }
 

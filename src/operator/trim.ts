@@ -1,6 +1,7 @@
 import { HASH_LABEL, REVISION_ANNOTATION, ROLLOUT_LABEL, SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
 import { isRecord, type KubeObject, type ObjectMeta, type OwnerReference } from '../kube/kube-object.ts';
 import { sharedText } from '../kube/shared-text.ts';
+import { trimManagedFields } from '../kube/store.ts';
 
 /*
  * What the caches keep of each type. A ReplicaSet as stored is 4 KB, what decisions read of it is 0.5 KB; at thousands of
@@ -97,15 +98,15 @@ export function trimRoute(object: KubeObject): KubeObject {
 
 /** A run that has passed is only counted, quoted and removed: of its measurements the last will do. */
 export function trimAnalysisRun(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata;
-  const status = part(object.status);
+  const run = trimManagedFields(object);
+  const status = part(run.status);
   const { phase, metricResults: results } = status;
-  if (phase !== 'Successful' || !Array.isArray(results)) return { ...object, metadata };
+  if (phase !== 'Successful' || !Array.isArray(results)) return run;
   const metricResults = results.map(result => {
     const { measurements } = part(result);
     return Array.isArray(measurements) ? { ...result, measurements: measurements.slice(-1) } : result;
   });
-  return { ...object, metadata, status: { ...status, metricResults } };
+  return { ...run, status: { ...status, metricResults } };
 }
 
 /** A Rollout is kept whole, apart from what only the API server's own machinery reads. */
