@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RESOURCES } from '../../src/operator/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { ROLLOUT, SamplerWorld } from '../support/sampler-world.ts';
+
+let world: SamplerWorld;
+beforeEach(async () => {
+  world = await SamplerWorld.open();
+});
+afterEach(() => world.close());
+
+const asked = () => world.prometheus.received.length;
+const lookedAt = (times: number) => eventually('its Rollout is looked at', () => world.enqueued.length >= times);
+
+/** A run of an interval of two seconds whose first measurement is stored. */
+async function measuredOnce(): Promise<void> {
+  world.createRun({ interval: '2s' });
+  world.rolloutWaitsFor('run');
+  world.take();
+  await lookedAt(1);
+  expect([asked(), world.count()]).toEqual([1, 1]);
+}
+
+describe('a run that its Rollout waits for', () => {
+  it('is measured at its interval without being asked for, from start to start', async () => {
+    await measuredOnce();
+    for (const already of [1, 2, 3]) {
+      await world.clock.advance(1_999);
+      expect(asked()).toBe(already);
+      await world.clock.advance(1);
+      await lookedAt(already + 1);
+      expect([asked(), world.count()]).toEqual([already + 1, already + 1]);
+    }
+  });
+
+  it('is not measured twice when it is asked for as well', async () => {
+    await measuredOnce();
+    world.take();
+    await world.clock.advance(2_000);
+    world.take();
+    await lookedAt(2);
+    world.take();
+    expect([asked(), world.count()]).toEqual([2, 2]);
+  });
+
+  it('has what came together while a write was under way stored in one', async () => {
+    await measuredOnce();
+    world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 300 } });
+    for (const more of [2, 3, 4, 5]) {
+      await world.clock.advance(2_000);
+      await eventually('it is measured', () => asked() === more);
+    }
+    await eventually('all are stored', () => world.count() === 5);
+    expect(world.patches).toBe(3);
+    const starts = world.status().metricResults?.[0]?.measurements?.map(({ startedAt }) => Date.parse(startedAt ?? ''));
+    expect(starts?.map(at => at - (starts[0] ?? 0))).toEqual([0, 2_000, 4_000, 6_000, 8_000]);
+  });
+
+  it('has no more than twenty measurements kept while the API server refuses them, and all of those stored then', async () => {
+    await measuredOnce();
+    world.api.inject({ verb: 'patch', times: 10_000, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    for (let more = 2; more <= 21; more++) {
+      await world.clock.advance(2_000);
+      await eventually('it is measured', () => asked() === more);
+    }
+    await world.clock.advance(20_000);
+    expect(asked()).toBe(21);
+    world.api.plan.clear();
+    await world.clock.advance(30_000);
+    await eventually('what was kept is stored', () => world.count() >= 21);
+    await world.clock.advance(2_000);
+    await eventually('it is measured again', () => world.count() >= 22);
+  });
+});
+
+describe('a run is not measured any more by itself', () => {
+  it.each([
+    ['when its Rollout waits for another one', () => world.rolloutWaitsFor('another')],
+    [
+      'when its Rollout is being deleted',
+      () =>
+        world.caches.rollouts.store.applyEvent('MODIFIED', {
+          ...ROLLOUT,
+          metadata: { ...ROLLOUT.metadata, resourceVersion: '9', deletionTimestamp: '2026-01-01T00:00:00Z' },
+          status: { analysis: { step: 'run' } },
+        }),
+    ],
+    ['when it has ended', () => world.terminate()],
+  ])('%s', async (_when, happens) => {
+    await measuredOnce();
+    await happens();
+    await world.clock.advance(10_000);
+    expect(asked()).toBe(1);
+    expect(world.clock.pending).toBe(0);
+  });
+});
+
+describe('a bad measurement', () => {
+  it('does not wait for the good ones of other runs', async () => {
+    world.api.inject({ verb: 'patch', times: 8, action: { kind: 'delay', ms: 2_000 } });
+    const good = Array.from({ length: 9 }, (_, index) => `good-${index}`);
+    for (const name of good) {
+      world.createRun({}, [], name);
+      world.take(name);
+    }
+    await eventually('writes are under way', () => world.patches === 8);
+    world.measures(0.1);
+    world.createRun({}, [], 'bad');
+    world.take('bad');
+    await eventually('it is stored', () => world.status('bad')?.phase === 'Failed', 1_500);
+    await eventually('its Rollout goes first', () => world.enqueued.includes('shop/shop urgent'), 1_500);
+  });
+
+  it('is stored at once, with the good ones before it that could not be', async () => {
+    await measuredOnce();
+    world.api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    await world.clock.advance(2_000);
+    await eventually('the write is given up', () => world.logged.some(line => line.includes('could not be stored')));
+    // The pause after a failure is over by then; the one before the next is not, were it to be waited for.
+    world.api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    await world.clock.advance(1_000);
+    await eventually('and again', () => world.patches === 3);
+    world.measures(0.1);
+    await world.clock.advance(1_000);
+    await eventually('it is stored', () => world.status().phase === 'Failed');
+    expect(world.status().metricResults?.[0]).toMatchObject({ successful: 2, failed: 1 });
+  });
+});
+
+describe('what waits to be stored', () => {
+  async function unsaved(): Promise<void> {
+    world.createRun();
+    world.api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    world.take();
+    await eventually('the write is given up', () => world.logged.some(line => line.includes('could not be stored')));
+  }
+
+  it('counts when the run is ended', async () => {
+    await unsaved();
+    await world.terminate();
+    expect(world.status()).toMatchObject({ phase: 'Successful', metricResults: [{ count: 1, successful: 1 }] });
+  });
+
+  it('is not stored in another run that has its name by now', async () => {
+    await unsaved();
+    const runs = world.api.of(RESOURCES.analysisRuns);
+    const before = runs.objects.get('shop/run');
+    if (!before) throw new Error('there is no run');
+    world.caches.analysisRuns.store.applyEvent('DELETED', before);
+    runs.remove('shop/run');
+    world.createRun();
+    await world.clock.advance(60_000);
+    expect(world.status()).toBeUndefined();
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('is forgotten when the operator stops: whoever leads next measures again', async () => {
+    await unsaved();
+    await world.sampler.stop();
+    expect(world.clock.pending).toBe(0);
+    expect(world.status()).toBeUndefined();
+  });
+});
