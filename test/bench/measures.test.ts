@@ -27,9 +27,17 @@ describe('delays from a bad sample to the route', () => {
   const route = (atMs: number) => request({ resource: 'httproutes', atMs, doneMs: atMs + 6 });
   const turned = new Map([['bench-0/app-0', 1000]]);
 
-  it('begin with the first sample after the bad answer, not with a good one that was stored late', () => {
-    const delays = routeDelays([run(1100), run(1210), route(1230)], turned, () => 1200);
+  it.each([
+    ['before', 1100],
+    ['after', 1205],
+  ])('begin with the sample that ended the run, not with a good one that was stored %s the bad answer', (_when, at) => {
+    const delays = routeDelays([run(at), run(1210), route(1230)], turned, () => 1200);
     expect(delays).toEqual([{ key: 'bench-0/app-0', stored: 22, served: 36, turned: 236 }]);
+  });
+
+  it('begin with that sample, also when its end is told after the write of the route', () => {
+    const late = { ...run(1210), doneMs: 1240 };
+    expect(routeDelays([run(1100), route(1230), late], turned, () => 1200)).toMatchObject([{ served: 36 }]);
   });
 
   it('end with the last write of the route, since one before may still have raised it', () => {
@@ -39,6 +47,7 @@ describe('delays from a bad sample to the route', () => {
   it('are missing where the route was not written or the sample never came', () => {
     expect(routeDelays([run(1210)], turned, () => 1200)).toEqual([]);
     expect(routeDelays([route(1230)], turned, () => 1200)).toEqual([]);
+    expect(routeDelays([run(1100), route(1230)], turned, () => 1200)).toEqual([]);
     expect(routeDelays([run(1210), route(1230)], turned, () => undefined)).toEqual([]);
   });
 });

@@ -12,31 +12,29 @@ export interface RouteDelay {
 }
 
 /**
- * Finds for each member the failing sample and the write that took its traffic away. The sample is the first status of its
- * run that was asked for after the first bad answer: one that was asked for before still tells of a good answer. The route is at
- * 0 % with its last write, which `requests` must reach.
+ * Finds for each member the failing sample and the write that took its traffic away. The route is at 0 % with its last write,
+ * which `requests` must reach. The failing sample is the last status of its run before that, if it was asked for after the first
+ * bad answer: it ends the run, and earlier ones may still tell of good answers that waited to be stored.
  */
 export function routeDelays(
   requests: readonly Request[],
   turnedAt: ReadonlyMap<string, number>,
   firstBadAt: (key: string) => number | undefined,
 ): RouteDelay[] {
-  const samples = new Map<string, Request>();
+  const statuses = new Map<string, Request[]>();
   const routes = new Map<string, Request>();
   for (const request of requests) {
-    if (!isOperatorWrite(request)) continue;
-    const key = memberKeyOf(request);
+    const key = isOperatorWrite(request) ? memberKeyOf(request) : undefined;
     if (key === undefined) continue;
     if (request.resource === 'httproutes') routes.set(key, request);
-    const bad = firstBadAt(key);
-    if (request.resource === 'analysisruns/status' && bad !== undefined && request.atMs >= bad && !samples.has(key))
-      samples.set(key, request);
+    if (request.resource === 'analysisruns/status') statuses.set(key, [...(statuses.get(key) ?? []), request]);
   }
   return [...turnedAt].flatMap(([key, turned]) => {
-    const sample = samples.get(key);
     const route = routes.get(key);
+    // By when they were asked for: on a busy machine the end of a request may be told after what followed from it.
+    const sample = statuses.get(key)?.findLast(({ atMs }) => route !== undefined && atMs < route.atMs);
     const bad = firstBadAt(key);
-    if (sample === undefined || route === undefined || bad === undefined || route.doneMs < bad) return [];
+    if (sample === undefined || route === undefined || bad === undefined || sample.atMs < bad) return [];
     return [{ key, stored: route.doneMs - sample.doneMs, served: route.doneMs - bad, turned: route.doneMs - turned }];
   });
 }
