@@ -10,6 +10,8 @@ export type WorkOutcome =
   | { readonly outcome: 'done' }
   /** Not an error: run again in `ms` milliseconds at the latest. */
   | { readonly outcome: 'wakeAfter'; readonly ms: number }
+  /** It came too soon, and did nothing: run again in `ms` milliseconds, as urgent as it was. */
+  | { readonly outcome: 'tooSoon'; readonly ms: number }
   /** An error: run again after this key's backoff, not before `atLeastMs` (a Retry-After), else not after `atMostMs`. */
   | {
       readonly outcome: 'backoff';
@@ -241,6 +243,7 @@ export class WorkQueue {
     else {
       this.#failures.delete(key);
       if (outcome.outcome === 'wakeAfter') this.addAfter(key, outcome.ms);
+      if (outcome.outcome === 'tooSoon') this.addAfter(key, outcome.ms, lane);
     }
     const again = this.#again.get(key);
     this.#again.delete(key);

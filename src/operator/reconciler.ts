@@ -78,7 +78,7 @@ export class Reconciler {
     if ((memory.of(key).uid ?? uid) !== uid) this.#forget(key);
     memory.of(key).uid = uid;
     const seen = consistency.ready(key);
-    if (seen.state === 'behind') return { outcome: 'wakeAfter', ms: seen.retryAfterMs };
+    if (seen.state === 'behind') return { outcome: 'tooSoon', ms: seen.retryAfterMs };
     if (seen.state === 'timedOut') {
       await liveReader.refresh(rollout);
       consistency.forget(key);

@@ -1,118 +1,81 @@
 import type { Judged } from '../analysis/judge.ts';
-import { type MeasuredAt, recordMeasurement } from '../analysis/record.ts';
+import { recordMeasurement } from '../analysis/record.ts';
 import type { AnalysisRunSpec, AnalysisRunStatus } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { dueSamples, type RunView, viewRun } from '../core/gate.ts';
-import type { Clock, TimerHandle } from '../kube/clock.ts';
-import { ApiError } from '../kube/errors.ts';
+import type { TimerHandle } from '../kube/clock.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Lane } from '../kube/work-queue.ts';
 import { asApi, type Caches } from './caches.ts';
-import { isTold, type Log } from './log.ts';
 import type { Measurer } from './measurer.ts';
 import type { Metrics } from './metrics.ts';
-import type { Patience, RunName, RunWriter } from './run-writer.ts';
-import type { Turnstile } from './turnstile.ts';
+import type { RunName } from './run-writer.ts';
+import { type Taken, UnsavedMeasurements, type UnsavedParts, type Urgency } from './unsaved-measurements.ts';
 
 /** What a {@link SampledRun} works with; all runs share it. */
-export interface SampledRunParts {
+export interface SampledRunParts extends UnsavedParts {
   readonly caches: Caches;
   readonly measurer: Measurer;
-  readonly writer: RunWriter;
-  /** Hundreds of measurements fall due together: the good ones must not stand before the writes of an abort. */
-  readonly good: Turnstile;
-  readonly bad: Turnstile;
   readonly metrics: Metrics;
-  readonly log: Log;
-  readonly clock: Clock;
   readonly enqueue: (key: string, lane: Lane) => void;
-  readonly stopped: AbortSignal;
 }
 
-/** A measurement that was taken. */
-interface Taken extends MeasuredAt {
-  readonly metric: string;
-  readonly judged: Judged;
-}
-
-const OF_A_MEASUREMENT: Patience = { attempts: 8, after: ['conflict', 'transient'] };
-/** Pause before measurements that could not be stored are tried again, in milliseconds. */
-const AGAIN_MS = 1_000;
-const LONGEST_AGAIN_MS = 30_000;
-/** Measurements of one run that wait to be stored; as many are kept in memory while the API server is away. */
-const MOST_UNSAVED = 20;
 const BAD = ['Failed', 'Error'];
 
 /**
- * One AnalysisRun that is measured. Its interval does not wait for anything: while measurements wait to be stored others are
- * taken, and those that have come together are stored in one write.
+ * One AnalysisRun that is measured: when its Rollout asks, and from then on at its interval for as long as its Rollout waits for
+ * it. The interval does not wait for what is to be stored.
  */
 export class SampledRun {
   readonly #parts: SampledRunParts;
   readonly #rollout: KubeObject;
   readonly #at: RunName;
   readonly #onIdle: () => void;
-  readonly #measuring = new Set<string>();
-  readonly #unsaved: Taken[] = [];
-  /** Lanes in which a write waits for its turn. */
-  readonly #queued = new Set<Turnstile>();
-  /** What is under way, for {@link settled}. */
-  readonly #work = new Set<Promise<void>>();
-  /** The write that is under way: another one would be refused for it. */
-  #writing: Promise<void> = Promise.resolve();
+  readonly #unsaved: UnsavedMeasurements;
+  /** What is under way, by metric. */
+  readonly #measuring = new Map<string, Promise<void>>();
   #next: TimerHandle;
-  #again: TimerHandle;
-  #failures = 0;
 
-  /** @param onIdle called when nothing is under way, nothing is owed, and nothing will be due */
+  /** @param onIdle called when nothing is under way, nothing waits to be stored, and nothing will be due */
   constructor(parts: SampledRunParts, rollout: KubeObject, at: RunName, onIdle: () => void) {
     this.#parts = parts;
     this.#rollout = rollout;
     this.#at = at;
     this.#onIdle = onIdle;
+    this.#unsaved = new UnsavedMeasurements(parts, at, status => this.#stored(status));
   }
 
-  /** Measures what is due, and keeps to the interval from then on; what waits to be stored is tried again. */
-  look(): void {
-    if (this.#parts.stopped.aborted) return;
-    if (this.#unsaved.length > 0) this.#save(false);
-    this.#measureDue();
-  }
-
-  /** What is stored, with the measurements that are not stored yet. */
-  withUnsaved(spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined): AnalysisRunStatus {
-    return recordAll(spec, status, this.#unsaved);
-  }
-
-  /** Waits for what is under way. */
-  async settled(): Promise<void> {
-    this.#cancelTimers();
-    while (this.#work.size > 0) await Promise.allSettled(this.#work);
-  }
-
-  #cancelTimers(): void {
-    const { clock } = this.#parts;
-    clock.clearTimeout(this.#next);
-    clock.clearTimeout(this.#again);
-    this.#next = undefined;
-    this.#again = undefined;
-  }
-
-  #measureDue(): void {
+  /** Measures what is due, and keeps to the interval from then on. */
+  measureDue(): void {
     const { clock, stopped } = this.#parts;
     clock.clearTimeout(this.#next);
     this.#next = undefined;
     const view = this.#view();
-    if (!view || stopped.aborted || this.#unsaved.length >= MOST_UNSAVED) return;
-    const now = clock.now();
+    if (view && !stopped.aborted && !this.#unsaved.isFull) this.#go(view, clock.now());
+    this.#noteIdle();
+  }
+
+  #go(view: RunView, now: number): void {
     const { due, nextAt } = dueSamples(view, now);
-    for (const metric of due) if (!this.#measuring.has(metric.name)) this.#track(this.#measure(view, metric));
+    for (const metric of due) if (!this.#measuring.has(metric.name)) this.#begin(view.spec, metric);
     if (nextAt === undefined) return;
-    this.#next = clock.setTimeout(() => {
+    this.#next = this.#parts.clock.setTimeout(() => {
       this.#next = undefined;
-      if (this.#isWanted()) this.#measureDue();
-      this.#noteIdle();
+      if (this.#isWanted()) this.measureDue();
+      else this.#noteIdle();
     }, nextAt - now);
+  }
+
+  /** A stored status with what is not stored yet. */
+  withUnsaved(spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined): AnalysisRunStatus {
+    return this.#unsaved.addTo(spec, status);
+  }
+
+  /** Waits for what is under way, after `stopped` was told. */
+  async settled(): Promise<void> {
+    this.#parts.clock.clearTimeout(this.#next);
+    this.#unsaved.stop();
+    await Promise.all([...this.#measuring.values(), this.#unsaved.settled()]);
   }
 
   /** The run as decisions will see it. */
@@ -136,18 +99,23 @@ export class SampledRun {
     return stored?.metadata.uid === uid ? stored : undefined;
   }
 
-  async #measure({ spec }: RunView, metric: Metric): Promise<void> {
-    const { clock, measurer, stopped } = this.#parts;
-    this.#measuring.add(metric.name);
+  #begin(spec: AnalysisRunSpec, metric: Metric): void {
+    const { log, clock, measurer, stopped } = this.#parts;
     const startedAt = clock.now();
-    const judged = await measurer
+    const work = measurer
       .measure(this.#at.namespace, spec, metric, stopped)
-      .finally(() => this.#measuring.delete(metric.name));
-    if (stopped.aborted) return;
-    this.#unsaved.push({ metric: metric.name, judged, startedAt, finishedAt: clock.now() });
-    this.#count(metric, judged);
-    this.#save(BAD.includes(judged.phase));
-    this.#measureDue();
+      .finally(() => this.#measuring.delete(metric.name))
+      .then(judged => this.#measured(metric, { metric: metric.name, judged, startedAt, finishedAt: clock.now() }))
+      .catch(error => log.warn('a measurement came to nothing', { run: this.#at.name, metric: metric.name, error }));
+    this.#measuring.set(metric.name, work);
+  }
+
+  #measured(metric: Metric, taken: Taken): void {
+    if (this.#parts.stopped.aborted) return;
+    const view = this.#view();
+    this.#unsaved.add(taken, view ? urgencyOf(view, taken) : 'news');
+    this.#count(metric, taken.judged);
+    this.measureDue();
   }
 
   /** Series of a Rollout that is gone have been dropped, and nobody would drop them again. */
@@ -158,81 +126,22 @@ export class SampledRun {
     this.#parts.metrics.measurement(namespace, name, metric.name, phase, number, metric.threshold ?? {});
   }
 
-  /** Stores what there is when it is its turn; bad ones do not wait behind good ones, nor for a pause after a failure. */
-  #save(isBad: boolean): void {
-    const { good, bad } = this.#parts;
-    const lane = isBad ? bad : good;
-    if (this.#queued.has(lane) || (this.#again !== undefined && !isBad)) return;
-    this.#queued.add(lane);
-    this.#track(
-      lane.run(() => {
-        this.#writing = this.#writing.then(() => {
-          this.#queued.delete(lane);
-          // Whoever leads next measures again; what hangs must not hold up the end.
-          return this.#parts.stopped.aborted ? undefined : this.#storeAll();
-        });
-        return this.#writing;
-      }),
-    );
-  }
-
-  async #storeAll(): Promise<void> {
-    const { writer, enqueue, clock } = this.#parts;
-    const batch = [...this.#unsaved];
-    if (batch.length === 0) return;
-    try {
-      const stored = await writer.store(this.#at, OF_A_MEASUREMENT, (spec, status) => recordAll(spec, status, batch));
-      this.#unsaved.splice(0, batch.length);
-      this.#failures = 0;
-      clock.clearTimeout(this.#again);
-      this.#again = undefined;
-      const isDecisive = stored !== undefined && BAD.includes(stored.phase);
-      enqueue(objectKey(this.#rollout.metadata), isDecisive ? 'urgent' : 'normal');
-      this.#measureDue();
-    } catch (error) {
-      this.#failed(error, batch.length);
-    }
-  }
-
-  #failed(error: unknown, unsaved: number): void {
-    const { log, clock, stopped } = this.#parts;
-    if (error instanceof ApiError && error.code === 'notFound') return void this.#unsaved.splice(0);
-    this.#failures += 1;
-    const level = isTold(this.#failures) ? 'warn' : 'debug';
-    log[level]('measurements could not be stored', { run: this.#at.name, unsaved, failures: this.#failures, error });
-    clock.clearTimeout(this.#again);
-    if (stopped.aborted) return;
-    const pause = Math.min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** (this.#failures - 1));
-    this.#again = clock.setTimeout(() => {
-      this.#again = undefined;
-      this.#save(false);
-    }, pause);
-  }
-
-  #track(work: Promise<void>): void {
-    const { log } = this.#parts;
-    const tracked = work
-      .catch(error => log.warn('a measurement came to nothing', { run: this.#at.name, error }))
-      .finally(() => {
-        this.#work.delete(tracked);
-        this.#noteIdle();
-      });
-    this.#work.add(tracked);
+  #stored(status: AnalysisRunStatus | undefined): void {
+    const isDecisive = status !== undefined && BAD.includes(status.phase);
+    this.#parts.enqueue(objectKey(this.#rollout.metadata), isDecisive ? 'urgent' : 'normal');
+    this.measureDue();
   }
 
   #noteIdle(): void {
-    const waits = this.#next !== undefined || this.#again !== undefined;
-    if (!waits && this.#work.size === 0 && this.#unsaved.length === 0) this.#onIdle();
+    if (this.#next === undefined && this.#measuring.size === 0 && this.#unsaved.isEmpty) this.#onIdle();
   }
 }
 
-function recordAll(
-  spec: AnalysisRunSpec,
-  status: AnalysisRunStatus | undefined,
-  taken: readonly Taken[],
-): AnalysisRunStatus {
-  return taken.reduce<AnalysisRunStatus>(
-    (before, { metric, judged, ...at }) => recordMeasurement(spec, before, metric, judged, at),
-    status ?? { phase: 'Pending' },
-  );
+/** Decisions rest on whatever a measurement changes or will have to; one good answer after another only shows. */
+function urgencyOf({ spec, status }: RunView, { metric, judged, ...at }: Taken): Urgency {
+  if (BAD.includes(judged.phase)) return 'bad';
+  const after = recordMeasurement(spec, status, metric, judged, at);
+  const [was, is] = [status, after].map(({ metricResults }) => metricResults?.find(({ name }) => name === metric));
+  const isGoodAgain = judged.phase === 'Successful' && was?.measurements?.at(-1)?.phase === 'Successful';
+  return isGoodAgain && was.phase === is?.phase && status.phase === after.phase ? 'shown' : 'news';
 }

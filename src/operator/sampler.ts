@@ -53,7 +53,7 @@ export class Sampler {
       run = new SampledRun(this.#parts, rollout, at, () => void this.#runs.delete(at.uid));
       this.#runs.set(at.uid, run);
     }
-    run.look();
+    run.measureDue();
   }
 
   /** Ends a run that nobody waits for any more; what was measured and not stored yet counts. @throws ApiError */

@@ -153,6 +153,17 @@ describe('the urgent lane', () => {
     expect(started).toEqual(['slow', 'u', 'u']);
   });
 
+  test('is kept by an urgent key that came too soon', async () => {
+    const { queue, clock, started, end } = manual({ concurrency: 1, urgentWorkers: 0 });
+    queue.start();
+    queue.add('u', 'urgent');
+    await end('u', { outcome: 'tooSoon', ms: 20 });
+    for (const key of ['a', 'b']) queue.add(key);
+    await clock.advance(20);
+    await end('a');
+    expect(started).toEqual(['u', 'a', 'u']);
+  });
+
   test('is kept by a key added as urgent during its run', async () => {
     const { queue, started, end } = manual({ concurrency: 1 });
     queue.add('a');

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Metric } from '../../src/api/analysis-template.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { ROLLOUT, SamplerWorld } from '../support/sampler-world.ts';
@@ -13,13 +15,22 @@ const asked = () => world.prometheus.received.length;
 const lookedAt = (times: number) => eventually('its Rollout is looked at', () => world.enqueued.length >= times);
 
 /** A run of an interval of two seconds whose first measurement is stored. */
-async function measuredOnce(): Promise<void> {
-  world.createRun({ interval: '2s' });
+async function measuredOnce(metric: Partial<Metric> = {}): Promise<void> {
+  world.createRun({ interval: '2s', ...metric });
   world.rolloutWaitsFor('run');
   world.take();
   await lookedAt(1);
   expect([asked(), world.count()]).toEqual([1, 1]);
 }
+
+async function measuredAgain(times: number): Promise<void> {
+  await world.clock.advance(2_000);
+  await eventually('it is measured', () => asked() === times);
+  await settled();
+}
+
+/** The answer of Prometheus is taken in. */
+const settled = () => sleep(20);
 
 describe('a run that its Rollout waits for', () => {
   it('is measured at its interval without being asked for, from start to start', async () => {
@@ -28,8 +39,8 @@ describe('a run that its Rollout waits for', () => {
       await world.clock.advance(1_999);
       expect(asked()).toBe(already);
       await world.clock.advance(1);
-      await lookedAt(already + 1);
-      expect([asked(), world.count()]).toEqual([already + 1, already + 1]);
+      await eventually('it is measured', () => asked() === already + 1);
+      await settled();
     }
   });
 
@@ -38,37 +49,76 @@ describe('a run that its Rollout waits for', () => {
     world.take();
     await world.clock.advance(2_000);
     world.take();
-    await lookedAt(2);
+    await eventually('it is measured', () => asked() === 2);
+    await settled();
     world.take();
-    expect([asked(), world.count()]).toEqual([2, 2]);
+    await world.clock.advance(1_999);
+    expect(asked()).toBe(2);
+  });
+
+  it('has good answers that only show stored every five seconds, all in one write, each with its own time', async () => {
+    await measuredOnce();
+    for (const more of [2, 3]) await measuredAgain(more);
+    await world.clock.advance(999);
+    expect([world.patches, world.count()]).toEqual([1, 1]);
+    await world.clock.advance(1);
+    await eventually('they are stored', () => world.count() === 3);
+    expect(world.patches).toBe(2);
+    const starts = world.status().metricResults?.[0]?.measurements?.map(({ startedAt }) => Date.parse(startedAt ?? ''));
+    expect(starts?.map(at => at - (starts[0] ?? 0))).toEqual([0, 2_000, 4_000]);
+  });
+
+  it.each([
+    ['a bad one', 0.1, { phase: 'Failed', metricResults: [{ successful: 2, failed: 1 }] }],
+    ['one without data', undefined, { phase: 'Running', metricResults: [{ successful: 2, noData: 1 }] }],
+  ])('has %s stored at once, with the good ones before it', async (_what, value, expected) => {
+    await measuredOnce();
+    await measuredAgain(2);
+    world.measures(value);
+    await world.clock.advance(2_000);
+    await eventually('it is stored', () => world.patches === 2);
+    expect(world.status()).toMatchObject(expected);
+  });
+
+  it('has the good one after one without data stored at once: nothing is missing any more', async () => {
+    await measuredOnce();
+    world.measures(undefined);
+    await world.clock.advance(2_000);
+    await eventually('it is stored', () => world.status().metricResults?.[0]?.noData === 1);
+    world.measures(1);
+    await world.clock.advance(2_000);
+    await eventually('it is stored', () => world.count() === 2);
+    expect(world.status().metricResults?.[0]?.noDataSince).toBeUndefined();
+  });
+
+  it('has the last one that it needs stored at once', async () => {
+    await measuredOnce({ count: 2 });
+    await world.clock.advance(2_000);
+    await eventually('it is stored', () => world.count() === 2);
+    expect(world.status().phase).toBe('Successful');
+    await world.clock.advance(10_000);
+    expect(asked()).toBe(2);
   });
 
   it('has what came together while a write was under way stored in one', async () => {
     await measuredOnce();
+    world.measures(undefined);
     world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 300 } });
-    for (const more of [2, 3, 4, 5]) {
-      await world.clock.advance(2_000);
-      await eventually('it is measured', () => asked() === more);
-    }
-    await eventually('all are stored', () => world.count() === 5);
+    for (const more of [2, 3, 4, 5]) await measuredAgain(more);
+    await eventually('all are stored', () => world.status().metricResults?.[0]?.noData === 4);
     expect(world.patches).toBe(3);
-    const starts = world.status().metricResults?.[0]?.measurements?.map(({ startedAt }) => Date.parse(startedAt ?? ''));
-    expect(starts?.map(at => at - (starts[0] ?? 0))).toEqual([0, 2_000, 4_000, 6_000, 8_000]);
   });
 
   it('has no more than twenty measurements kept while the API server refuses them, and all of those stored then', async () => {
     await measuredOnce();
     world.api.inject({ verb: 'patch', times: 10_000, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
-    for (let more = 2; more <= 21; more++) {
-      await world.clock.advance(2_000);
-      await eventually('it is measured', () => asked() === more);
-    }
+    for (let more = 2; more <= 21; more++) await measuredAgain(more);
     await world.clock.advance(20_000);
     expect(asked()).toBe(21);
     world.api.plan.clear();
     await world.clock.advance(30_000);
     await eventually('what was kept is stored', () => world.count() >= 21);
-    await world.clock.advance(2_000);
+    await world.clock.advance(7_000);
     await eventually('it is measured again', () => world.count() >= 22);
   });
 });
@@ -111,19 +161,19 @@ describe('a bad measurement', () => {
     await eventually('its Rollout goes first', () => world.enqueued.includes('shop/shop urgent'), 1_500);
   });
 
-  it('is stored at once, with the good ones before it that could not be', async () => {
+  it('does not wait for the pause after a failure either', async () => {
     await measuredOnce();
-    world.api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    world.measures(undefined);
+    world.api.inject({ verb: 'patch', times: 3, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
     await world.clock.advance(2_000);
-    await eventually('the write is given up', () => world.logged.some(line => line.includes('could not be stored')));
-    // The pause after a failure is over by then; the one before the next is not, were it to be waited for.
-    world.api.inject({ verb: 'patch', times: 1, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
-    await world.clock.advance(1_000);
-    await eventually('and again', () => world.patches === 3);
+    for (const pause of [1_000, 2_000]) {
+      await settled();
+      await world.clock.advance(pause);
+    }
+    await eventually('three writes have failed', () => world.patches === 4);
     world.measures(0.1);
-    await world.clock.advance(1_000);
+    await world.clock.advance(2_000);
     await eventually('it is stored', () => world.status().phase === 'Failed');
-    expect(world.status().metricResults?.[0]).toMatchObject({ successful: 2, failed: 1 });
   });
 });
 

@@ -85,8 +85,8 @@ export class SamplerWorld {
     this.prometheus.close();
   }
 
-  /** From the next measurement on. */
-  measures(value: number): void {
+  /** From the next measurement on; undefined: no data. */
+  measures(value: number | undefined): void {
     this.answer.body = measured(value);
   }
 
@@ -160,7 +160,10 @@ export class SamplerWorld {
   }
 }
 
-const measured = (value: number) => ({
+const measured = (value: number | undefined) => ({
   status: 'success',
-  data: { resultType: 'vector', result: [{ metric: {}, value: [Date.now() / 1000, String(value)] }] },
+  data: {
+    resultType: 'vector',
+    result: value === undefined ? [] : [{ metric: {}, value: [Date.now() / 1000, String(value)] }],
+  },
 });
