@@ -3,7 +3,7 @@ import { type AbortCall, findAbort, isOnTrial, recordAbort } from './abort.ts';
 import { planBlueGreenTrial } from './blue-green-trial.ts';
 import { planCanaryTrial } from './canary-trial.ts';
 import { applyCommand, type CommandEffect } from './command.ts';
-import type { Decision } from './decision.ts';
+import type { Action, Decision } from './decision.ts';
 import { type Draft, newDraft } from './draft.ts';
 import { factsBetween } from './facts.ts';
 import { collectGarbage } from './garbage.ts';
@@ -104,12 +104,14 @@ function decideOnce(snapshot: Snapshot, now: number): Decision {
   return {
     actions: d.actions,
     status,
-    statusWaitMs: statusWaitMs(w.stored, status, stepNames),
+    statusWaitMs: statusWaitMs(w.stored, status, stepNames, d.actions.some(isWrite)),
     facts,
     wakeAt: earliest(shown.wakeAt, ...d.wakes),
     because: shown.because,
   };
 }
+
+const isWrite = ({ type }: Action) => type !== 'TakeSample' && type !== 'InspectPods';
 
 interface Planned {
   readonly mode: Mode;

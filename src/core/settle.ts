@@ -49,7 +49,7 @@ const NOTHING_WANTED: Because = {
   message: 'no replicas are wanted; the first revision becomes stable when its pods are available',
 };
 
-/** No revision has ever been available: bring this one up, without steps. */
+/** No revision has ever been available: bring this one up, without steps. It is stable once its Services lead to it. */
 export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; readonly complete: boolean } {
   d.status.trialStartedAt ??= toTime(w.now);
   trackProgress(w, d, true);
@@ -57,12 +57,14 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
   const missing = missingPrerequisite(w);
   const overdue = w.now >= deadlineAt(w, d.status);
   const idle = w.replicas === 0 && !missing;
+  const names = serviceNames(w);
+  const hasPods = w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas;
   const waiting: Because = missing ?? {
     reason: 'FirstDeploy',
     message: `first revision: ${available} of ${w.replicas} pods are available${podTrouble(w)}`,
   };
   return {
-    complete: !missing && !idle && w.newSet !== undefined && w.newSet.spec >= w.replicas && available >= w.replicas,
+    complete: !missing && !idle && hasPods && names.every(name => w.service(name)?.selects === w.hash),
     intent: {
       ...NOTHING,
       phase: idle ? 'Healthy' : overdue ? 'Degraded' : 'Progressing',
@@ -76,7 +78,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
           : waiting,
       scale: shareScale(w),
       firstPods: w.sets.length === 0 ? w.replicas : 0,
-      select: new Map(serviceNames(w).map(name => [name, w.hash])),
+      select: new Map(names.map(name => [name, w.hash])),
       canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
       wakeAt: overdue ? undefined : deadlineAt(w, d.status),
     },

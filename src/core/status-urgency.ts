@@ -22,14 +22,17 @@ const GLANCE_MS = 10_000;
 /**
  * Milliseconds for which a new status may wait to be stored, together with what follows. None when anything differs that a
  * later decision rests on. Counts, texts and the weight that was seen are derived again from the world. So is the end of a
- * timed pause: its start is stored, and the clock does the rest. Conditions are urgent when one of them flips.
+ * timed pause: its start is stored, and the clock does the rest. Conditions are urgent when one of them flips, unless this pass
+ * acts (`isActing`): then another one follows at once, and tells what came of it.
  */
 export function statusWaitMs(
   before: RolloutStatus | undefined,
   after: RolloutStatus,
   names: readonly string[],
+  isActing: boolean,
 ): number {
   if (!before || !isSame(loadBearing(before, after, names), loadBearing(after, after, names))) return 0;
+  if (!isActing && !isSame(flagsOf(before), flagsOf(after))) return 0;
   return isSame(withoutGate(before), withoutGate(after)) ? GLANCE_MS : MOMENT_MS;
 }
 
@@ -49,11 +52,12 @@ function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonl
     ...rest,
     stable: withoutSet(status.stable),
     canary: withoutSet(status.canary),
-    flags: (status.conditions ?? []).map(({ type, status: flag }) => `${type}=${flag}`),
     // An abort is done when traffic is back, and that is told at once.
     ...(after.abort ? { weights: status.weights } : {}),
   };
 }
+
+const flagsOf = ({ conditions = [] }: RolloutStatus) => conditions.map(({ type, status }) => `${type}=${status}`);
 
 /** The name of a revision's ReplicaSet is found again by its hash. */
 function withoutSet(ref: RevisionRef | undefined): Partial<RevisionRef> | undefined {

@@ -25,17 +25,33 @@ describe('the first deploy', () => {
     expect(cluster.status['history']).toMatchObject([{ outcome: 'FirstDeploy', weightReached: 0 }]);
   });
 
-  it('says in one status that it is stable and at rest', () => {
+  it.each([
+    ['one after the other', 3],
+    ['all at once', 0],
+  ])('whose pods come %s says in one status that it is stable and at rest', (_how, available) => {
     const cluster = first();
-    cluster.behaviour.set(hashOf('1'), { available: 3 });
+    cluster.behaviour.set(hashOf('1'), { available });
     cluster.settle();
     cluster.behaviour.clear();
+    cluster.patience = 100;
     const before = cluster.statusWrites;
-    cluster.react();
-    const reasons = cluster.pass().facts.map(fact => fact.reason);
-    cluster.settle();
+    for (let passes = 0; passes < 5; passes++) {
+      cluster.react();
+      cluster.pass();
+    }
     expect([cluster.statusWrites - before, stateOf(cluster)]).toEqual([1, 'Healthy Healthy']);
-    expect(reasons).toContain('Promoted');
+    expect(cluster.status['history']).toMatchObject([{ outcome: 'FirstDeploy' }]);
+  });
+
+  it('is not stable before its Services lead to it', () => {
+    const cluster = first();
+    cluster.pass();
+    cluster.react();
+    const types = cluster.pass().actions.map(({ type }) => type);
+    expect(types).toEqual(['SelectRevision', 'SelectRevision']);
+    expect(cluster.status['stable']).toBeUndefined();
+    cluster.pass();
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
   });
 
   it('that never becomes available is Degraded and says that there is nothing to return to', () => {

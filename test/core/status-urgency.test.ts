@@ -49,24 +49,30 @@ describe('a status may wait a moment to be stored', () => {
       10_000,
     ],
   ])('%s: %#', (_what, before, after, expected) => {
-    expect(statusWaitMs(before, after, STEPS)).toBe(expected);
+    expect(statusWaitMs(before, after, STEPS, false)).toBe(expected);
   });
 
   it('a condition that flips may not wait, one that changes its words may', () => {
     const ready = (status: 'True' | 'Unknown', message: string) =>
       at(0, { conditions: [{ type: 'Ready', status, reason: 'R', message, lastTransitionTime: 't' }] });
-    expect(statusWaitMs(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS)).toBe(2_000);
-    expect(statusWaitMs(ready('Unknown', 'a'), ready('True', 'a'), STEPS)).toBe(0);
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('Unknown', 'b'), STEPS, false)).toBe(2_000);
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('True', 'a'), STEPS, false)).toBe(0);
+    // What is done now may flip it again.
+    expect(statusWaitMs(ready('Unknown', 'a'), ready('True', 'a'), STEPS, true)).toBe(2_000);
+  });
+
+  it('what a decision rests on may not wait, whatever is done', () => {
+    expect(statusWaitMs(at(0), at(1), STEPS, true)).toBe(0);
   });
 
   it('the first status of all may not wait', () => {
-    expect(statusWaitMs(undefined, at(0), STEPS)).toBe(0);
+    expect(statusWaitMs(undefined, at(0), STEPS, false)).toBe(0);
   });
 
   it('traffic that comes home after an abort is stored at once', () => {
     const abort = { abort: { at: 'x' } } as unknown as Partial<RolloutStatus>;
     const weights = (actualCanary: number) => ({ ...abort, weights: { canary: 0, stable: 100, actualCanary } });
-    expect(statusWaitMs(at(1, weights(20)), at(1, weights(0)), STEPS)).toBe(0);
+    expect(statusWaitMs(at(1, weights(20)), at(1, weights(0)), STEPS, false)).toBe(0);
   });
 });
 

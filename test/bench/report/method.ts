@@ -24,7 +24,8 @@ server's audit log, filtered by the operator's user; memory and CPU are /proc; c
 
 A phase ends when all is at rest again, so its CPU is spread over more time than its figures.
 
-*Stored* is the end of the request that stored the failing sample, *route at 0 %* the end of the last one that wrote the route.
+*Stored* is the end of the request that stored the failing sample, which is the last status of its run before the route's last write;
+*route at 0 %* is the end of that write. A metric has turned bad once the metrics server would say so.
 A write that changed nothing is one that no watch saw, of all that were accepted for the object. Events that were told are counted in
 the operator's log, those that arrived in the audit log, Rollout by Rollout. A change and the first write about it are
 counted from and to the moment at which the API server received each, so its own work on the change is part of the time. Writes
