@@ -18,6 +18,34 @@ export interface MeasuredAt {
   readonly finishedAt: number;
 }
 
+/** A measurement that was taken of a metric. */
+export interface Taken extends MeasuredAt {
+  readonly metric: string;
+  readonly judged: Judged;
+}
+
+/**
+ * Adds measurements in the order in which they were taken. Those that are there already do not count twice, also when only the
+ * last of them are still kept: what was stored is always the beginning of what was taken of a metric.
+ */
+export function recordMeasurements(
+  spec: AnalysisRunSpec,
+  status: AnalysisRunStatus | undefined,
+  taken: readonly Taken[],
+): AnalysisRunStatus {
+  const stored = new Map<string, number>();
+  for (const [index, { metric, startedAt, finishedAt }] of taken.entries()) {
+    const result = status?.metricResults?.find(({ name }) => name === metric);
+    if (result && holds(result, startedAt, finishedAt)) stored.set(metric, index);
+  }
+  return taken
+    .filter(({ metric }, index) => index > (stored.get(metric) ?? -1))
+    .reduce<AnalysisRunStatus>(
+      (before, { metric, judged, ...at }) => recordMeasurement(spec, before, metric, judged, at),
+      status ?? { phase: 'Pending' },
+    );
+}
+
 /**
  * Adds one judged measurement to a run and draws the conclusions: counters, phase of the metric, phase of the run.
  * Pure; the given status is not changed. A finished run or metric stays as it is, and so does a run without that

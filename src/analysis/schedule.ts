@@ -5,6 +5,8 @@ import { fromTime, isFromWrongClock } from '../api/time.ts';
 
 /** After an error or no data ask again at least this often, in milliseconds. */
 const RETRY_MS = 10_000;
+/** Whatever was declared, in milliseconds: an interval of 0 must not become a storm of queries. */
+const SHORTEST_INTERVAL_MS = 100;
 
 /**
  * When the next measurement of a metric is due, epoch milliseconds; undefined when it has ended.
@@ -26,5 +28,5 @@ export function nextSampleAt(
   const interval = durationMs(metric.interval);
   const troubled = last.phase === 'Error' || last.phase === 'NoData';
   if (interval === undefined) return lastAt + RETRY_MS;
-  return lastAt + (troubled ? Math.min(interval, RETRY_MS) : interval);
+  return lastAt + Math.max(SHORTEST_INTERVAL_MS, troubled ? Math.min(interval, RETRY_MS) : interval);
 }

@@ -35,7 +35,7 @@ export class RunWriter {
 
   /**
    * Changes a run's status from what is stored; a conflict reads again, and what was read is known from then on: decisions rest
-   * on it, and its watch may lag.
+   * on it, and its watch may lag. So does a run that is not there any more.
    * @returns the status that is stored now; undefined when the run is gone
    * @throws ApiError
    */
@@ -58,9 +58,11 @@ export class RunWriter {
         await this.#client.patch(RESOURCES.analysisRuns, { namespace, name }, { kind: 'merge', body }, options);
         return next;
       } catch (error) {
-        const again = error instanceof ApiError && patience.after.includes(error.code);
-        if (!again || attempt >= patience.attempts) throw error;
+        const code = error instanceof ApiError ? error.code : undefined;
+        const again = code !== undefined && patience.after.includes(code) && attempt < patience.attempts;
+        if (!again && code !== 'notFound') throw error;
         run = await this.#liveReader.readOne(analysisRuns, { namespace, name });
+        if (!again && run?.metadata.uid === uid) throw error;
       }
     }
     return undefined;

@@ -1,5 +1,5 @@
 import type { Judged } from '../analysis/judge.ts';
-import { recordMeasurement } from '../analysis/record.ts';
+import { recordMeasurement, type Taken } from '../analysis/record.ts';
 import type { AnalysisRunSpec, AnalysisRunStatus } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { dueSamples, type RunView, viewRun } from '../core/gate.ts';
@@ -10,7 +10,7 @@ import { asApi, type Caches } from './caches.ts';
 import type { Measurer } from './measurer.ts';
 import type { Metrics } from './metrics.ts';
 import type { RunName } from './run-writer.ts';
-import { type Taken, UnsavedMeasurements, type UnsavedParts, type Urgency } from './unsaved-measurements.ts';
+import { UnsavedMeasurements, type UnsavedParts, type Urgency } from './unsaved-measurements.ts';
 
 /** What a {@link SampledRun} works with; all runs share it. */
 export interface SampledRunParts extends UnsavedParts {
@@ -28,7 +28,7 @@ const BAD = ['Failed', 'Error'];
  */
 export class SampledRun {
   readonly #parts: SampledRunParts;
-  readonly #rollout: KubeObject;
+  readonly #rollout: RunName;
   readonly #at: RunName;
   readonly #onIdle: () => void;
   readonly #unsaved: UnsavedMeasurements;
@@ -37,7 +37,7 @@ export class SampledRun {
   #next: TimerHandle;
 
   /** @param onIdle called when nothing is under way, nothing waits to be stored, and nothing will be due */
-  constructor(parts: SampledRunParts, rollout: KubeObject, at: RunName, onIdle: () => void) {
+  constructor(parts: SampledRunParts, rollout: RunName, at: RunName, onIdle: () => void) {
     this.#parts = parts;
     this.#rollout = rollout;
     this.#at = at;
@@ -51,19 +51,25 @@ export class SampledRun {
     clock.clearTimeout(this.#next);
     this.#next = undefined;
     const view = this.#view();
-    if (view && !stopped.aborted && !this.#unsaved.isFull) this.#go(view, clock.now());
+    if (view && !stopped.aborted) this.#go(view, clock.now());
     this.#noteIdle();
   }
 
   #go(view: RunView, now: number): void {
     const { due, nextAt } = dueSamples(view, now);
-    for (const metric of due) if (!this.#measuring.has(metric.name)) this.#begin(view.spec, metric);
+    for (const metric of due)
+      if (!this.#measuring.has(metric.name) && !this.#unsaved.isFull(metric.name)) this.#begin(view.spec, metric);
     if (nextAt === undefined) return;
     this.#next = this.#parts.clock.setTimeout(() => {
       this.#next = undefined;
-      if (this.#isWanted()) this.measureDue();
-      else this.#noteIdle();
+      this.#goOn();
     }, nextAt - now);
+  }
+
+  /** Without being asked, only for as long as its Rollout waits for it. */
+  #goOn(): void {
+    if (this.#isWanted()) this.measureDue();
+    else this.#noteIdle();
   }
 
   /** A stored status with what is not stored yet. */
@@ -88,13 +94,14 @@ export class SampledRun {
   /** Whether its Rollout, by its own word, waits for this run: what is due first is decided there, and where it ends. */
   #isWanted(): boolean {
     const rollout = this.#storedRollout();
-    if (!rollout || rollout.metadata.deletionTimestamp !== undefined) return false;
-    const { analysis } = isRecord(rollout['status']) ? rollout['status'] : {};
-    return isRecord(analysis) && Object.values(analysis).includes(this.#at.name);
+    if (!rollout || rollout.metadata.deletionTimestamp !== undefined || !isRecord(rollout['status'])) return false;
+    const { analysis, phase } = rollout['status'];
+    // Of a spec that cannot be read nothing is decided, so that nobody waits.
+    return phase !== 'Invalid' && isRecord(analysis) && Object.values(analysis).includes(this.#at.name);
   }
 
   #storedRollout(): KubeObject | undefined {
-    const { namespace, name, uid } = this.#rollout.metadata;
+    const { namespace, name, uid } = this.#rollout;
     const stored = this.#parts.caches.rollouts.store.get({ namespace, name });
     return stored?.metadata.uid === uid ? stored : undefined;
   }
@@ -104,32 +111,36 @@ export class SampledRun {
     const startedAt = clock.now();
     const work = measurer
       .measure(this.#at.namespace, spec, metric, stopped)
-      .finally(() => this.#measuring.delete(metric.name))
       .then(judged => this.#measured(metric, { metric: metric.name, judged, startedAt, finishedAt: clock.now() }))
-      .catch(error => log.warn('a measurement came to nothing', { run: this.#at.name, metric: metric.name, error }));
+      .catch(error => {
+        this.#measuring.delete(metric.name);
+        log.warn('a measurement came to nothing', { run: this.#at.name, metric: metric.name, error });
+      });
     this.#measuring.set(metric.name, work);
   }
 
   #measured(metric: Metric, taken: Taken): void {
+    // In one go: to whoever looks in between it would seem to be due again.
+    this.#measuring.delete(metric.name);
     if (this.#parts.stopped.aborted) return;
     const view = this.#view();
     this.#unsaved.add(taken, view ? urgencyOf(view, taken) : 'news');
     this.#count(metric, taken.judged);
-    this.measureDue();
+    this.#goOn();
   }
 
   /** Series of a Rollout that is gone have been dropped, and nobody would drop them again. */
   #count(metric: Metric, { phase, value }: Judged): void {
     if (!this.#storedRollout()) return;
-    const { namespace = '', name } = this.#rollout.metadata;
+    const { namespace, name } = this.#rollout;
     const number = value === undefined ? undefined : Number(value);
     this.#parts.metrics.measurement(namespace, name, metric.name, phase, number, metric.threshold ?? {});
   }
 
   #stored(status: AnalysisRunStatus | undefined): void {
     const isDecisive = status !== undefined && BAD.includes(status.phase);
-    this.#parts.enqueue(objectKey(this.#rollout.metadata), isDecisive ? 'urgent' : 'normal');
-    this.measureDue();
+    this.#parts.enqueue(objectKey(this.#rollout), isDecisive ? 'urgent' : 'normal');
+    this.#goOn();
   }
 
   #noteIdle(): void {

@@ -1,5 +1,5 @@
 import { terminateRun } from '../analysis/terminate.ts';
-import type { Action, Target } from '../core/decision.ts';
+import type { Action } from '../core/decision.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { LiveReader } from './live-reader.ts';
@@ -40,6 +40,7 @@ export class Sampler {
       writer: new RunWriter(client, caches, liveReader),
       good: new Turnstile(STORES_AT_ONCE),
       bad: new Turnstile(STORES_AT_ONCE),
+      reachability: client.transport.reachability,
       stopped: this.#stop.signal,
     };
   }
@@ -50,7 +51,7 @@ export class Sampler {
     const at = nameOf(rollout, action.run);
     let run = this.#runs.get(at.uid);
     if (!run) {
-      run = new SampledRun(this.#parts, rollout, at, () => void this.#runs.delete(at.uid));
+      run = new SampledRun(this.#parts, nameOf(rollout, rollout.metadata), at, () => void this.#runs.delete(at.uid));
       this.#runs.set(at.uid, run);
     }
     run.measureDue();
@@ -72,8 +73,11 @@ export class Sampler {
   }
 }
 
-const nameOf = ({ metadata: { namespace = '' } }: KubeObject, { name, uid }: Target): RunName => ({
+const nameOf = (
+  { metadata: { namespace = '' } }: KubeObject,
+  of: { name: string; uid?: string | undefined },
+): RunName => ({
   namespace,
-  name,
-  uid,
+  name: of.name,
+  uid: of.uid ?? '',
 });

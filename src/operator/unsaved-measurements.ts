@@ -1,8 +1,7 @@
-import type { Judged } from '../analysis/judge.ts';
-import { type MeasuredAt, recordMeasurement } from '../analysis/record.ts';
-import type { AnalysisRunSpec, AnalysisRunStatus } from '../api/analysis-run.ts';
+import { recordMeasurements, type Taken } from '../analysis/record.ts';
+import { type AnalysisRunSpec, type AnalysisRunStatus, KEPT_MEASUREMENTS } from '../api/analysis-run.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
-import { ApiError } from '../kube/errors.ts';
+import type { Reachability } from '../kube/reachability.ts';
 import { isTold, type Log } from './log.ts';
 import type { Patience, RunName, RunWriter } from './run-writer.ts';
 import type { Turnstile } from './turnstile.ts';
@@ -13,40 +12,47 @@ export interface UnsavedParts {
   /** Hundreds of measurements fall due together: the good ones must not stand before the writes of an abort. */
   readonly good: Turnstile;
   readonly bad: Turnstile;
+  readonly reachability: Reachability;
   readonly log: Log;
   readonly clock: Clock;
   readonly stopped: AbortSignal;
 }
 
-/** A measurement that was taken. */
-export interface Taken extends MeasuredAt {
-  readonly metric: string;
-  readonly judged: Judged;
-}
-
 /** `bad`: before all good ones. `news`: decisions rest on it. `shown`: a good answer more, which is only to be seen. */
 export type Urgency = 'bad' | 'news' | 'shown';
 
+interface Unsaved extends Taken {
+  readonly urgency: Urgency;
+}
+
+/** Where writes wait for their turn; those of one run one after the other. */
+interface Line {
+  readonly turnstile: Turnstile;
+  isWaiting: boolean;
+  last: Promise<void>;
+}
+
 const OF_A_MEASUREMENT: Patience = { attempts: 8, after: ['conflict', 'transient'] };
-/** Pause before what could not be stored is tried again, in milliseconds. */
+/** Pause before what could not be stored is tried again, in milliseconds; the longest one when a verdict is among it, or nothing
+ * can be measured any more. */
 const AGAIN_MS = 1_000;
 const LONGEST_AGAIN_MS = 30_000;
+const LONGEST_URGENT_AGAIN_MS = 5_000;
 /** What only shows is stored this often, in milliseconds: a short interval must not cost a write each. */
 const SHOWN_EVERY_MS = 5_000;
-/** As many do not wait any longer; twice as many are kept while the API server is away. */
-const MANY = 10;
+/** Measurements of one metric that are kept while the API server is away. */
+const MOST_UNSAVED = 2 * KEPT_MEASUREMENTS;
 
 /** The measurements of one run that are not stored yet. Those that have come together are stored in one write. */
 export class UnsavedMeasurements {
   readonly #parts: UnsavedParts;
   readonly #run: RunName;
   readonly #onStored: (status: AnalysisRunStatus | undefined) => void;
-  readonly #taken: Taken[] = [];
-  /** Turnstiles before which a write stands. */
-  readonly #queued = new Set<Turnstile>();
-  /** The last write, and those before it: two at once would be refused for each other. */
-  #writing: Promise<void> = Promise.resolve();
-  #again: TimerHandle;
+  #taken: readonly Unsaved[] = [];
+  readonly #good: Line;
+  readonly #bad: Line;
+  /** After a failure, until it is tried again. */
+  #pause: AbortController | undefined;
   #show: TimerHandle;
   /** Monotonic milliseconds. */
   #storedAt = Number.NEGATIVE_INFINITY;
@@ -57,36 +63,61 @@ export class UnsavedMeasurements {
     this.#parts = parts;
     this.#run = run;
     this.#onStored = onStored;
+    this.#good = { turnstile: parts.good, isWaiting: false, last: Promise.resolve() };
+    this.#bad = { turnstile: parts.bad, isWaiting: false, last: Promise.resolve() };
   }
 
   get isEmpty(): boolean {
     return this.#taken.length === 0;
   }
 
-  /** No more should be taken: the API server has been away for long. */
-  get isFull(): boolean {
-    return this.#taken.length >= 2 * MANY;
+  /** No more should be taken of this metric: the API server has been away for long. */
+  isFull(metric: string): boolean {
+    return this.#count(metric) >= MOST_UNSAVED;
   }
 
   /** A stored status with what is not stored yet. */
   addTo(spec: AnalysisRunSpec, status: AnalysisRunStatus | undefined): AnalysisRunStatus {
-    return recordAll(spec, status, this.#taken);
+    return recordMeasurements(spec, status, this.#taken);
   }
 
   add(taken: Taken, urgency: Urgency): void {
-    this.#taken.push(taken);
-    if (urgency === 'shown' && this.#taken.length < MANY) this.#saveSoon();
-    else this.#save(urgency);
+    // More than a run keeps must not come together: the first of them would never be seen.
+    const isDue = this.#count(taken.metric) + 1 >= KEPT_MEASUREMENTS;
+    this.#taken = [...this.#taken, { ...taken, urgency: urgency === 'shown' && isDue ? 'news' : urgency }];
+    // It was for what was less urgent.
+    if (urgency === 'bad') this.#endPause();
+    this.#saveRest();
   }
 
   /** Lets nothing new begin. */
   stop(): void {
-    for (const timer of [this.#again, this.#show]) this.#parts.clock.clearTimeout(timer);
+    this.#parts.clock.clearTimeout(this.#show);
+    this.#endPause();
   }
 
-  /** Waits for the write that is under way. */
-  settled(): Promise<void> {
-    return this.#writing;
+  /** Waits for the writes that are under way. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#good.last, this.#bad.last]);
+  }
+
+  #endPause(): void {
+    this.#pause?.abort();
+    this.#pause = undefined;
+  }
+
+  #count(metric: string): number {
+    return this.#taken.filter(one => one.metric === metric).length;
+  }
+
+  #has(urgency: Urgency): boolean {
+    return this.#taken.some(one => one.urgency === urgency);
+  }
+
+  #saveRest(): void {
+    if (this.#has('bad')) this.#save(this.#bad);
+    else if (this.#has('news')) this.#save(this.#good);
+    else if (!this.isEmpty) this.#saveSoon();
   }
 
   #saveSoon(): void {
@@ -94,71 +125,64 @@ export class UnsavedMeasurements {
     const restMs = Math.max(0, this.#storedAt + SHOWN_EVERY_MS - clock.monotonic());
     this.#show ??= clock.setTimeout(() => {
       this.#show = undefined;
-      this.#save('shown');
+      this.#save(this.#good);
     }, restMs);
   }
 
-  /** Stores what there is when it is its turn; bad ones do not wait behind good ones, nor for a pause after a failure. */
-  #save(urgency: Urgency): void {
-    const { good, bad, stopped } = this.#parts;
-    const turnstile = urgency === 'bad' ? bad : good;
-    if (this.#queued.has(turnstile) || (this.#again !== undefined && urgency !== 'bad')) return;
-    this.#queued.add(turnstile);
-    void turnstile.run(() => {
-      this.#writing = this.#writing.then(() => {
-        this.#queued.delete(turnstile);
+  /** Stores what there is when it is its turn; what is bad waits for no write of what is good, which may hang. */
+  #save(line: Line): void {
+    if (line.isWaiting || this.#pause) return;
+    line.isWaiting = true;
+    const turn = () =>
+      line.turnstile.run(async () => {
+        line.isWaiting = false;
         // Whoever leads next measures again; what hangs must not hold up the end.
-        return stopped.aborted ? undefined : this.#store();
+        if (!this.#parts.stopped.aborted && !this.isEmpty) await this.#store();
       });
-      return this.#writing;
-    });
+    line.last = line.last.then(turn);
   }
 
+  /** Two at once are no harm: what is there already does not count twice. */
   async #store(): Promise<void> {
     const { writer, clock } = this.#parts;
-    const batch = [...this.#taken];
-    if (batch.length === 0) return;
+    let batch: readonly Unsaved[] = [];
     try {
-      const stored = await writer.store(this.#run, OF_A_MEASUREMENT, (spec, status) => recordAll(spec, status, batch));
-      this.#taken.splice(0, batch.length);
+      const stored = await writer.store(this.#run, OF_A_MEASUREMENT, (spec, status) => {
+        batch = this.#taken;
+        return recordMeasurements(spec, status, batch);
+      });
+      this.#taken = stored === undefined ? [] : this.#taken.filter(one => !batch.includes(one));
       this.#failures = 0;
       this.#storedAt = clock.monotonic();
-      for (const timer of [this.#again, this.#show]) clock.clearTimeout(timer);
-      this.#again = this.#show = undefined;
-      if (!this.isEmpty) this.#saveSoon();
+      this.#endPause();
+      clock.clearTimeout(this.#show);
+      this.#show = undefined;
+      this.#saveRest();
       this.#onStored(stored);
     } catch (error) {
-      this.#failed(error, batch.length);
+      this.#failed(error);
     }
   }
 
-  #failed(error: unknown, unsaved: number): void {
-    const { log, clock, stopped } = this.#parts;
-    if (error instanceof ApiError && error.code === 'notFound') {
-      this.#taken.splice(0);
-      this.#onStored(undefined);
-      return;
-    }
+  #failed(error: unknown): void {
+    const { log, stopped } = this.#parts;
     this.#failures += 1;
-    const level = isTold(this.#failures) ? 'warn' : 'debug';
-    log[level]('measurements could not be stored', { run: this.#run.name, unsaved, failures: this.#failures, error });
-    clock.clearTimeout(this.#again);
-    if (stopped.aborted) return;
-    const pause = Math.min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** (this.#failures - 1));
-    this.#again = clock.setTimeout(() => {
-      this.#again = undefined;
-      this.#save('news');
-    }, pause);
+    const [run, unsaved, failures] = [this.#run.name, this.#taken.length, this.#failures];
+    log[isTold(failures) ? 'warn' : 'debug']('measurements could not be stored', { run, unsaved, failures, error });
+    if (!stopped.aborted) void this.#tryAgain();
   }
-}
 
-function recordAll(
-  spec: AnalysisRunSpec,
-  status: AnalysisRunStatus | undefined,
-  taken: readonly Taken[],
-): AnalysisRunStatus {
-  return taken.reduce<AnalysisRunStatus>(
-    (before, { metric, judged, ...at }) => recordMeasurement(spec, before, metric, judged, at),
-    status ?? { phase: 'Pending' },
-  );
+  /** After a pause, or as soon as the API server is back. */
+  async #tryAgain(): Promise<void> {
+    const { reachability } = this.#parts;
+    const pause = new AbortController();
+    this.#endPause();
+    this.#pause = pause;
+    const isUrgent = this.#has('bad') || this.#taken.some(({ metric }) => this.isFull(metric));
+    const longest = isUrgent ? LONGEST_URGENT_AGAIN_MS : LONGEST_AGAIN_MS;
+    await reachability.wait(Math.min(longest, AGAIN_MS * 2 ** (this.#failures - 1)), pause.signal);
+    if (pause.signal.aborted) return;
+    this.#pause = undefined;
+    this.#save(this.#has('bad') ? this.#bad : this.#good);
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { emptyResult, recordMeasurement } from '../../src/analysis/record.ts';
+import { emptyResult, recordMeasurement, recordMeasurements } from '../../src/analysis/record.ts';
 import { runPhase } from '../../src/analysis/run-verdict.ts';
 import { terminateRun } from '../../src/analysis/terminate.ts';
 import { analysisRunStatusSchema, type RunPhase } from '../../src/api/analysis-run.ts';
@@ -231,3 +231,20 @@ test('a measurement that is stored already, since only the answer to its write w
   const next = recordMeasurement(spec, once, 'success-rate', judged, { ...times, finishedAt: START + 201 });
   expect(next.metricResults?.[0]).toMatchObject({ count: 2, phase: 'Successful' });
 });
+
+test.each([1, 10, 11, 20, 25])(
+  '%i measurements that are stored already do not count again, though ten of them are kept',
+  many => {
+    const spec = aRun([aMetric({ failureLimit: 5 }), aMetric({ name: 'latency' })]);
+    const taken = Array.from({ length: many }, (_, index) => ({
+      metric: index % 5 === 3 ? 'latency' : 'success-rate',
+      judged: { phase: index % 4 === 0 ? ('Failed' as const) : ('Successful' as const), message: 'm' },
+      startedAt: START + index * 1000,
+      finishedAt: START + index * 1000 + 5,
+    }));
+    const once = recordMeasurements(spec, undefined, taken.slice(0, many));
+    expect(recordMeasurements(spec, once, taken)).toEqual(once);
+    const part = recordMeasurements(spec, undefined, taken.slice(0, -1));
+    expect(recordMeasurements(spec, part, taken)).toEqual(once);
+  },
+);

@@ -59,8 +59,7 @@ describe('while the API server refuses to change the route', () => {
     },
   );
 
-  // `wakeOf` in src/operator/reconciler.ts answers 5 s after a refusal, whatever the decision's wakeAt; after a
-  // conflict the queue's backoff, up to 10 s, takes its place. A metric of 1 s is then measured every 5 to 10 s.
+  // Passes come every 5 s after a refusal, and up to 10 s after a conflict.
   it('measures at its interval all the same', { timeout: 120_000 }, async () => {
     const before = await refusedAtNextStep(403, 'Forbidden');
     await gated.until('it is measured twice', async () => (await gated.measured()).count >= before + 2);

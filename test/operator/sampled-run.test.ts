@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Metric } from '../../src/api/analysis-template.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 import { eventually } from '../support/eventually.ts';
-import { ROLLOUT, SamplerWorld } from '../support/sampler-world.ts';
+import { SamplerWorld } from '../support/sampler-world.ts';
 
 let world: SamplerWorld;
 beforeEach(async () => {
@@ -103,7 +103,7 @@ describe('a run that its Rollout waits for', () => {
   it('has what came together while a write was under way stored in one', async () => {
     await measuredOnce();
     world.measures(undefined);
-    world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 300 } });
+    world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 1_000 } });
     for (const more of [2, 3, 4, 5]) await measuredAgain(more);
     await eventually('all are stored', () => world.status().metricResults?.[0]?.noData === 4);
     expect(world.patches).toBe(3);
@@ -114,12 +114,27 @@ describe('a run that its Rollout waits for', () => {
     world.api.inject({ verb: 'patch', times: 10_000, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
     for (let more = 2; more <= 21; more++) await measuredAgain(more);
     await world.clock.advance(20_000);
+    await settled();
     expect(asked()).toBe(21);
     world.api.plan.clear();
+    // Also when the answer to that is lost, and no more than the last ten of them can be seen.
+    world.api.inject({ verb: 'patch', action: { kind: 'applyThenReset' } });
+    const release = world.holdAnswers();
     await world.clock.advance(30_000);
-    await eventually('what was kept is stored', () => world.count() >= 21);
-    await world.clock.advance(7_000);
-    await eventually('it is measured again', () => world.count() >= 22);
+    await eventually('what was kept is stored', () => world.enqueued.length >= 2);
+    expect(world.count()).toBe(21);
+    release();
+    await eventually('it is measured again', () => asked() === 22);
+  });
+
+  it('has metrics that need no answer measured once as well', async () => {
+    const provider = { prometheus: { query: 'up', providerRef: 'none' } };
+    world.createRun({ provider }, [], 'run', ['second', 'third']);
+    world.rolloutWaitsFor('run');
+    world.take();
+    await lookedAt(1);
+    await settled();
+    expect(world.status().metricResults?.map(({ noData }) => noData)).toEqual([1, 1, 1]);
   });
 });
 
@@ -128,19 +143,41 @@ describe('a run is not measured any more by itself', () => {
     ['when its Rollout waits for another one', () => world.rolloutWaitsFor('another')],
     [
       'when its Rollout is being deleted',
-      () =>
-        world.caches.rollouts.store.applyEvent('MODIFIED', {
-          ...ROLLOUT,
-          metadata: { ...ROLLOUT.metadata, resourceVersion: '9', deletionTimestamp: '2026-01-01T00:00:00Z' },
-          status: { analysis: { step: 'run' } },
-        }),
+      () => world.rolloutIs({ deletionTimestamp: '2026-01-01T00:00:00Z' }, ['run']),
     ],
+    ['when its Rollout cannot be read', () => world.rolloutIs({}, ['run'], 'Invalid')],
     ['when it has ended', () => world.terminate()],
   ])('%s', async (_when, happens) => {
     await measuredOnce();
     await happens();
     await world.clock.advance(10_000);
+    await settled();
     expect(asked()).toBe(1);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('when that happens while its provider takes longer than the interval', async () => {
+    await measuredOnce();
+    const release = world.holdAnswers();
+    await world.clock.advance(2_000);
+    await eventually('it is asked', () => asked() === 2);
+    await world.clock.advance(2_000);
+    world.rolloutWaitsFor('another');
+    release();
+    await settled();
+    expect(asked()).toBe(2);
+  });
+
+  it('when it is gone and its watch has not said so', async () => {
+    await measuredOnce();
+    world.api.of(RESOURCES.analysisRuns).remove('shop/run');
+    world.measures(undefined);
+    await world.clock.advance(2_000);
+    await eventually('it is stored in vain', () => world.patches === 2);
+    await settled();
+    await world.clock.advance(10_000);
+    await settled();
+    expect([asked(), world.patches]).toEqual([2, 2]);
     expect(world.clock.pending).toBe(0);
   });
 });
@@ -161,18 +198,72 @@ describe('a bad measurement', () => {
     await eventually('its Rollout goes first', () => world.enqueued.includes('shop/shop urgent'), 1_500);
   });
 
-  it('does not wait for the pause after a failure either', async () => {
+  it('does not wait for a good one of its own run, whose write hangs', async () => {
     await measuredOnce();
     world.measures(undefined);
-    world.api.inject({ verb: 'patch', times: 3, action: { kind: 'status', status: 403, reason: 'Forbidden' } });
+    world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 3_000 } });
+    await measuredAgain(2);
+    world.measures(0.1);
+    await measuredAgain(3);
+    await eventually('it is stored', () => world.status().phase === 'Failed', 1_500);
+    expect(world.status().metricResults?.[0]).toMatchObject({ successful: 1, noData: 1, failed: 1 });
+  });
+
+  const REFUSED = { kind: 'status', status: 403, reason: 'Forbidden' } as const;
+  async function refusedThreeTimes(): Promise<void> {
+    await measuredOnce();
+    world.measures(undefined);
+    world.api.inject({ verb: 'patch', times: 3, action: REFUSED });
+    await measuredAgain(2);
+    const release = world.holdAnswers();
+    for (const [pause, patches] of [
+      [1_000, 3],
+      [2_000, 4],
+    ] as const) {
+      await world.clock.advance(pause);
+      await eventually('a write has failed', () => world.patches === patches);
+      await settled();
+    }
+    world.measures(0.1);
+    release();
+  }
+
+  it('does not wait for the pause after a failure either', async () => {
+    await refusedThreeTimes();
+    await eventually('it is stored', () => world.status().phase === 'Failed');
+  });
+
+  it('is tried again after five seconds at the latest', async () => {
+    await measuredOnce();
+    world.measures(0.1);
+    world.api.inject({ verb: 'patch', times: 6, action: REFUSED });
     await world.clock.advance(2_000);
-    for (const pause of [1_000, 2_000]) {
+    for (const [index, pause] of [1_000, 2_000, 4_000, 5_000, 5_000, 5_000].entries()) {
+      await eventually('the write is refused', () => world.patches === index + 2);
       await settled();
       await world.clock.advance(pause);
     }
-    await eventually('three writes have failed', () => world.patches === 4);
+    await eventually('it is stored', () => world.status().phase === 'Failed');
+    expect(world.enqueued.at(-1)).toBe('shop/shop urgent');
+  });
+
+  it('is stored as soon as the API server is back', async () => {
+    await measuredOnce();
     world.measures(0.1);
+    world.api.inject({ times: 1_000, action: { kind: 'status', status: 503, reason: 'ServiceUnavailable' } });
     await world.clock.advance(2_000);
+    for (const [index, pause] of [1_000, 2_000, 4_000].entries()) {
+      await eventually('the write is given up', () => world.patches === index + 2);
+      await settled();
+      await world.clock.advance(pause);
+    }
+    await eventually('and once more', () => world.patches === 5);
+    await settled();
+    expect(world.status().phase).toBe('Running');
+    world.api.plan.clear();
+    world.measures(1);
+    world.createRun({}, [], 'another');
+    world.take('another');
     await eventually('it is stored', () => world.status().phase === 'Failed');
   });
 });
@@ -200,6 +291,7 @@ describe('what waits to be stored', () => {
     runs.remove('shop/run');
     world.createRun();
     await world.clock.advance(60_000);
+    await settled();
     expect(world.status()).toBeUndefined();
     expect(world.clock.pending).toBe(0);
   });

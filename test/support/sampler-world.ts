@@ -36,13 +36,21 @@ export class SamplerWorld {
   readonly prometheus: Receiver;
   /** What Prometheus answers next. */
   readonly answer: { status: number; body: object };
+  /** From now on Prometheus does not answer, until the function that is returned is called. */
+  readonly holdAnswers: () => () => void;
   readonly #transport: Transport;
 
-  private constructor(api: FaultServer, prometheus: Receiver, answer: SamplerWorld['answer']) {
+  private constructor(
+    api: FaultServer,
+    prometheus: Receiver,
+    answer: SamplerWorld['answer'],
+    hold: SamplerWorld['holdAnswers'],
+  ) {
+    this.holdAnswers = hold;
     this.api = api;
     this.prometheus = prometheus;
     this.answer = answer;
-    this.#transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
+    this.#transport = new Transport({ config: staticClusterConfig({ server: api.url }), clock: this.clock });
     const client: KubeClient = new KubeClient({
       transport: this.#transport,
       fieldManager: 'test',
@@ -65,10 +73,21 @@ export class SamplerWorld {
   static async open(): Promise<SamplerWorld> {
     const api = await FaultServer.start([RESOURCES.analysisRuns, RESOURCES.secrets]);
     const answer = { status: 200, body: measured(1) };
+    let held: (() => void)[] | undefined;
+    const hold = () => {
+      held = [];
+      return () => {
+        for (const send of held ?? []) send();
+        held = undefined;
+      };
+    };
     const prometheus = await aReceiver(response => {
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+      const send = () =>
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+      if (held) held.push(send);
+      else send();
     });
-    const world = new SamplerWorld(api, prometheus, answer);
+    const world = new SamplerWorld(api, prometheus, answer, hold);
     world.caches.metricProviders.store.applyEvent('ADDED', {
       apiVersion: 'sluice.dev/v1alpha1',
       kind: 'MetricProvider',
@@ -90,23 +109,21 @@ export class SamplerWorld {
     this.answer.body = measured(value);
   }
 
-  /** Stores and caches a run of one metric. */
-  createRun(metric: Partial<Metric> = {}, args: object[] = [], name = 'run'): void {
+  /** Stores and caches a run of one metric, and of more of the same kind by their names. */
+  createRun(metric: Partial<Metric> = {}, args: object[] = [], name = 'run', more: readonly string[] = []): void {
     const run = this.api.of(RESOURCES.analysisRuns).create({
       apiVersion: 'sluice.dev/v1alpha1',
       kind: 'AnalysisRun',
       metadata: { name, namespace: NAMESPACE },
       spec: {
         args,
-        metrics: [
-          {
-            name: 'success',
-            interval: '1h',
-            threshold: { min: 0.95 },
-            provider: { prometheus: { query: 'up' } },
-            ...metric,
-          },
-        ],
+        metrics: ['success', ...more].map(metricName => ({
+          name: metricName,
+          interval: '1h',
+          threshold: { min: 0.95 },
+          provider: { prometheus: { query: `up{metric="${metricName}"}` } },
+          ...metric,
+        })),
       },
     });
     this.caches.analysisRuns.store.applyEvent('ADDED', run);
@@ -114,12 +131,16 @@ export class SamplerWorld {
 
   /** Caches a Rollout that waits for these runs. */
   rolloutWaitsFor(...runs: string[]): void {
+    this.rolloutIs({}, runs);
+  }
+
+  rolloutIs(metadata: Partial<KubeObject['metadata']>, runs: string[], phase = 'Progressing'): void {
     const analysis = Object.fromEntries(runs.map((run, index) => [`gate${index}`, run]));
     const next = String(Number(this.#stored()?.metadata.resourceVersion ?? '0') + 1);
     this.caches.rollouts.store.applyEvent('MODIFIED', {
       ...ROLLOUT,
-      metadata: { ...ROLLOUT.metadata, resourceVersion: next },
-      status: { analysis },
+      metadata: { ...ROLLOUT.metadata, ...metadata, resourceVersion: next },
+      status: { analysis, phase },
     });
   }
 

@@ -74,15 +74,21 @@ export async function deliver(bench: Bench, members: readonly Member[]): Promise
   };
 }
 
-/** Of each member all writes but events, and but one status of a run for each of its measurements. */
+/**
+ * Of each member all writes but events, and but those statuses of its runs that add measurements: all but the one that ends a run.
+ */
 function otherWrites(bench: Bench, { members, measured }: Delivery, writes: readonly Request[]): Counts {
   const all = countBy(writes, request => (request.resource === 'events' ? undefined : memberKeyOf(request)));
   const runs = countBy(writes, request =>
     request.resource === 'analysisruns/status' ? memberKeyOf(request) : undefined,
   );
+  const ended = countBy(writes, request =>
+    request.resource === 'analysisruns' && request.verb === 'create' ? memberKeyOf(request) : undefined,
+  );
   const others = [...all].map(([key, count]) => {
     const measurements = (bench.prometheus.answered().get(key) ?? 0) - (measured.get(key) ?? 0);
-    return [key, count - Math.min(measurements, runs.get(key) ?? 0)] as const;
+    const adding = (runs.get(key) ?? 0) - (ended.get(key) ?? 0);
+    return [key, count - Math.min(measurements, adding)] as const;
   });
   return countsOf(members, new Map(others));
 }
