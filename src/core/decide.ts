@@ -38,7 +38,7 @@ import { interpret, type World } from './world.ts';
  *   |---------------------------------------------|---------------------------------------------------------------|
  *   | being deleted                               | nothing: the garbage collector takes what it owns             |
  *   | spec that cannot be read                    | Invalid; the world stays as it is                             |
- *   | no revision was ever stable                 | first deploy: all pods, no steps; stable once available       |
+ *   | no revision was ever stable                 | first deploy: all pods, no steps; stable once it serves       |
  *   | template = stable                           | steady: traffic at rest, pods = replicas, old sets leave      |
  *   | template aborted, or in quarantine          | aborted: traffic on stable, pods frozen, then gone            |
  *   | no replicas wanted                          | at rest, no pods; the trial begins when there are replicas    |

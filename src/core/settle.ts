@@ -49,7 +49,10 @@ const NOTHING_WANTED: Because = {
   message: 'no replicas are wanted; the first revision becomes stable when its pods are available',
 };
 
-/** No revision has ever been available: bring this one up, without steps. It is stable once its Services lead to it. */
+/**
+ * No revision has ever been available: bring this one up, without steps. It is stable once its pods are available and its Services
+ * were pointed at it.
+ */
 export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; readonly complete: boolean } {
   d.status.trialStartedAt ??= toTime(w.now);
   trackProgress(w, d, true);
@@ -64,7 +67,7 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
     message: `first revision: ${available} of ${w.replicas} pods are available${podTrouble(w)}`,
   };
   return {
-    complete: !missing && !idle && hasPods && names.every(name => w.service(name)?.selects === w.hash),
+    complete: !missing && !idle && hasPods && names.every(name => isPointed(w, name)),
     intent: {
       ...NOTHING,
       phase: idle ? 'Healthy' : overdue ? 'Degraded' : 'Progressing',
@@ -76,13 +79,30 @@ export function planFirstDeploy(w: World, d: Draft): { readonly intent: Intent; 
               message: `${waiting.message}; there is no stable revision to return to`,
             }
           : waiting,
-      scale: shareScale(w),
+      scale: firstScale(w),
       firstPods: w.sets.length === 0 ? w.replicas : 0,
       select: new Map(names.map(name => [name, w.hash])),
       canaryWeight: w.router?.state.kind === 'weights' ? 0 : undefined,
       wakeAt: overdue ? undefined : deadlineAt(w, d.status),
     },
   };
+}
+
+/** Whether a Service leads to the revision, or cannot be made to: what is to be said of that is said when it is stable. */
+function isPointed(w: World, service: string): boolean {
+  const wasPointed = (w.snapshot.selectorWrites[`${service} ${w.hash}`] ?? 0) > 0;
+  const isRefused = w.snapshot.problems.some(({ kind }) => kind === 'WriteRefused');
+  return w.service(service)?.selects === w.hash || wasPointed || isRefused;
+}
+
+/**
+ * Where all users move at once the new set has all its pods beside the old one: users of a set that never became stable stay
+ * there until enough pods can carry them.
+ */
+function firstScale(w: World): Map<string, number> {
+  const scale = shareScale(w);
+  if (!withoutRouter(w) && w.newSet) scale.set(w.newSet.name, w.replicas);
+  return scale;
 }
 
 /** Stable serves; what was aborted keeps its pods for a while, untouched, and then leaves. */

@@ -58,8 +58,9 @@ export class RunWriter {
         await this.#client.patch(RESOURCES.analysisRuns, { namespace, name }, { kind: 'merge', body }, options);
         return next;
       } catch (error) {
-        const code = error instanceof ApiError ? error.code : undefined;
-        const again = code !== undefined && patience.after.includes(code) && attempt < patience.attempts;
+        const { code, retryAfterMs } = error instanceof ApiError ? error : {};
+        const isAskedToWait = retryAfterMs !== undefined;
+        const again = code && patience.after.includes(code) && !isAskedToWait && attempt < patience.attempts;
         if (!again && code !== 'notFound') throw error;
         run = await this.#liveReader.readOne(analysisRuns, { namespace, name });
         if (!again && run?.metadata.uid === uid) throw error;

@@ -35,6 +35,8 @@ export class SampledRun {
   /** What is under way, by metric. */
   readonly #measuring = new Map<string, Promise<void>>();
   #next: TimerHandle;
+  /** Another one may be in its place by now. */
+  #isForgotten = false;
 
   /** @param onIdle called when nothing is under way, nothing waits to be stored, and nothing will be due */
   constructor(parts: SampledRunParts, rollout: RunName, at: RunName, onIdle: () => void) {
@@ -115,6 +117,7 @@ export class SampledRun {
       .catch(error => {
         this.#measuring.delete(metric.name);
         log.warn('a measurement came to nothing', { run: this.#at.name, metric: metric.name, error });
+        this.#goOn();
       });
     this.#measuring.set(metric.name, work);
   }
@@ -140,11 +143,14 @@ export class SampledRun {
   #stored(status: AnalysisRunStatus | undefined): void {
     const isDecisive = status !== undefined && BAD.includes(status.phase);
     this.#parts.enqueue(objectKey(this.#rollout), isDecisive ? 'urgent' : 'normal');
-    this.#goOn();
+    // The answer to a write that hung may come when what it was about has been stored by another one.
+    if (!this.#isForgotten) this.#goOn();
   }
 
   #noteIdle(): void {
-    if (this.#next === undefined && this.#measuring.size === 0 && this.#unsaved.isEmpty) this.#onIdle();
+    if (this.#next !== undefined || this.#measuring.size > 0 || !this.#unsaved.isEmpty) return;
+    this.#isForgotten = true;
+    this.#onIdle();
   }
 }
 

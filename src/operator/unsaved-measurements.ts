@@ -1,7 +1,9 @@
 import { recordMeasurements, type Taken } from '../analysis/record.ts';
 import { type AnalysisRunSpec, type AnalysisRunStatus, KEPT_MEASUREMENTS } from '../api/analysis-run.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
+import { ApiError } from '../kube/errors.ts';
 import type { Reachability } from '../kube/reachability.ts';
+import { sleep } from '../kube/sleep.ts';
 import { isTold, type Log } from './log.ts';
 import type { Patience, RunName, RunWriter } from './run-writer.ts';
 import type { Turnstile } from './turnstile.ts';
@@ -53,6 +55,8 @@ export class UnsavedMeasurements {
   readonly #bad: Line;
   /** After a failure, until it is tried again. */
   #pause: AbortController | undefined;
+  /** By a Retry-After. */
+  #isAskedToWait = false;
   #show: TimerHandle;
   /** Monotonic milliseconds. */
   #storedAt = Number.NEGATIVE_INFINITY;
@@ -85,8 +89,8 @@ export class UnsavedMeasurements {
     // More than a run keeps must not come together: the first of them would never be seen.
     const isDue = this.#count(taken.metric) + 1 >= KEPT_MEASUREMENTS;
     this.#taken = [...this.#taken, { ...taken, urgency: urgency === 'shown' && isDue ? 'news' : urgency }];
-    // It was for what was less urgent.
-    if (urgency === 'bad') this.#endPause();
+    // It was for what was less urgent, unless the server has asked for it.
+    if (urgency === 'bad' && !this.#isAskedToWait) this.#endPause();
     this.#saveRest();
   }
 
@@ -169,18 +173,20 @@ export class UnsavedMeasurements {
     this.#failures += 1;
     const [run, unsaved, failures] = [this.#run.name, this.#taken.length, this.#failures];
     log[isTold(failures) ? 'warn' : 'debug']('measurements could not be stored', { run, unsaved, failures, error });
-    if (!stopped.aborted) void this.#tryAgain();
+    if (!stopped.aborted) void this.#tryAgain(error instanceof ApiError ? error.retryAfterMs : undefined);
   }
 
   /** After a pause, or as soon as the API server is back. */
-  async #tryAgain(): Promise<void> {
-    const { reachability } = this.#parts;
+  async #tryAgain(askedMs: number | undefined): Promise<void> {
+    const { reachability, clock } = this.#parts;
     const pause = new AbortController();
     this.#endPause();
     this.#pause = pause;
     const isUrgent = this.#has('bad') || this.#taken.some(({ metric }) => this.isFull(metric));
     const longest = isUrgent ? LONGEST_URGENT_AGAIN_MS : LONGEST_AGAIN_MS;
-    await reachability.wait(Math.min(longest, AGAIN_MS * 2 ** (this.#failures - 1)), pause.signal);
+    this.#isAskedToWait = askedMs !== undefined;
+    if (askedMs !== undefined) await sleep(clock, askedMs, pause.signal);
+    else await reachability.wait(Math.min(longest, AGAIN_MS * 2 ** (this.#failures - 1)), pause.signal);
     if (pause.signal.aborted) return;
     this.#pause = undefined;
     this.#save(this.#has('bad') ? this.#bad : this.#good);

@@ -4,6 +4,10 @@ import { canaryNow, emptyCluster, hashOf, push, send, stateOf, wait } from '../s
 
 const first = (canary: Record<string, unknown> = {}) => emptyCluster(canarySpec({ canary }));
 
+/** How often this process has pointed Services at the first revision. */
+const pointedOnce = (cluster: ReturnType<typeof first>) =>
+  Object.fromEntries([...cluster.services.keys()].map(name => [`${name} ${hashOf('1')}`, 1]));
+
 describe('the first deploy', () => {
   it('creates the ReplicaSet with its pods at once', () => {
     const cluster = first();
@@ -52,6 +56,32 @@ describe('the first deploy', () => {
     expect(cluster.status['stable']).toBeUndefined();
     cluster.pass();
     expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it.each<[string, (cluster: ReturnType<typeof first>) => void]>([
+    ['may not be written', c => c.problems.push({ kind: 'WriteRefused', name: 'stable', message: 'forbidden' })],
+    ['are moved back by somebody', c => Object.assign(c.selectorWrites, pointedOnce(c))],
+  ])('is stable all the same when its Services %s: what comes next is tried in steps', (_what, happens) => {
+    const cluster = first();
+    cluster.pass();
+    cluster.react();
+    happens(cluster);
+    expect(cluster.decide().status?.stable).toMatchObject({ revision: 1 });
+  });
+
+  // Neither could grow, shrink, nor have users.
+  it.each([
+    ['canary', () => first()],
+    ['blue-green', () => emptyCluster(blueGreenSpec())],
+  ])('of a %s that had most of its pods, and users, gives way to the next template', (_strategy, open) => {
+    const cluster = open();
+    cluster.behaviour.set(hashOf('1'), { available: 3 });
+    cluster.settle();
+    push(cluster, '2');
+    cluster.settle();
+    wait(cluster, 31);
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+    expect([cluster.pods(hashOf('1')), cluster.pods(hashOf('2'))]).toEqual([0, 4]);
   });
 
   it('that never becomes available is Degraded and says that there is nothing to return to', () => {

@@ -182,6 +182,24 @@ describe('a run is not measured any more by itself', () => {
   });
 });
 
+it('a run that was given up and is waited for again is measured once, also when a write of before hung all along', async () => {
+  await measuredOnce({ failureLimit: 9 });
+  world.measures(undefined);
+  world.api.inject({ verb: 'patch', action: { kind: 'delay', ms: 1_000 } });
+  await measuredAgain(2);
+  world.measures(0.1);
+  await measuredAgain(3);
+  await eventually('both are stored', () => world.status().metricResults?.[0]?.failed === 1);
+  world.rolloutIs({}, ['run'], 'Invalid');
+  await world.clock.advance(2_000);
+  world.rolloutWaitsFor('run');
+  world.take();
+  await eventually('it is measured', () => asked() === 4);
+  await sleep(1_200);
+  for (const more of [5, 6]) await measuredAgain(more);
+  expect([asked(), world.clock.pending]).toEqual([6, 1]);
+});
+
 describe('a bad measurement', () => {
   it('does not wait for the good ones of other runs', async () => {
     world.api.inject({ verb: 'patch', times: 8, action: { kind: 'delay', ms: 2_000 } });
@@ -230,6 +248,21 @@ describe('a bad measurement', () => {
 
   it('does not wait for the pause after a failure either', async () => {
     await refusedThreeTimes();
+    await eventually('it is stored', () => world.status().phase === 'Failed');
+  });
+
+  it('waits as long as the API server asks for', async () => {
+    await measuredOnce();
+    world.measures(undefined);
+    const action = { kind: 'status', status: 429, headers: { 'retry-after': '7' } } as const;
+    world.api.inject({ verb: 'patch', action });
+    await measuredAgain(2);
+    world.measures(0.1);
+    await measuredAgain(3);
+    await world.clock.advance(4_999);
+    await settled();
+    expect(world.patches).toBe(2);
+    await world.clock.advance(1);
     await eventually('it is stored', () => world.status().phase === 'Failed');
   });
 
