@@ -13,8 +13,12 @@ export interface Owed {
 
 export const NOTHING_OWED: Owed = { statuses: [], facts: [] };
 
-/** Enough for tries in a row without an answer; what is older was decided anew long since. */
-const KEPT = 5;
+/**
+ * Of tries in a row without an answer. When an API server goes away the first one may have reached it, and when it comes back the
+ * last one; each says another time.
+ */
+const KEPT_FIRST = 2;
+const KEPT_LAST = 3;
 
 /** Whether a write that failed so may be done all the same. */
 export function isAnswerLost(error: unknown): boolean {
@@ -23,7 +27,9 @@ export function isAnswerLost(error: unknown): boolean {
 
 /** Takes in a status whose answer was lost. */
 export function oweStatus(owed: Owed, version: string | undefined, { status, facts }: Verdict): Owed {
-  return { ...owed, statuses: [...owed.statuses.slice(1 - KEPT), { version, verdict: { status, facts } }] };
+  const all = [...owed.statuses, { version, verdict: { status, facts } }];
+  const statuses = all.filter((_, index) => index < KEPT_FIRST || index >= all.length - KEPT_LAST);
+  return { ...owed, statuses };
 }
 
 /** Takes in what tells of an action whose answer was lost. */

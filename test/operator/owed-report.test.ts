@@ -48,6 +48,17 @@ describe('a status whose answer was lost', () => {
     const other = { facts: [fact('Aborted')], status: { ...status, phase: 'Aborted' } as RolloutStatus };
     expect(reasonsOf(settle(oweStatus(owed, '7', other), '8', { ...status }).stored?.facts)).toEqual(['Promoted']);
   });
+
+  // An outage of 20 s is a dozen tries, each of which says another time.
+  it.each([0, 1, 11, 13])('is found when it was try %i of fourteen', applied => {
+    const tries = Array.from({ length: 14 }, (_, index) => ({ ...status, message: `at ${index}` }) as RolloutStatus);
+    const all = tries.reduce(
+      (before, one) => oweStatus(before, '7', { status: one, facts: [fact('StepCompleted')] }),
+      NOTHING_OWED,
+    );
+    expect(all.statuses).toHaveLength(5);
+    expect(reasonsOf(settle(all, '8', { ...tries[applied] }).stored?.facts)).toEqual(['StepCompleted']);
+  });
 });
 
 describe('an action whose answer was lost', () => {
