@@ -24,8 +24,6 @@ const failedRun = (output: string): Run => ({ counts: { ...NONE, failed: 1 }, fa
 
 interface Tier {
   readonly name: string;
-  /** Runs only when it is named. */
-  readonly onDemand?: boolean;
   readonly what: string;
   readonly run: () => Promise<Run>;
 }
@@ -192,10 +190,7 @@ const TIERS: readonly Tier[] = [
   clusterTests('contract', 'the embedded and the real API server, same assertions', ['test/contract']),
   clusterTests('e2e', 'the operator on a real control plane', ['test/e2e']),
   clusterTests('scenarios', 'stories on the whole rig, with users at the gateway', ['test/scenarios']),
-  {
-    ...clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix'], 2),
-    onDemand: true,
-  },
+  clusterTests('matrix', 'the operator killed, cut off and misled at every write', ['test/matrix'], 2),
 ];
 
 const wanted = process.argv.slice(2);
@@ -209,10 +204,6 @@ const total = { ...NONE };
 const started = Date.now();
 for (const tier of TIERS) {
   if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
-  if (wanted.length === 0 && tier.onDemand) {
-    console.log(`NOT RUN ${tier.name.padEnd(9)} half an hour, on demand: npm test -- ${tier.name} - ${tier.what}`);
-    continue;
-  }
   const begun = Date.now();
   const { counts, failures, output } = await tier.run();
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
