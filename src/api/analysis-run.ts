@@ -9,6 +9,11 @@ export type RunPhase = (typeof RUN_PHASES)[number];
 export const MEASUREMENT_PHASES = ['Successful', 'Failed', 'Inconclusive', 'Error', 'NoData'] as const;
 export type MeasurementPhase = (typeof MEASUREMENT_PHASES)[number];
 
+/** Whether a run or a measurement ended badly: what it measured must not get users. */
+export function isBadPhase(phase: string): boolean {
+  return phase === 'Failed' || phase === 'Error';
+}
+
 /** Kinds of analysis of a Rollout; value of the `sluice.dev/analysis-kind` label. */
 export const RUN_KINDS = ['step', 'background', 'prePromotion', 'postPromotion'] as const;
 export type RunKind = (typeof RUN_KINDS)[number];

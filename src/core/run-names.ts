@@ -1,4 +1,4 @@
-import type { RunKind } from '../api/analysis-run.ts';
+import { isBadPhase, type RunKind } from '../api/analysis-run.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { type GateReading, isFinished, type RunView, readGate, viewRun } from './gate.ts';
 import type { World } from './world.ts';
@@ -30,11 +30,9 @@ export function currentRunName(w: World, status: RolloutStatus, kind: Exclude<Ru
   for (let n = 1; ; n++) {
     const name = n === 1 ? base : `${base}-${n}`;
     const run = findRun(w, name);
-    if (!run || !isFinished(run) || BAD.includes(run.status.phase)) return name;
+    if (!run || !isFinished(run) || isBadPhase(run.status.phase)) return name;
   }
 }
-
-const BAD = ['Failed', 'Error'];
 
 /** A run of this Rollout by name. */
 export function findRun(w: World, name: string): RunView | undefined {

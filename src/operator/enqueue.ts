@@ -1,3 +1,4 @@
+import { isBadPhase } from '../api/analysis-run.ts';
 import { pendingCommand } from '../core/pending-command.ts';
 import { routeKey, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -8,8 +9,6 @@ import { asApi, type Caches, sliceService } from './caches.ts';
 
 type Enqueue = (key: string, lane: Lane) => void;
 
-const BAD_RUN = ['Failed', 'Error'];
-
 /** Turns what the caches learn into keys to look at. Handlers only enqueue; nothing is decided here. */
 export function wireEvents(caches: Caches, enqueue: Enqueue): void {
   caches.rollouts.store.addHandler((_type, object) => enqueue(objectKey(object.metadata), laneOf(object)));
@@ -19,7 +18,7 @@ export function wireEvents(caches: Caches, enqueue: Enqueue): void {
     });
   caches.analysisRuns.store.addHandler((_type, object) => {
     const phase = (object['status'] as { phase?: string } | undefined)?.phase ?? '';
-    for (const key of ownersOf(caches, object)) enqueue(key, BAD_RUN.includes(phase) ? 'urgent' : 'normal');
+    for (const key of ownersOf(caches, object)) enqueue(key, isBadPhase(phase) ? 'urgent' : 'normal');
   });
   byIndex(caches, caches.services, 'services', object => [objectKey(object.metadata)], enqueue);
   byIndex(caches, caches.endpointSlices, 'services', sliceService, enqueue);

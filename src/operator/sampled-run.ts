@@ -1,6 +1,6 @@
 import type { Judged } from '../analysis/judge.ts';
-import { recordMeasurement, type Taken } from '../analysis/record.ts';
-import type { AnalysisRunSpec, AnalysisRunStatus } from '../api/analysis-run.ts';
+import { recordMeasurements, type Taken } from '../analysis/record.ts';
+import { type AnalysisRunSpec, type AnalysisRunStatus, isBadPhase } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { dueSamples, type RunView, viewRun } from '../core/gate.ts';
 import type { TimerHandle } from '../kube/clock.ts';
@@ -19,8 +19,6 @@ export interface SampledRunParts extends UnsavedParts {
   readonly metrics: Metrics;
   readonly enqueue: (key: string, lane: Lane) => void;
 }
-
-const BAD = ['Failed', 'Error'];
 
 /**
  * One AnalysisRun that is measured: when its Rollout asks, and from then on at its interval for as long as its Rollout waits for
@@ -141,7 +139,7 @@ export class SampledRun {
   }
 
   #stored(status: AnalysisRunStatus | undefined): void {
-    const isDecisive = status !== undefined && BAD.includes(status.phase);
+    const isDecisive = status !== undefined && isBadPhase(status.phase);
     this.#parts.enqueue(objectKey(this.#rollout), isDecisive ? 'urgent' : 'normal');
     // The answer to a write that hung may come when what it was about has been stored by another one.
     if (!this.#isForgotten) this.#goOn();
@@ -155,9 +153,10 @@ export class SampledRun {
 }
 
 /** Decisions rest on whatever a measurement changes or will have to; one good answer after another only shows. */
-function urgencyOf({ spec, status }: RunView, { metric, judged, ...at }: Taken): Urgency {
-  if (BAD.includes(judged.phase)) return 'bad';
-  const after = recordMeasurement(spec, status, metric, judged, at);
+function urgencyOf({ spec, status }: RunView, taken: Taken): Urgency {
+  const { metric, judged } = taken;
+  if (isBadPhase(judged.phase)) return 'bad';
+  const after = recordMeasurements(spec, status, [taken]);
   const [was, is] = [status, after].map(({ metricResults }) => metricResults?.find(({ name }) => name === metric));
   const isGoodAgain = judged.phase === 'Successful' && was?.measurements?.at(-1)?.phase === 'Successful';
   return isGoodAgain && was.phase === is?.phase && status.phase === after.phase ? 'shown' : 'news';

@@ -34,11 +34,17 @@ interface Line {
   last: Promise<void>;
 }
 
+/** After a failure. One that a Retry-After asked for is not cut short by what is bad. */
+interface Pause {
+  readonly end: AbortController;
+  readonly isAsked: boolean;
+}
+
 const OF_A_MEASUREMENT: Patience = { attempts: 8, after: ['conflict', 'transient'] };
-/** Pause before what could not be stored is tried again, in milliseconds; the longest one when a verdict is among it, or nothing
- * can be measured any more. */
+/** Pause before what could not be stored is tried again, in milliseconds. */
 const AGAIN_MS = 1_000;
 const LONGEST_AGAIN_MS = 30_000;
+/** When a verdict is among it, or nothing can be measured any more. */
 const LONGEST_URGENT_AGAIN_MS = 5_000;
 /** What only shows is stored this often, in milliseconds: a short interval must not cost a write each. */
 const SHOWN_EVERY_MS = 5_000;
@@ -54,9 +60,7 @@ export class UnsavedMeasurements {
   readonly #good: Line;
   readonly #bad: Line;
   /** After a failure, until it is tried again. */
-  #pause: AbortController | undefined;
-  /** By a Retry-After. */
-  #isAskedToWait = false;
+  #pause: Pause | undefined;
   #show: TimerHandle;
   /** Monotonic milliseconds. */
   #storedAt = Number.NEGATIVE_INFINITY;
@@ -90,7 +94,7 @@ export class UnsavedMeasurements {
     const isDue = this.#count(taken.metric) + 1 >= KEPT_MEASUREMENTS;
     this.#taken = [...this.#taken, { ...taken, urgency: urgency === 'shown' && isDue ? 'news' : urgency }];
     // It was for what was less urgent, unless the server has asked for it.
-    if (urgency === 'bad' && !this.#isAskedToWait) this.#endPause();
+    if (urgency === 'bad' && !this.#pause?.isAsked) this.#endPause();
     this.#saveRest();
   }
 
@@ -106,7 +110,7 @@ export class UnsavedMeasurements {
   }
 
   #endPause(): void {
-    this.#pause?.abort();
+    this.#pause?.end.abort();
     this.#pause = undefined;
   }
 
@@ -179,15 +183,14 @@ export class UnsavedMeasurements {
   /** After a pause, or as soon as the API server is back. */
   async #tryAgain(askedMs: number | undefined): Promise<void> {
     const { reachability, clock } = this.#parts;
-    const pause = new AbortController();
+    const end = new AbortController();
     this.#endPause();
-    this.#pause = pause;
+    this.#pause = { end, isAsked: askedMs !== undefined };
     const isUrgent = this.#has('bad') || this.#taken.some(({ metric }) => this.isFull(metric));
     const longest = isUrgent ? LONGEST_URGENT_AGAIN_MS : LONGEST_AGAIN_MS;
-    this.#isAskedToWait = askedMs !== undefined;
-    if (askedMs !== undefined) await sleep(clock, askedMs, pause.signal);
-    else await reachability.wait(Math.min(longest, AGAIN_MS * 2 ** (this.#failures - 1)), pause.signal);
-    if (pause.signal.aborted) return;
+    if (askedMs !== undefined) await sleep(clock, askedMs, end.signal);
+    else await reachability.wait(Math.min(longest, AGAIN_MS * 2 ** (this.#failures - 1)), end.signal);
+    if (end.signal.aborted) return;
     this.#pause = undefined;
     this.#save(this.#has('bad') ? this.#bad : this.#good);
   }
