@@ -112,6 +112,13 @@ describe('waiting for a fleet', () => {
       /healthy: 1 of 1 not after .*a is .*Aborted/,
     );
   });
+
+  it('does not go on for minutes when a part of the world has ended', async () => {
+    const fleet = new FleetWatch(() => {
+      throw new Error('gateway has ended');
+    });
+    await expect(fleet.until('healthy', ['a'], () => false, 60_000)).rejects.toThrow('gateway has ended');
+  });
 });
 
 describe('work in parallel', () => {

@@ -40,7 +40,10 @@ describe('the table', () => {
     const result = aResult(100);
     const all = verdictOf([result]);
     expect(all.met).toBe(all.judged);
-    const lossy = { ...result, tenth: { ...result.tenth!, arrivals: { told: 80, lost: 1 }, wastedWrites: 1 } };
+    const lossy = {
+      ...result,
+      tenth: { ...result.tenth!, arrivals: { told: 80, lost: 1, surplus: 0 }, wastedWrites: 1 },
+    };
     expect(verdictOf([lossy])).toEqual({ ...all, met: all.met - 2 });
   });
 
@@ -53,7 +56,16 @@ describe('the table', () => {
 
   it('judges the growth of memory only after an hour: before, it is that of warming up', () => {
     const result = aResult(100);
-    const soak = { changed: 10, promoted: 8, aborted: 2, slopeMbPerHour: 9, lows: [], warmHours: 0.1 };
+    const soak = {
+      changed: 10,
+      promoted: 8,
+      aborted: 2,
+      slopeMbPerHour: 9,
+      slopeError: 0.2,
+      lows: [],
+      warmHours: 0.1,
+      otherWrites: undefined,
+    };
     const judged = (hours: number) => verdictOf([{ ...result, soak: { ...soak, hours } }]);
     expect(judged(0.1)).toEqual(verdictOf([result]));
     expect(judged(2).judged - judged(2).met).toBe(1);
@@ -72,11 +84,17 @@ describe('the table', () => {
   it('takes no figure for an aim that is met when nobody looked', () => {
     const result = aResult(100);
     const met = verdictOf([result]).met;
-    const untold = { ...result, tenth: { ...result.tenth!, arrivals: { told: 0, lost: 0 } } };
+    const untold = { ...result, tenth: { ...result.tenth!, arrivals: { told: 0, lost: 0, surplus: 0 } } };
     expect(verdictOf([untold]).met).toBe(met - 1);
     // JSON has no NaN.
     const unread = { ...result, idle: { ...result.idle!, rssMb: null as unknown as number } };
     expect(verdictOf([unread]).met).toBe(met - 1);
+  });
+
+  it('says where a loss could hide', () => {
+    const result = aResult(100);
+    const more = { ...result, tenth: { ...result.tenth!, arrivals: { told: 80, lost: 0, surplus: 2 } } };
+    expect(tableOf([more])).toContain('80 of 80, 2 writes more');
   });
 
   it('says how many phases could not be measured', () => {
@@ -119,10 +137,12 @@ describe('the block in a README', () => {
 });
 
 describe('a run of some phases', () => {
+  const LATER = { on: '2026-11-22', version: 'def', machine: '8 × CPU' };
   const before = aResult(500);
   const now: SizeResult = {
     ...aResult(500),
-    measured: { create: { on: '2026-11-22', version: 'def' }, idle: { on: '2026-11-22', version: 'def' } },
+    measured: { create: LATER, idle: LATER },
+    machine: '8 × CPU',
     idle: { ...before.idle!, rssMb: 77 },
     marks: [],
     operatorEnds: 1,
@@ -135,7 +155,8 @@ describe('a run of some phases', () => {
     expect([merged.tenth, merged.abort]).toEqual([before.tenth, before.abort]);
     expect(merged.measured.idle?.on).toBe('2026-11-22');
     expect(merged.measured.tenth?.on).toBe('2026-11-21');
-    expect(merged.marks).toEqual(before.marks);
+    expect([merged.marks, merged.machine]).toEqual([before.marks, before.machine]);
+    expect(merged.measured.idle?.machine).toBe('8 × CPU');
     expect(merged.operatorEnds).toBe(1);
   });
 

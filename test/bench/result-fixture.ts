@@ -21,13 +21,13 @@ const canaries: CanaryResult = {
   otherWrites: { mean: 23, max: 25 },
   refusedWrites: 0,
   events: { mean: 8, max: 8 },
-  arrivals: { told: 80, lost: 0 },
+  arrivals: { told: 80, lost: 0, surplus: 0 },
   wastedWrites: 0,
   unexplainedChanges: 0,
   peakRssMb: 120,
 };
 
-const MEASURED = { on: '2026-11-21', version: 'abc1234' };
+const MEASURED = { on: '2026-11-21', version: 'abc1234', machine: '2 × CPU' };
 
 /** A result for tests in which every aim is met at 100 Rollouts. Not measured. */
 export function aResult(size: number): SizeResult {
@@ -57,8 +57,8 @@ export function aResult(size: number): SizeResult {
     all: { ...canaries, canaries: size, seconds: 60 },
     restart: { canaries: 10, promoted: 10, toLeadingSeconds: 16 },
     abort: { single: abort, tenth: abort, quiet: { seconds: 24, writes: 0 } },
-    mass: { inFlight: abort, rest: abort, arrivals: { told: 300, lost: 0 } },
-    rested: { rssMb: 88 },
+    mass: { inFlight: abort, rest: abort, arrivals: { told: 300, lost: 0, surplus: 0 } },
+    rested: { seconds: 20, rssMb: 88, cpuPercent: 0.1, writes: 0, reads: 0 },
     operatorEnds: 0,
     failures: {},
     marks: [{ name: 'create', fromS: 0, toS: 5, cpu: { operator: 1 } }],

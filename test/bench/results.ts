@@ -49,7 +49,8 @@ export interface ColdResult {
   readonly writes: number;
 }
 
-export interface IdleResult {
+/** The operator with nothing to do. */
+export interface RestResult {
   readonly seconds: number;
   /** Median of all seconds. */
   readonly rssMb: number;
@@ -97,10 +98,12 @@ export interface Counts {
   readonly max: number;
 }
 
-/** Events that the operator's log says were told, and how many of those did not arrive. */
+/** Events that the operator's log says were told, and how many of those did not arrive, Rollout by Rollout. */
 export interface Arrivals {
   readonly told: number;
   readonly lost: number;
+  /** Writes of events beyond those that were told of a Rollout: each could hide a lost one. */
+  readonly surplus: number;
 }
 
 /** How fast bad canaries lost their traffic. Milliseconds. */
@@ -147,27 +150,27 @@ export interface RestartResult {
   readonly toLeadingSeconds: number;
 }
 
-/** At rest, after all that was done before. */
-export interface RestedResult {
-  readonly rssMb: number;
-}
-
 export interface SoakResult {
   readonly hours: number;
   readonly changed: number;
   readonly promoted: number;
   readonly aborted: number;
   readonly slopeMbPerHour: number;
+  /** The standard error of that slope. */
+  readonly slopeError: number;
+  /** Of each good canary of the last waves, whose history was full: without events and without one write per measurement. */
+  readonly otherWrites: Counts | undefined;
   /** The lowest memory of each stretch of some minutes, by hours from the beginning. */
   readonly lows: readonly (readonly [hour: number, rssMb: number])[];
   /** From then on the slope is taken: before, history was not full yet. */
   readonly warmHours: number;
 }
 
-/** When a phase was measured, and which version. */
+/** When a phase was measured, which version, and where. */
 export interface Measured {
   readonly on: string;
   readonly version: string;
+  readonly machine: string;
 }
 
 /** One second of a run. */
@@ -191,17 +194,20 @@ export interface SizeResult {
   readonly size: number;
   /** Of each phase that was measured. */
   readonly measured: Partial<Record<PhaseName, Measured>>;
+  /** That of the curves and of the CPU. */
   readonly machine: string;
   create?: CreateResult;
   cold?: ColdResult;
-  idle?: IdleResult;
+  /** After the fleet was created. */
+  idle?: RestResult;
   single?: SingleResult;
   tenth?: CanaryResult;
   restart?: RestartResult;
   all?: CanaryResult;
   abort?: AbortResults;
   mass?: MassResults;
-  rested?: RestedResult;
+  /** After all that was done before. */
+  rested?: RestResult;
   soak?: SoakResult;
   /** How often the operator ended by itself, such as for a lease that it could not renew in time. */
   operatorEnds: number;

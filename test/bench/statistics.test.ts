@@ -27,9 +27,16 @@ describe('statistics', () => {
         [1, 7],
         [2, 9],
       ]),
-    ).toEqual({ slope: 2, intercept: 5 });
+    ).toEqual({ slope: 2, intercept: 5, slopeError: 0 });
     const noisy = Array.from({ length: 101 }, (_, x) => [x, 100 + 0.5 * x + (x % 2 === 0 ? 3 : -3)] as const);
     expect(fitLine(noisy)?.slope).toBeCloseTo(0.5, 1);
+  });
+
+  it('knows how far a slope may be off', () => {
+    const scattered = [0, 1, 1, 2].map((y, x) => [x, y] as const);
+    // By hand: residuals -0.1, 0.3, -0.3, 0.1; sqrt(0.2 / 2 / 5).
+    expect(fitLine(scattered)?.slope).toBeCloseTo(0.6);
+    expect(fitLine(scattered)?.slopeError).toBeCloseTo(0.1414, 4);
   });
 
   it('fits no line through one point, or points above each other', () => {

@@ -27,6 +27,8 @@ export interface Line {
   /** Units of y per unit of x. */
   readonly slope: number;
   readonly intercept: number;
+  /** The standard error of the slope; 0 of two points. */
+  readonly slopeError: number;
 }
 
 /** Fits a line; undefined where fewer than two different x leave it open. */
@@ -37,7 +39,9 @@ export function fitLine(points: readonly (readonly [x: number, y: number])[]): L
   const across = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
   if (n < 2 || across === 0) return undefined;
   const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / across;
-  return { slope, intercept: meanY - slope * meanX };
+  const intercept = meanY - slope * meanX;
+  const left = points.reduce((sum, [x, y]) => sum + (y - intercept - slope * x) ** 2, 0);
+  return { slope, intercept, slopeError: Math.sqrt(left / Math.max(1, n - 2) / across) };
 }
 
 /**

@@ -9,10 +9,13 @@ export function arrivalsSince(bench: Bench, mark: number, toldThen: ReadonlyMap<
   const arrived = countBy(events.filter(isOperatorWrite), memberKeyOf);
   let told = 0;
   let lost = 0;
+  let surplus = 0;
   for (const [key, count] of bench.told()) {
     const since = count - (toldThen.get(key) ?? 0);
     told += since;
-    lost += Math.max(0, since - (arrived.get(key) ?? 0));
+    const beyond = (arrived.get(key) ?? 0) - since;
+    lost += Math.max(0, -beyond);
+    surplus += Math.max(0, beyond);
   }
-  return { told, lost };
+  return { told, lost, surplus };
 }

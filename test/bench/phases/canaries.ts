@@ -1,12 +1,13 @@
-import { isOperatorAttempt, isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
+import { isOperatorAttempt, isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
 import { countBy } from '../measure/count-by.ts';
 import { wastedWrites } from '../measure/wasted-writes.ts';
-import type { CanaryResult, Counts } from '../results.ts';
+import type { CanaryResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { type Member, PAUSE_SECONDS } from '../world/fleet.ts';
 import type { MemberState } from '../world/fleet-watch.ts';
 import { arrivalsSince } from './arrivals.ts';
+import { countsOf, otherWrites } from './other-writes.ts';
 
 /** What is remembered from the beginning of a delivery, to sum it up in the end. */
 export interface Delivery {
@@ -64,7 +65,7 @@ export async function deliver(bench: Bench, members: readonly Member[]): Promise
     appliedSeconds: delivery.appliedSeconds,
     writes: byKind(writes, members.length),
     writesPerCanary: (writes.length - events.length) / members.length,
-    otherWrites: otherWrites(bench, delivery, writes),
+    otherWrites: otherWrites(bench, delivery),
     refusedWrites: requests.filter(isOperatorAttempt).length - writes.length,
     events: countsOf(members, countBy(events, memberKeyOf)),
     arrivals: arrivalsSince(bench, delivery.mark, delivery.told),
@@ -72,28 +73,4 @@ export async function deliver(bench: Bench, members: readonly Member[]): Promise
     unexplainedChanges: wasted.unexplained,
     peakRssMb: bench.timeline.peakMb(delivery.begunS),
   };
-}
-
-/**
- * Of each member all writes but events, and but those statuses of its runs that add measurements: all but the one that ends a run.
- */
-function otherWrites(bench: Bench, { members, measured }: Delivery, writes: readonly Request[]): Counts {
-  const all = countBy(writes, request => (request.resource === 'events' ? undefined : memberKeyOf(request)));
-  const runs = countBy(writes, request =>
-    request.resource === 'analysisruns/status' ? memberKeyOf(request) : undefined,
-  );
-  const ended = countBy(writes, request =>
-    request.resource === 'analysisruns' && request.verb === 'create' ? memberKeyOf(request) : undefined,
-  );
-  const others = [...all].map(([key, count]) => {
-    const measurements = (bench.prometheus.answered().get(key) ?? 0) - (measured.get(key) ?? 0);
-    const adding = (runs.get(key) ?? 0) - (ended.get(key) ?? 0);
-    return [key, count - Math.min(measurements, adding)] as const;
-  });
-  return countsOf(members, new Map(others));
-}
-
-function countsOf(members: readonly Member[], counts: ReadonlyMap<string, number>): Counts {
-  const each = members.map(({ key }) => counts.get(key) ?? 0);
-  return { mean: each.reduce((sum, count) => sum + count, 0) / each.length, max: Math.max(...each) };
 }

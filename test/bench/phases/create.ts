@@ -24,7 +24,7 @@ const CHANGED: MemberState = { phase: 'New', stableImage: undefined, canaryWeigh
  */
 export async function measureControlPace(size: number, timeoutMs: number): Promise<ControlResult> {
   const cluster = await startBenchCluster();
-  const fleet = new FleetWatch();
+  const fleet = new FleetWatch(cluster.check);
   try {
     await fleet.start(cluster.plane.client, '/apis/apps/v1/deployments');
     const members = membersOf(size);

@@ -67,7 +67,11 @@ export async function runSize(
         say(`${phase} FAILED: ${bench.result.failures[phase]}`);
         failed++;
       }
-      bench.result.measured[phase] = { on: new Date().toISOString().slice(0, 10), version };
+      bench.result.measured[phase] = {
+        on: new Date().toISOString().slice(0, 10),
+        version,
+        machine: bench.result.machine,
+      };
       bench.sumUp();
       save(bench.result);
       say(`${phase}: CPU seconds ${JSON.stringify(bench.timeline.marks.at(-1)?.cpu)}`);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fitLine, windowMinima } from '../measure/statistics.ts';
+import type { Counts } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import type { Member } from '../world/fleet.ts';
+import { type Counted, otherWrites } from './other-writes.ts';
 
 /** A wave of changes each so often; the pauses between let the operator collect its garbage. */
 const WAVE_MS = 60_000;
@@ -13,8 +15,16 @@ const GROUPS = 3;
 const WARM_UP_SHARE = 0.3;
 const WINDOW_MS = 300_000;
 const BAD_SHARE = 0.2;
-/** Fewer that reach their end mean that the operator did not do its work, and then its memory says nothing. */
+/** Fewer that reach their end mean that the operator does not do its work, and then its memory says nothing. */
 const ENDED_SHARE = 0.95;
+/** Before so many waves, a few that are late would count for too much. */
+const TELLING_WAVES = 5;
+
+interface Tally {
+  changed: number;
+  promoted: number;
+  aborted: number;
+}
 
 /**
  * Keeps a part of the fleet busy for hours, with good and bad versions, and looks whether memory grows.
@@ -27,15 +37,25 @@ export async function runSoak(bench: Bench, soakMs: number, say: (text: string) 
   const begunS = bench.timeline.now;
   const perWave = Math.max(2, Math.ceil(bench.size / 20));
   const tally = { changed: 0, promoted: 0, aborted: 0 };
+  const good = new Map<number, Counted>();
+  let written: Counts | undefined;
   for (let wave = 0; Date.now() - begun < soakMs; wave++) {
-    const from = (wave % GROUPS) * perWave;
-    const ended = await runWave(bench, bench.members.slice(from, from + perWave));
+    const group = wave % GROUPS;
+    const before = good.get(group);
+    // All that its canaries left behind has been collected since.
+    if (before) written = otherWrites(bench, before);
+    const members = bench.members.slice(group * perWave, (group + 1) * perWave);
+    const bad = members.slice(0, Math.ceil(members.length * BAD_SHARE));
+    const some = members.slice(bad.length);
+    good.set(group, { members: some, mark: bench.audit.mark(), measured: bench.prometheus.answered() });
+    const ended = await runWave(bench, members, bad);
     for (const figure of ['changed', 'promoted', 'aborted'] as const) tally[figure] += ended[figure];
     if (wave % 10 === 0) say(`${JSON.stringify(tally)}, RSS ${operator.rssMb()} MB`);
+    if (operator !== bench.operator || operator.ended()) throw new Error('the operator ended by itself');
+    if (wave >= TELLING_WAVES) mustHaveEnded(tally);
+    bench.cluster.check();
   }
-  if (operator !== bench.operator || operator.ended()) throw new Error('the operator ended by itself');
-  if (tally.promoted + tally.aborted < ENDED_SHARE * tally.changed)
-    throw new Error(`canaries did not reach their end: ${JSON.stringify(tally)}`);
+  mustHaveEnded(tally);
   const hours = (Date.now() - begun) / 3_600_000;
   const windowHours = Math.min(WINDOW_MS / 3_600_000, hours / 20);
   const points = bench.timeline.points.flatMap(({ t, rssMb }) =>
@@ -44,16 +64,22 @@ export async function runSoak(bench: Bench, soakMs: number, say: (text: string) 
   // The last window is cut off where the run ended.
   const lows = windowMinima(points, windowHours).slice(0, -1);
   const warmHours = hours * WARM_UP_SHARE;
-  const slopeMbPerHour = fitLine(lows.filter(([hour]) => hour >= warmHours))?.slope;
-  if (slopeMbPerHour === undefined) throw new Error('too short to see whether memory grows');
-  bench.result.soak = { hours, ...tally, slopeMbPerHour, lows, warmHours };
+  const line = fitLine(lows.filter(([hour]) => hour >= warmHours));
+  if (line === undefined) throw new Error('too short to see whether memory grows');
+  const { slope: slopeMbPerHour, slopeError } = line;
+  bench.result.soak = { hours, ...tally, otherWrites: written, slopeMbPerHour, slopeError, lows, warmHours };
 }
 
-/** Changes some members, one in five to a bad version, and takes those back that were aborted. */
-async function runWave(bench: Bench, members: readonly Member[]) {
+function mustHaveEnded(tally: Tally): void {
+  if (tally.promoted + tally.aborted < ENDED_SHARE * tally.changed)
+    throw new Error(`canaries did not reach their end: ${JSON.stringify(tally)}`);
+}
+
+/** Changes some members, a few of them to a bad version, and takes those back that were aborted. */
+async function runWave(bench: Bench, members: readonly Member[], bad: readonly Member[]): Promise<Tally> {
   const begun = Date.now();
   const image = bench.nextImage();
-  bench.prometheus.turnBad(members.slice(0, Math.ceil(members.length * BAD_SHARE)).map(({ key }) => key));
+  bench.prometheus.turnBad(bad.map(({ key }) => key));
   await bench.change(members, image);
   await sleep(Math.max(0, begun + ENDED_MS - Date.now()));
   bench.prometheus.turnGood();

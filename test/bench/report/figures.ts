@@ -1,5 +1,5 @@
 import type { Spread } from '../measure/statistics.ts';
-import type { Arrivals } from '../results.ts';
+import type { Arrivals, Counts } from '../results.ts';
 import { PEERS, type PeerFigure } from './peers.ts';
 
 /** A number with as many digits as say something. */
@@ -29,9 +29,16 @@ export function seenText(spread: Spread | undefined, missed: number): string {
   return [spreadText(spread), of].filter(text => text !== undefined).join(', ');
 }
 
-/** `80 of 80` of the events that were told. */
+/** `23 / 25` of the mean and the greatest. */
+export function countsText(counts: Counts | undefined): string | undefined {
+  return counts && `${shortNumber(counts.mean)} / ${shortNumber(counts.max)}`;
+}
+
+/** `80 of 80` of the events that were told, and what could hide a loss. */
 export function arrivalsText(arrivals: Arrivals | undefined): string | undefined {
-  return arrivals && `${arrivals.told - arrivals.lost} of ${arrivals.told}`;
+  if (arrivals === undefined) return undefined;
+  const { told, lost, surplus } = arrivals;
+  return `${told - lost} of ${told}${surplus > 0 ? `, ${surplus} writes more` : ''}`;
 }
 
 /** Whether all events that were told arrived; that none was told means that nobody looked. */

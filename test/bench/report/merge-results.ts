@@ -2,13 +2,14 @@ import { PHASES, type PhaseName, type SizeResult } from '../results.ts';
 
 /**
  * Puts a run of some phases into what was measured before, so that a run of one phase does not throw away hours of others.
- * What was measured before stands for every phase that this run was not asked for. Curves and CPU are those of the run
- * that has more phases: each has its own time.
+ * What was measured before stands for every phase that this run was not asked for. Curves, CPU and machine are those of the
+ * run that has more phases: each has its own time.
  */
 export function mergeResults(before: SizeResult | undefined, now: SizeResult, asked: readonly PhaseName[]): SizeResult {
   const kept = PHASES.filter(phase => !asked.includes(phase) && before?.measured[phase] !== undefined);
   if (before === undefined || kept.length === 0) return now;
-  const { timeline, marks, writesPerSecond, eventsPerSecond } = before.marks.length > now.marks.length ? before : now;
+  const { machine, timeline, marks, writesPerSecond, eventsPerSecond } =
+    before.marks.length > now.marks.length ? before : now;
   const pick = <K extends 'measured' | 'failures'>(field: K) => ({
     ...now[field],
     ...Object.fromEntries(kept.map(phase => [phase, before[field][phase]] as const).filter(([, value]) => value)),
@@ -21,6 +22,7 @@ export function mergeResults(before: SizeResult | undefined, now: SizeResult, as
     measured: pick('measured'),
     failures,
     operatorEnds: before.operatorEnds + now.operatorEnds,
+    machine,
     timeline,
     marks,
     writesPerSecond,

@@ -19,14 +19,14 @@ server's audit log, filtered by the operator's user; memory and CPU are /proc; c
 | restart | N/10 at once; SIGKILL after 8 s and a new process |
 | abort | bad metrics: one Rollout at a time; N/10 at once |
 | mass | bad metrics: N/10 while all N are in flight; then the other 9/10 |
-| rested | nothing, for a minute after all that |
-| soak | N/20 changes a minute for hours, three groups in turn, a fifth of them bad; the slope of a line through the minima of 5 minutes each, once history is full |
+| rested | nothing, after all that |
+| soak | N/20 changes a minute for hours, three groups in turn, a fifth of them bad; the slope of a line through the minima of 5 minutes each, once history is full, and its standard error |
 
 A phase ends when all is at rest again, so its CPU is spread over more time than its figures.
 
 *Stored* is the end of the request that stored the failing sample, which is the last status of its run before the route's last write;
 *route at 0 %* is the end of that write. A metric has turned bad once the metrics server would say so.
 A write that changed nothing is one that no watch saw, of all that were accepted for the object. Events that were told are counted in
-the operator's log, those that arrived in the audit log, Rollout by Rollout. A change and the first write about it are
+the operator's log, those that arrived in the audit log, Rollout by Rollout; more writes than were told are named, since one could stand for an event that was lost. A change and the first write about it are
 counted from and to the moment at which the API server received each, so its own work on the change is part of the time. Writes
 at rest, after a start and in the delay of an abort count refused ones too. Each measurement has another value.`;

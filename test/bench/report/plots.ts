@@ -35,6 +35,7 @@ export function plotsOf(results: readonly SizeResult[]): Plot[] {
 function memoryOverSize(results: readonly SizeResult[]): Plot[] {
   const ours = results.flatMap(({ size, idle }) => (idle ? [[size, idle.rssMb] as const] : []));
   if (ours.length === 0) return [];
+  const after = results.flatMap(({ size, rested }) => (rested ? [[size, rested.rssMb] as const] : []));
   const peer = (name: Peer): Series => ({
     name: PEER_NAMES[name],
     colour: COLOURS[name],
@@ -58,6 +59,9 @@ function memoryOverSize(results: readonly SizeResult[]): Plot[] {
         thin: true,
       },
       ...BOTH.map(peer),
+      ...(after.length === 0
+        ? []
+        : [{ name: 'Sluice after all phases', colour: COLOURS.sluice2, points: after, dots: true }]),
       { name: 'Sluice', colour: COLOURS.sluice, points: ours, dots: true, labels: true },
     ],
   });
@@ -159,13 +163,13 @@ function abortDistribution(result: SizeResult): Plot[] {
 
 function memoryUnderLoad({ size, soak }: SizeResult): Plot[] {
   if (soak === undefined) return [];
-  const { lows, warmHours, slopeMbPerHour } = soak;
+  const { lows, warmHours, slopeMbPerHour, slopeError } = soak;
   const warm = lows.filter(([hour]) => hour >= warmHours);
   const line = fitLine(warm);
   const ends = [warm[0]?.[0] ?? 0, warm.at(-1)?.[0] ?? 0];
   const svg = axisChart({
     title: `Memory of the operator under load, ${size} Rollouts`,
-    subtitle: `The lowest of each stretch, and a line through those after the warm-up: ${shortNumber(slopeMbPerHour)} MB/h`,
+    subtitle: `The lowest of each stretch, and a line through those after the warm-up: ${shortNumber(slopeMbPerHour)} ± ${shortNumber(slopeError)} MB/h`,
     x: { name: 'time, hours', text: shortNumber },
     y: { name: 'RSS, MB', text: shortNumber },
     series: [

@@ -1,7 +1,7 @@
 import type { Spread } from '../measure/statistics.ts';
 import type { AbortResult, SizeResult } from '../results.ts';
 import { INTERVAL_MS } from '../world/fleet.ts';
-import { allArrived, arrivalsText, peersOf, seenText, shortNumber, shortTime } from './figures.ts';
+import { allArrived, arrivalsText, countsText, peersOf, seenText, shortNumber, shortTime } from './figures.ts';
 import { PEER_ABORT, type Peer } from './peers.ts';
 import type { Row } from './rows.ts';
 import { within } from './rows-rest.ts';
@@ -65,10 +65,16 @@ export const BEHAVIOUR_ROWS: readonly Row[] = [
     title: 'growth of memory under load',
     figure: ({ soak }) =>
       soak &&
-      `${shortNumber(soak.slopeMbPerHour)} MB/h over ${shortNumber(soak.hours)} h, ${soak.promoted} promoted, ${soak.aborted} aborted`,
+      `${shortNumber(soak.slopeMbPerHour)} ± ${shortNumber(soak.slopeError)} MB/h over ${shortNumber(soak.hours)} h, ${soak.promoted} promoted, ${soak.aborted} aborted`,
     aim: '1 MB/h',
     // The slope of a short run is that of its warming up.
     met: ({ soak }) => (soak && soak.hours >= 1.5 ? within(soak.slopeMbPerHour, 1) : undefined),
+  },
+  {
+    title: 'writes of a canary whose history is full, events and one per measurement apart, mean / max',
+    figure: ({ soak }) => countsText(soak?.otherWrites),
+    aim: '25',
+    met: ({ soak }) => within(soak?.otherWrites?.max, 25),
   },
 ];
 

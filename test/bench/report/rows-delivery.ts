@@ -1,5 +1,5 @@
-import type { CanaryResult, Counts, CreateResult, SizeResult } from '../results.ts';
-import { allArrived, arrivalsText, peersOf, seenText, shortNumber } from './figures.ts';
+import type { CanaryResult, CreateResult, SizeResult } from '../results.ts';
+import { allArrived, arrivalsText, countsText, peersOf, seenText, shortNumber } from './figures.ts';
 import { PEER_FIRST_WRITE, type Peer } from './peers.ts';
 import type { Row } from './rows.ts';
 import { within } from './rows-rest.ts';
@@ -113,7 +113,6 @@ function canaryRows(phase: 'tenth' | 'all'): Row[] {
 }
 
 const number = (value: number | undefined) => (value === undefined ? undefined : shortNumber(value));
-const countsText = (counts: Counts | undefined) => counts && `${shortNumber(counts.mean)} / ${shortNumber(counts.max)}`;
 const unit = (text: string | undefined, of: string) => (text === undefined ? undefined : `${text} ${of}`);
 
 function durationText({ canaries, promoted, seconds, pauseSeconds }: CanaryResult): string {

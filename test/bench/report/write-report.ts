@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import type { SizeResult } from '../results.ts';
+import type { Measured, SizeResult } from '../results.ts';
 import { cpuTableOf, sharedMachine } from './cpu-table.ts';
 import { METHOD } from './method.ts';
 import { plotsOf } from './plots.ts';
@@ -40,11 +40,10 @@ rig at default flags, on 2026-11-21; Flagger with its shortest interval of 10 s.
 
 function introOf(results: readonly SizeResult[]): string {
   const { met, judged, unmeasured } = verdictOf(results);
-  const machines = [...new Set(results.map(({ machine }) => machine))].join('; ');
   const shared = sharedMachine(results);
   const measured = results.flatMap(result => Object.values(result.measured));
-  const each = (field: 'on' | 'version') => [...new Set(measured.map(one => one[field]))].sort().join(', ');
-  return `Measured on ${each('on')} (version ${each('version')}) on ${machines}, where kube-apiserver and etcd of the same machine do most of the work: read the
+  const each = (field: keyof Measured) => [...new Set(measured.map(one => one[field]))].sort().join(', ');
+  return `Measured on ${each('on')} (version ${each('version')}) on ${each('machine')}, where kube-apiserver and etcd of the same machine do most of the work: read the
 figures as magnitudes. Writes and times are from the API server's audit log, memory and CPU from /proc. ${met} of ${judged}
 aims are met.${unmeasured === 0 ? '' : ` ${unmeasured} phases could not be measured, see below the table.`}${shared === undefined ? '' : `\n${shared}`}`;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../support/control-plane/api-client.ts';
@@ -16,6 +17,8 @@ export interface BenchCluster {
   readonly plane: ControlPlane;
   /** CPU seconds that each program has used so far. */
   cpu(): Record<string, number>;
+  /** @throws Error with its last words when a program has ended: nothing would become of what is waited for */
+  check(): void;
   stop(): Promise<void>;
 }
 
@@ -52,24 +55,37 @@ export async function startBenchCluster(): Promise<BenchCluster> {
       children.push(await startChildProgram(process.execPath, args, join(plane.folder, `${role}.log`)));
     }
     await warmUp(plane.client);
-    for (const child of children) if (child.ended()) throw new Error(`a part of the world ended:\n${child.tail()}`);
   } catch (error) {
     await stop();
     throw error;
   }
+  const [kubelet, gateway] = children;
   const pids = {
     etcd: plane.pid('etcd'),
     'kube-apiserver': plane.pid('kube-apiserver'),
     'kube-controller-manager': plane.pid('kube-controller-manager'),
-    'fake kubelet': children[0]?.pid ?? 0,
-    'fake gateway': children[1]?.pid ?? 0,
+    kubelet: kubelet?.pid ?? 0,
+    gateway: gateway?.pid ?? 0,
     bench: process.pid,
   };
   const cpu = () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid) ?? 0]));
-  return { plane, cpu, stop };
+  let gone: string | undefined;
+  const looking = setInterval(() => {
+    gone ??= Object.entries(pids).find(([, pid]) => cpuSeconds(pid) === undefined)?.[0];
+  }, LOOK_MS);
+  const check = () => {
+    if (gone === undefined) return;
+    throw new Error(`${gone} has ended:\n${readFileSync(join(plane.folder, `${gone}.log`), 'utf8').slice(-2_000)}`);
+  };
+  const stopLooking = async () => {
+    clearInterval(looking);
+    await stop();
+  };
+  return { plane, cpu, check, stop: stopLooking };
 }
 
 const WARM_UP_MS = 60_000;
+const LOOK_MS = 1_000;
 
 /** The new kinds are served some seconds after their definitions were accepted. @throws ApiFailure until then */
 async function isServed(client: ApiClient): Promise<true> {

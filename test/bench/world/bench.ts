@@ -89,7 +89,7 @@ export class Bench {
       const apiVersion = 'sluice.dev/v1alpha1';
       await applyObject(client, { apiVersion, kind: 'MetricProvider', metadata: { name: 'default' }, spec: provider });
       await applyObject(client, GATE);
-      const fleet = new FleetWatch();
+      const fleet = new FleetWatch(cluster.check);
       await fleet.start(client, '/apis/sluice.dev/v1alpha1/rollouts');
       const routes = await startRouteWatch(client);
       const changes = await startChangeCounter(cluster.plane);
@@ -190,7 +190,7 @@ export class Bench {
   async #lull(counts: (request: Request) => boolean, limitMs: number): Promise<void> {
     const deadline = Date.now() + limitMs;
     const since = () => Date.now() - (this.audit.last(counts)?.atMs ?? 0);
-    while (since() < CALM_MS && Date.now() < deadline) await sleep(250);
+    for (; since() < CALM_MS && Date.now() < deadline; await sleep(250)) this.cluster.check();
   }
 
   /** Sums up what is told second by second. */

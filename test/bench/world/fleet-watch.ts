@@ -24,8 +24,14 @@ interface Wait {
 export class FleetWatch {
   readonly #states = new Map<string, MemberState>();
   readonly #waits = new Set<Wait>();
+  readonly #mayGoOn: () => void;
   #watch: ObjectWatch | undefined;
   #inFlight = 0;
+
+  /** @param mayGoOn throws when waiting is in vain */
+  constructor(mayGoOn: () => void = () => {}) {
+    this.#mayGoOn = mayGoOn;
+  }
 
   async start(client: ApiClient, path: string): Promise<void> {
     this.#watch = await watchObjects(client, path, {
@@ -56,7 +62,7 @@ export class FleetWatch {
 
   /**
    * Waits until each member was seen as it shall be, once. @returns when each was, epoch milliseconds.
-   * @throws Error that names a few of those that were not, when the time is over
+   * @throws Error that names a few of those that were not, when the time is over or waiting is in vain
    */
   async until(
     what: string,
@@ -71,8 +77,11 @@ export class FleetWatch {
       if (state !== undefined) this.see(key, state);
     }
     const deadline = Date.now() + timeoutMs;
-    while (wait.missing.size > 0 && Date.now() < deadline) await sleep(20);
-    this.#waits.delete(wait);
+    try {
+      for (; wait.missing.size > 0 && Date.now() < deadline; await sleep(20)) this.#mayGoOn();
+    } finally {
+      this.#waits.delete(wait);
+    }
     if (wait.missing.size === 0) return wait.reachedAt;
     const some = [...wait.missing].slice(0, 3).map(key => `${key} is ${JSON.stringify(this.#states.get(key))}`);
     const seconds = Math.round(timeoutMs / 1000);
