@@ -13,6 +13,10 @@ export const HASH_LABEL = 'sluice.dev/pod-template-hash';
 export const ROLLOUT_LABEL = 'sluice.dev/rollout';
 /** On ReplicaSets and ControllerRevisions: ordinal of the revision, a decimal integer. */
 export const REVISION_ANNOTATION = 'sluice.dev/revision';
+/** On ReplicaSets: how many pods the operator asked for last, a decimal integer. Another size is somebody else's doing. */
+export const REPLICAS_ANNOTATION = 'sluice.dev/replicas';
+/** On ReplicaSets: RFC 3339 time at which the pod template was last set back, after somebody else had written it. */
+export const TEMPLATE_RESTORED_AT_ANNOTATION = 'sluice.dev/template-restored-at';
 /** On ReplicaSets: RFC 3339 time from which the set may be scaled to 0. Survives operator restarts. */
 export const SCALE_DOWN_AT_ANNOTATION = 'sluice.dev/scale-down-at';
 /** On Rollouts: `<verb> <id>`; see commands.ts. */

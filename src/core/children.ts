@@ -1,4 +1,4 @@
-import { API_VERSION, HASH_LABEL, REVISION_ANNOTATION, ROLLOUT_LABEL } from '../api/names.ts';
+import { API_VERSION, HASH_LABEL, REPLICAS_ANNOTATION, REVISION_ANNOTATION, ROLLOUT_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
@@ -69,7 +69,7 @@ function replicaSet(w: World, d: Draft, revision: number, replicas: number): Api
     metadata: {
       ...childMetadata(w, childName(w, w.hash, d.status.collisionCount ?? 0)),
       labels: { ...ownLabels(w), ...template.metadata?.labels, [HASH_LABEL]: w.hash, [ROLLOUT_LABEL]: w.name },
-      annotations: { [REVISION_ANNOTATION]: String(revision) },
+      annotations: { [REVISION_ANNOTATION]: String(revision), [REPLICAS_ANNOTATION]: String(replicas) },
     },
     spec: {
       replicas,
@@ -125,7 +125,10 @@ export function restoredReplicaSet(revision: ApiObject, name: string, replicas: 
         [HASH_LABEL]: hash,
         [ROLLOUT_LABEL]: revision.metadata.labels?.[ROLLOUT_LABEL] ?? '',
       },
-      annotations: { [REVISION_ANNOTATION]: String(revision['revision'] ?? 1) },
+      annotations: {
+        [REVISION_ANNOTATION]: String(revision['revision'] ?? 1),
+        [REPLICAS_ANNOTATION]: String(replicas),
+      },
     },
     spec: {
       replicas,

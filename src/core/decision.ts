@@ -23,7 +23,24 @@ export type Action =
       readonly revisionName: string;
       readonly replicas: number;
     }
-  | { readonly type: 'ScaleReplicaSet'; readonly target: Target; readonly from: number; readonly to: number }
+  | {
+      readonly type: 'ScaleReplicaSet';
+      readonly target: Target;
+      readonly from: number;
+      readonly to: number;
+      /** Somebody else had changed it. */
+      readonly mend: boolean;
+    }
+  /** Write the pod template of a ReplicaSet anew, from its ControllerRevision. */
+  | {
+      readonly type: 'RestoreTemplate';
+      readonly target: Target;
+      readonly revisionName: string;
+      /** Who wrote it, as field manager. */
+      readonly by: string;
+      /** Now, RFC 3339. */
+      readonly at: string;
+    }
   | {
       readonly type: 'AnnotateReplicaSet';
       readonly target: Target;

@@ -21,7 +21,7 @@ export interface FactContext {
 export function factsBetween(before: RolloutStatus | undefined, after: RolloutStatus, context: FactContext): Fact[] {
   return [
     ...revisionFacts(before, after),
-    ...actionFacts(context),
+    ...actionFacts(before, context),
     ...progressFacts(before, after, context.stepNames),
     ...endFacts(before, after),
     ...troubleFacts(before, after),
@@ -53,11 +53,25 @@ function isHeld(status: RolloutStatus | undefined, hash: string | undefined): bo
   return (status?.quarantine ?? []).some(entry => entry.podTemplateHash === hash);
 }
 
-function actionFacts({ actions, sizedBySteps, recentConflicts }: FactContext): Fact[] {
+function actionFacts(
+  before: RolloutStatus | undefined,
+  { actions, sizedBySteps, recentConflicts }: FactContext,
+): Fact[] {
   return actions.flatMap((action): Fact[] => {
-    if (action.type === 'ScaleReplicaSet' && !sizedBySteps.has(action.target.name)) {
-      const note = `ReplicaSet ${action.target.name}: ${action.from} -> ${action.to} pods`;
+    if (action.type === 'ScaleReplicaSet' && (action.mend || !sizedBySteps.has(action.target.name))) {
+      const { target, from, to, mend } = action;
+      const note = `ReplicaSet ${target.name}: ${from} -> ${to} pods${mend ? ', since somebody else had scaled it' : ''}`;
       return [{ ...normal('ReplicaSetScaled', note), ofAction: action }];
+    }
+    if (action.type === 'CreateReplicaSet' && before?.canary?.replicaSet === action.object.metadata.name) {
+      const note = `ReplicaSet ${action.object.metadata.name} was deleted; it is made again`;
+      return [{ ...normal('ReplicaSetScaled', note), ofAction: action }];
+    }
+    if (action.type === 'RestoreTemplate') {
+      const note =
+        `the pod template of ReplicaSet ${action.target.name} was written by ${action.by}; it is set back to what Git declared. ` +
+        'Pods that were made of it meanwhile stay until they are deleted';
+      return [{ ...warning('AutomationConflict', note), ofAction: action }];
     }
     if (action.type === 'SelectRevision' && action.mend) {
       const pairs = Object.entries(action.mend).map(([key, value]) => `${key}=${value}`);

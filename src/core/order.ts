@@ -10,13 +10,14 @@ import type { ReplicaSetView } from './replica-set-view.ts';
 import { isSelectorLoop, isWriteLoop, lookAgainAt } from './route-conflict.ts';
 import { podsForWeight } from './routed-replicas.ts';
 import { isAstray, type ServiceView } from './service-view.ts';
+import { restoreTemplates } from './template-drift.ts';
 import type { World } from './world.ts';
 
 /*
  * The order rules, in one place. An intent says where to go; this says what may be done about it now:
  *
  *   1. traffic back to stable        first, whatever else is wanted
- *   2. missing objects, more pods    scale before weight
+ *   2. missing objects, more pods    scale before weight, of templates that are right
  *   3. Services to their revision    only to ready pods, never under live weight
  *   4. weight up                     only onto ready endpoints, only over an accepted route
  *   5. fewer pods                    weight before scale; nothing a live route or selector points at goes to 0
@@ -31,6 +32,7 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
   return oneWritePerSet([
     ...select.filter(action => action.urgent).map(({ action }) => action),
     ...(weight?.lowers ? weight.actions : []),
+    ...restoreTemplates(w, d),
     // Sets that exist grow first: a new template that is refused must not keep stable from scaling.
     ...scale.up,
     ...missingChildren(w, d, intent.firstPods),
@@ -41,17 +43,21 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
   ]);
 }
 
-/** A second write of a ReplicaSet would be refused, because the first changes its version: annotations wait a pass. */
+/** In the order of who comes first: no pod is made of a template that is not right. */
+const SET_WRITES = ['RestoreTemplate', 'ScaleReplicaSet', 'AnnotateReplicaSet'] as const;
+
+/** A second write of a ReplicaSet would be refused, because the first changes its version: what is less urgent waits a pass. */
 function oneWritePerSet(actions: readonly Action[]): Action[] {
-  const scaled = new Set(actions.flatMap(action => (action.type === 'ScaleReplicaSet' ? [action.target.name] : [])));
-  const annotated = new Set<string>();
-  return actions.filter(action => {
-    if (action.type !== 'AnnotateReplicaSet') return true;
-    if (scaled.has(action.target.name) || annotated.has(action.target.name)) return false;
-    annotated.add(action.target.name);
-    return true;
-  });
+  const first = new Map<string, Action>();
+  for (const type of SET_WRITES)
+    for (const action of actions)
+      if (action.type === type && !first.has(action.target.name)) first.set(action.target.name, action);
+  return actions.filter(
+    action => !('target' in action) || !isSetWrite(action) || first.get(action.target.name) === action,
+  );
 }
+
+const isSetWrite = ({ type }: Action) => (SET_WRITES as readonly string[]).includes(type);
 
 interface WeightActions {
   readonly lowers: boolean;
@@ -180,7 +186,8 @@ function scaleActions(w: World, d: Draft, intent: Intent): ScaleActions {
     if (wanted === undefined || wanted === set.spec) continue;
     const to = wanted > set.spec ? wanted : lowestAllowed(w, intent, set, wanted);
     if (to === set.spec) continue;
-    (to > set.spec ? up : down).push({ type: 'ScaleReplicaSet', target: set.target, from: set.spec, to });
+    const mend = set.asked !== undefined && set.asked !== set.spec;
+    (to > set.spec ? up : down).push({ type: 'ScaleReplicaSet', target: set.target, from: set.spec, to, mend });
   }
   return { up, annotate, down };
 }

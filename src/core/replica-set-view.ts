@@ -1,4 +1,10 @@
-import { HASH_LABEL, REVISION_ANNOTATION, SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
+import {
+  HASH_LABEL,
+  REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
+  SCALE_DOWN_AT_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+} from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { fromTime } from '../api/time.ts';
 import type { Target } from './decision.ts';
@@ -11,19 +17,30 @@ export interface ReplicaSetView extends PodCount {
   readonly hash: string;
   readonly revision: number;
   readonly ready: number;
+  /** What we asked for last; undefined where that was not written down. */
+  readonly asked: number | undefined;
   /** status.replicas */
   readonly running: number;
   readonly createdAt: number;
   /** Epoch milliseconds from which it may be scaled to 0. */
   readonly scaleDownAt: number | undefined;
+  /** Field manager of somebody else who wrote the pod template; undefined when nobody did. */
+  readonly templateWrittenBy: string | undefined;
+  /** Epoch milliseconds at which we last set it back. */
+  readonly templateRestoredAt: number | undefined;
   readonly deleting: boolean;
 }
 
-/** Reads a ReplicaSet; numbers that are missing or absurd count as 0, because nothing may be built on them. */
+/**
+ * Reads a ReplicaSet, of whose managedFields only others who wrote the pod template are left; numbers that are missing or absurd count as 0,
+ * because nothing may be built on them.
+ */
 export function viewReplicaSet(object: ApiObject): ReplicaSetView {
   const { metadata } = object;
   const spec = (object['spec'] ?? {}) as Record<string, unknown>;
   const status = (object['status'] ?? {}) as Record<string, unknown>;
+  const asked = metadata.annotations?.[REPLICAS_ANNOTATION];
+  const [writer] = (metadata['managedFields'] ?? []) as { readonly manager?: string }[];
   const scaleDownAt = fromTime(metadata.annotations?.[SCALE_DOWN_AT_ANNOTATION]);
   return {
     target: { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' },
@@ -31,11 +48,14 @@ export function viewReplicaSet(object: ApiObject): ReplicaSetView {
     hash: metadata.labels?.[HASH_LABEL] ?? '',
     revision: count(Number(metadata.annotations?.[REVISION_ANNOTATION])),
     spec: spec['replicas'] === undefined ? 1 : count(spec['replicas']),
+    asked: asked === undefined ? undefined : count(Number(asked)),
     running: count(status['replicas']),
     ready: count(status['readyReplicas']),
     available: count(status['availableReplicas']),
     createdAt: fromTime(metadata.creationTimestamp) ?? 0,
     scaleDownAt,
+    templateWrittenBy: writer && (writer.manager ?? 'unknown'),
+    templateRestoredAt: fromTime(metadata.annotations?.[TEMPLATE_RESTORED_AT_ANNOTATION]),
     deleting: metadata.deletionTimestamp !== undefined,
   };
 }

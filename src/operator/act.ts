@@ -1,4 +1,4 @@
-import { FIELD_MANAGER, HASH_LABEL } from '../api/names.ts';
+import { FIELD_MANAGER, HASH_LABEL, REPLICAS_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { restoredReplicaSet } from '../core/children.ts';
 import type { Action } from '../core/decision.ts';
@@ -61,8 +61,13 @@ export class Actor {
       case 'RestoreReplicaSet':
         return this.#restore(rollout, action);
       case 'ScaleReplicaSet':
-        await this.#patchSet(namespace, action.target, { spec: { replicas: action.to } });
+        await this.#patchSet(namespace, action.target, {
+          metadata: { annotations: { [REPLICAS_ANNOTATION]: String(action.to) } },
+          spec: { replicas: action.to },
+        });
         return;
+      case 'RestoreTemplate':
+        return this.#restoreTemplate(rollout, action);
       case 'AnnotateReplicaSet':
         await this.#patchSet(namespace, action.target, { metadata: { annotations: action.annotations } });
         return;
@@ -158,19 +163,43 @@ export class Actor {
     rollout: KubeObject,
     action: Extract<Action, { type: 'RestoreReplicaSet' }>,
   ): Promise<Outcome | undefined> {
-    const namespace = rollout.metadata.namespace ?? '';
-    const at = { namespace, name: action.revisionName };
-    const revision = await this.#client.find(RESOURCES.controllerRevisions, at, WRITE);
-    const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === rollout.metadata.uid);
-    const object =
-      revision && owned
-        ? restoredReplicaSet(revision as unknown as ApiObject, action.name, action.replicas)
-        : undefined;
+    const object = await this.#asDeclared(rollout, action.revisionName, action.name, action.replicas);
     if (!object) {
       const message = `ReplicaSet ${action.name} and its ControllerRevision ${action.revisionName} are both gone`;
       return { kind: 'problem', problem: { kind: 'RevisionLost', name: action.name, message } };
     }
     return this.#create(rollout, RESOURCES.replicaSets, object);
+  }
+
+  /** Who wrote the template is forgotten with it, or it would seem to be somebody else's for ever. */
+  async #restoreTemplate(
+    rollout: KubeObject,
+    { target: { name, resourceVersion }, revisionName, at }: Extract<Action, { type: 'RestoreTemplate' }>,
+  ): Promise<Outcome | undefined> {
+    const declared = await this.#asDeclared(rollout, revisionName, name, 0);
+    if (!declared) return { kind: 'conflict', error: new Error(`ControllerRevision ${revisionName} is gone`) };
+    const annotation = TEMPLATE_RESTORED_AT_ANNOTATION.replace('/', '~1');
+    const body = [
+      { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+      { op: 'replace', path: '/metadata/managedFields', value: [{}] },
+      { op: 'add', path: `/metadata/annotations/${annotation}`, value: at },
+      { op: 'replace', path: '/spec/template', value: (declared['spec'] as { template: unknown }).template },
+    ];
+    const { namespace } = rollout.metadata;
+    await this.#client.patch(RESOURCES.replicaSets, { namespace, name }, { kind: 'json', body }, WRITE);
+    return undefined;
+  }
+
+  /** A ReplicaSet as its ControllerRevision keeps it; undefined when that is gone, or not of this Rollout. */
+  async #asDeclared(
+    { metadata: { namespace, uid } }: KubeObject,
+    revisionName: string,
+    name: string,
+    replicas: number,
+  ): Promise<ApiObject | undefined> {
+    const revision = await this.#client.find(RESOURCES.controllerRevisions, { namespace, name: revisionName }, WRITE);
+    const owned = revision?.metadata.ownerReferences?.some(ref => ref.uid === uid);
+    return revision && owned ? restoredReplicaSet(revision as unknown as ApiObject, name, replicas) : undefined;
   }
 }
 

@@ -86,6 +86,7 @@ export class LiveReader {
       case 'SelectRevision':
         return void (await read(services, action.service));
       case 'ScaleReplicaSet':
+      case 'RestoreTemplate':
       case 'AnnotateReplicaSet':
         return void (await read(replicaSets, action.target.name));
       case 'TerminateAnalysisRun':

@@ -1,4 +1,12 @@
-import { HASH_LABEL, REVISION_ANNOTATION, ROLLOUT_LABEL, SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
+import {
+  FIELD_MANAGER,
+  HASH_LABEL,
+  REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
+  ROLLOUT_LABEL,
+  SCALE_DOWN_AT_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+} from '../api/names.ts';
 import { isRecord, type KubeObject, type ObjectMeta, type OwnerReference } from '../kube/kube-object.ts';
 import { sharedText } from '../kube/shared-text.ts';
 import { trimManagedFields } from '../kube/store.ts';
@@ -9,7 +17,12 @@ import { trimManagedFields } from '../kube/store.ts';
  */
 
 const LABELS = new Set([HASH_LABEL, ROLLOUT_LABEL, 'kubernetes.io/service-name']);
-const ANNOTATIONS = new Set([REVISION_ANNOTATION, SCALE_DOWN_AT_ANNOTATION]);
+const ANNOTATIONS = new Set([
+  REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
+  SCALE_DOWN_AT_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+]);
 
 function pick(map: Record<string, string> | undefined, keys: ReadonlySet<string>): Record<string, string> | undefined {
   if (!map) return undefined;
@@ -60,7 +73,22 @@ const part = (value: unknown): Record<string, unknown> => (isRecord(value) ? val
 export function trimReplicaSet(object: KubeObject): KubeObject {
   const { replicas: wanted } = part(object.spec);
   const { replicas, readyReplicas, availableReplicas } = part(object.status);
-  return { ...headOf(object), spec: { replicas: wanted }, status: { replicas, readyReplicas, availableReplicas } };
+  const head = headOf(object);
+  return {
+    ...head,
+    metadata: { ...head.metadata, managedFields: othersOfTemplate(object.metadata['managedFields']) },
+    spec: { replicas: wanted },
+    status: { replicas, readyReplicas, availableReplicas },
+  };
+}
+
+/** Who but us wrote the pod template; what an admission webhook makes of our own writes is counted as ours. */
+function othersOfTemplate(entries: unknown): { manager: string }[] | undefined {
+  if (!Array.isArray(entries)) return undefined;
+  const others = entries
+    .map(part)
+    .filter(({ manager, fieldsV1 }) => manager !== FIELD_MANAGER && 'f:template' in part(part(fieldsV1)['f:spec']));
+  return others.length > 0 ? others.map(({ manager }) => ({ manager: String(manager) })) : undefined;
 }
 
 export function trimToMetadata(object: KubeObject): KubeObject {

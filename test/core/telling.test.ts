@@ -70,6 +70,52 @@ describe('facts', () => {
     expect(facts.at(-1)?.note).toBe('all traffic is back on revision 1, away from 2');
   });
 
+  describe('of pods that somebody else asked for or took away, in the middle of a canary', () => {
+    const pausedAt40 = () => {
+      const cluster = settledCanary({ steps: [{ setWeight: 40 }, { pause: {} }] });
+      push(cluster, '2');
+      factsUntilRest(cluster);
+      return cluster;
+    };
+
+    const setOf = (cluster: SimCluster, image: string) =>
+      [...cluster.replicaSets.values()].find(({ metadata }) => metadata.name.endsWith(hashOf(image)))!;
+
+    it.each([
+      ['more of the canary', '2', 5, 2],
+      ['fewer of the canary', '2', 1, 2],
+      ['fewer of stable', '1', 1, 4],
+      ['more of stable', '1', 9, 4],
+    ])('are told once: %s', (_what, image, asked, right) => {
+      const cluster = pausedAt40();
+      const set = setOf(cluster, image);
+      set['spec'] = { ...set['spec'], replicas: asked };
+      const { name } = set.metadata;
+      expect(factsUntilRest(cluster).map(({ reason, note }) => [reason, note])).toEqual([
+        ['ReplicaSetScaled', `ReplicaSet ${name}: ${asked} -> ${right} pods, since somebody else had scaled it`],
+      ]);
+      expect(set['spec'].replicas).toBe(right);
+      expect(factsUntilRest(cluster)).toEqual([]);
+    });
+
+    it('are told once when the whole ReplicaSet was deleted', () => {
+      const cluster = pausedAt40();
+      const { name } = setOf(cluster, '2').metadata;
+      cluster.replicaSets.delete(name);
+      const told = factsUntilRest(cluster).filter(({ reason }) => reason === 'ReplicaSetScaled');
+      expect(told.map(({ note }) => note)).toEqual([`ReplicaSet ${name} was deleted; it is made again`]);
+    });
+
+    it('are not told of a ReplicaSet that was made before anybody wrote down what was asked for', () => {
+      const cluster = pausedAt40();
+      const set = setOf(cluster, '2');
+      set.metadata = { ...set.metadata, annotations: { 'sluice.dev/revision': '2' } };
+      set['spec'] = { ...set['spec'], replicas: 4 };
+      expect(factsUntilRest(cluster)).toEqual([]);
+      expect(set['spec'].replicas).toBe(2);
+    });
+  });
+
   it('name the commit a revision came from', () => {
     const cluster = emptyCluster(canarySpec());
     cluster.source = { provider: 'Flux', revision: 'main@sha1:abc' };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { trimAnalysisRun } from '../../src/operator/trim.ts';
+import { trimAnalysisRun, trimReplicaSet } from '../../src/operator/trim.ts';
 
 const run = (status: unknown): KubeObject => ({
   apiVersion: 'sluice.dev/v1alpha1',
@@ -40,3 +40,23 @@ it.each([[undefined], ['Successful'], [{ phase: 'Successful' }]])(
     expect(trimAnalysisRun(run(status))).toEqual(run(status));
   },
 );
+
+it('of who wrote a ReplicaSet only those are kept who wrote its pod template and are not us', () => {
+  const template = { 'f:spec': { 'f:template': { 'f:spec': {} } } };
+  const managedFields = [
+    { manager: 'sluice', operation: 'Update', fieldsV1: template },
+    { manager: 'kube-controller-manager', subresource: 'status', fieldsV1: { 'f:status': { 'f:replicas': {} } } },
+    { manager: 'kubectl', subresource: 'scale', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
+    { manager: 'kubectl-set', operation: 'Update', fieldsV1: template },
+    'something else',
+  ];
+  const set = (fields: unknown): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { name: 'shop-abc', namespace: 'shop', managedFields: fields },
+    spec: { replicas: 2, template: {} },
+  });
+  expect(trimReplicaSet(set(managedFields)).metadata['managedFields']).toEqual([{ manager: 'kubectl-set' }]);
+  for (const nobody of [managedFields.slice(0, 3), undefined, 'x'])
+    expect(trimReplicaSet(set(nobody)).metadata['managedFields']).toBeUndefined();
+});

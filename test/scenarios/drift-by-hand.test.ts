@@ -25,17 +25,23 @@ const writesOf = (...args: Parameters<typeof operatorWrites>) => withoutMeasurem
 
 describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
-    'has its number of pods set right, of the canary and of a revision that left, each time in one write',
+    'has its number of pods set right, of the canary, of stable and of a revision that left, each time in one write, told once',
     async () => {
       const { team, client } = await halfway(rig(), 'scaled-by-hand', { canary: { scaleDownDelaySeconds: 2 } });
       const [old, canary] = [await setOf(team, 'stable'), await setOf(team, 'canary')];
-      for (const pods of [5, 1]) {
+      const hands = [
+        [canary, 5, 2],
+        [canary, 1, 2],
+        [old, 5, 3],
+      ] as const;
+      for (const [index, [set, pods, right]] of hands.entries()) {
         const sinceMs = Date.now();
-        await team.kubectl('scale', 'replicaset', canary, `--replicas=${pods}`);
-        await team.until(`2 pods instead of ${pods}`, async () => (await podsOf(team, canary)) === 2);
+        await team.kubectl('scale', 'replicaset', set, `--replicas=${pods}`);
+        await team.until(`${right} pods instead of ${pods}`, async () => (await podsOf(team, set)) === right);
         await sleep(QUIET_MS);
         expect(accepted(writesOf(rig(), team, sinceMs), 'replicasets')).toHaveLength(1);
         expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(8);
+        expect(await countEvents(team, 'ReplicaSetScaled')).toBe(index + 1);
       }
       await team.until('all pods are back', async () => (await team.column('.status.readyReplicas')) === '5');
       await untilWaitsCalmly(team);
@@ -51,6 +57,32 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(8);
       expect(await countEvents(team, 'ReplicaSetScaled')).toBe(tolds + 1);
       expect(await countEvents(team, 'Promoted')).toBe(2);
+      await client.check();
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'has the pod templates of its ReplicaSets set back, each in one write and told once, and no pod is made of what somebody wrote',
+    async () => {
+      const { team, client } = await halfway(rig(), 'template-by-hand');
+      const template = (set: string) => team.kubectl('get', 'replicaset', set, '-o', 'jsonpath={.spec.template}');
+      const sets = [await setOf(team, 'stable'), await setOf(team, 'canary')];
+      for (const [index, set] of sets.entries()) {
+        const declared = await template(set);
+        const sinceMs = Date.now();
+        await team.kubectl('set', 'image', `replicaset/${set}`, '*=somebody-else:1.0.0');
+        await team.until('it is as declared', async () => (await template(set)) === declared);
+        await sleep(QUIET_MS);
+        expect(accepted(writesOf(rig(), team, sinceMs), 'replicasets')).toHaveLength(1);
+        expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
+        expect(await countEvents(team, 'AutomationConflict')).toBe(index + 1);
+      }
+      await team.command('promote');
+      await team.untilStatus('promoted', isPromoted(2));
+      const images = await team.kubectl('get', 'pods', '-o', 'jsonpath={.items[*].spec.containers[*].image}');
+      expect(images).not.toContain('somebody-else');
       await client.check();
       await team.stop();
     },
@@ -74,6 +106,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       expect(weightsSince(team, sinceMs).filter(weight => weight > 40)).toEqual([]);
       expect(await team.column('.status.canary.revision')).toBe('2');
       await untilWaitsCalmly(team);
+      expect(await countEvents(team, 'ReplicaSetScaled')).toBe(1);
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await team.until('the old pods have left', async () => (await podsOf(team, old)) === 0);
@@ -138,6 +171,38 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
       await client.check();
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'waits when its route is deleted, says so once, and goes on when Git brings it back',
+    async () => {
+      const { team, client } = await halfway(rig(), 'route-by-hand');
+      const fromMs = Date.now();
+      await team.kubectl('delete', 'httproute', 'shop');
+      await team.untilStatus('held', status => status.display?.reason === 'RouteMissing');
+      await untilTold(team, 'RouteNotAccepted');
+      const sinceMs = Date.now();
+      await sleep(QUIET_MS);
+      expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
+      // The route that is not there, and the weight that went with it.
+      expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(2);
+      expect(await countEvents(team, 'RouteNotAccepted')).toBe(1);
+      await team.command('promote');
+      const outcome = () => team.column('.status.lastCommand.outcome');
+      await team.until('refused', async () => (await outcome()).startsWith('refused'));
+      expect(await team.column('.status.stable.revision')).toBe('1');
+
+      await team.apply(routeOf(team.name));
+      await team.until('it has users again', async () => (await team.weight()) === 40);
+      const toMs = Date.now() + 1_000;
+      await untilWaitsCalmly(team);
+      expect(weightsSince(team, fromMs).filter(weight => weight > 40)).toEqual([]);
+      await team.command('promote');
+      await team.untilStatus('promoted', isPromoted(2));
+      await client.check({ settleMs: 600, except: { fromMs, toMs } });
       await team.stop();
     },
     SCENARIO_MS,

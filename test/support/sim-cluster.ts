@@ -1,6 +1,6 @@
 import { runSpecOf, runStatusOf } from '../../src/analysis/stored-run.ts';
 import type { AnalysisRunStatus, MeasurementPhase } from '../../src/api/analysis-run.ts';
-import { HASH_LABEL } from '../../src/api/names.ts';
+import { HASH_LABEL, REPLICAS_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../../src/api/names.ts';
 import type { ApiObject } from '../../src/api/object-meta.ts';
 import type { Source } from '../../src/api/rollout-status.ts';
 import { toTime } from '../../src/api/time.ts';
@@ -232,7 +232,10 @@ export class SimCluster {
           metadata: {
             ...this.meta(action.name),
             labels: { ...revision.metadata.labels },
-            annotations: { 'sluice.dev/revision': String(revision['revision']) },
+            annotations: {
+              'sluice.dev/revision': String(revision['revision']),
+              [REPLICAS_ANNOTATION]: String(action.replicas),
+            },
           },
           spec: { replicas: action.replicas },
           status: {},
@@ -242,6 +245,21 @@ export class SimCluster {
       case 'ScaleReplicaSet': {
         const set = this.expectSet(action.target);
         set['spec'] = { ...set['spec'], replicas: action.to };
+        set.metadata = {
+          ...set.metadata,
+          annotations: { ...set.metadata.annotations, [REPLICAS_ANNOTATION]: String(action.to) },
+        };
+        this.touch(set);
+        return;
+      }
+      case 'RestoreTemplate': {
+        const set = this.expectSet(action.target);
+        const { managedFields: _gone, ...metadata } = set.metadata;
+        set.metadata = {
+          ...metadata,
+          name: set.metadata.name,
+          annotations: { ...metadata.annotations, [TEMPLATE_RESTORED_AT_ANNOTATION]: action.at },
+        };
         this.touch(set);
         return;
       }

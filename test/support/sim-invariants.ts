@@ -22,7 +22,9 @@ export function brokenRules(cluster: SimCluster, decision: Decision): string[] {
     if (action.type === 'ScaleReplicaSet') broken.push(...brokenScale(cluster, action));
   }
   const written = decision.actions.flatMap(a =>
-    a.type === 'ScaleReplicaSet' || a.type === 'AnnotateReplicaSet' ? [a.target.name] : [],
+    a.type === 'ScaleReplicaSet' || a.type === 'AnnotateReplicaSet' || a.type === 'RestoreTemplate'
+      ? [a.target.name]
+      : [],
   );
   if (new Set(written).size < written.length) broken.push(`one plan writes a ReplicaSet twice: ${written.join(', ')}`);
   if (decision.wakeAt !== undefined && decision.wakeAt <= cluster.now) broken.push('wakes in the past');
