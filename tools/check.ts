@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { filesAskedFor } from './files-asked-for.ts';
 import { readTestReport, type TestReport } from './test-report.ts';
 
 /*
@@ -11,6 +12,8 @@ import { readTestReport, type TestReport } from './test-report.ts';
 const root = join(import.meta.dirname, '..');
 /** How often a tier that takes long says where it is. */
 const PROGRESS_MS = 60_000;
+/** Where a missing tool is a failure. */
+const isCI = process.env['CI'] === 'true';
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 
 interface Run extends TestReport {
@@ -51,7 +54,7 @@ function execute(
     const begun = Date.now();
     const progress = setInterval(() => {
       const last = output.split('\n').findLast(line => line.trim() !== '') ?? '';
-      console.log(`       … ${Math.round((Date.now() - begun) / 1000)} s: ${last.trim().slice(0, 140)}`);
+      console.log(`        … ${Math.round((Date.now() - begun) / 1000)} s: ${last.trim().slice(0, 140)}`);
     }, PROGRESS_MS);
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
@@ -101,8 +104,7 @@ function clusterTests(name: string, what: string, folders: readonly string[], la
       const prepared = await execute(process.execPath, ['test/support/prepare-rig.ts']);
       if (prepared.code !== 0) return failedRun(prepared.output);
       const isolate = canIsolate();
-      if (!isolate && process.env['CI'] === 'true')
-        return failedRun('no network namespace: root, unshare and ip are needed');
+      if (!isolate && isCI) return failedRun('no network namespace: root, unshare and ip are needed');
       // A cluster that is there already, for the end-to-end tests alone: the contract suite needs a fresh one.
       const given = name === 'e2e' ? process.env['SLUICE_E2E_KUBECONFIG'] : undefined;
       const prefix = [
@@ -112,8 +114,12 @@ function clusterTests(name: string, what: string, folders: readonly string[], la
       // The rig's own tests are about the control plane that it starts.
       const extra = ['--no-file-parallelism', ...(given ? ['--exclude', 'test/e2e/rig*.test.ts'] : [])];
       const env = { SLUICE_REAL_CLUSTER: '1' };
-      if (lanes === 1 || !isolate) return runVitest(name, folders, extra, prefix, env);
-      return inLanes(lanes, testFiles(folders), file =>
+      // One story again is not the time for all else that the matrix does.
+      const plans = name === 'matrix' ? (process.env['SLUICE_MATRIX'] ?? '') : '';
+      const files = filesAskedFor(testFiles(folders), plans);
+      if (files.length === 0) return failedRun(`no file in ${folders.join(', ')} tells a story of ${plans}`);
+      if (lanes === 1 || !isolate) return runVitest(name, files, extra, prefix, env);
+      return inLanes(lanes, files, file =>
         runVitest(`${name}-${basename(file, '.test.ts')}`, [file], extra, prefix, env),
       );
     },
@@ -161,7 +167,7 @@ async function runVitest(
   const args = ['run', ...existing, '--reporter=json', `--outputFile.json=${report}`, '--reporter=default', ...extra];
   const [command = bin('vitest'), ...rest] = [...prefix, bin('vitest'), ...args];
   const { code, output } = await execute(command, rest, env);
-  return { ...readTestReport(report, code, root), output };
+  return { ...readTestReport(report, code, root, isCI), output };
 }
 
 const TIERS: readonly Tier[] = [
@@ -207,16 +213,17 @@ for (const tier of TIERS) {
   const begun = Date.now();
   const { counts, failures, output } = await tier.run();
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
-  const verdict = counts.failed > 0 ? 'FAILED' : 'ok';
+  const verdict = counts.failed > 0 ? 'FAILED' : counts.passed > 0 ? 'ok' : 'SKIPPED';
   const skips = counts.skipped > 0 ? `, ${counts.skipped} SKIPPED` : '';
   console.log(
-    `${verdict.padEnd(6)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`,
+    `${verdict.padEnd(7)} ${tier.name.padEnd(10)} ${String(counts.passed).padStart(5)} passed${skips} in ${seconds} s - ${tier.what}`,
   );
   for (const failure of failures) console.log(`     ✗ ${failure}`);
   if (counts.failed > 0) console.log(output.split('\n').slice(-400).join('\n'));
-  else
-    for (const line of output.split('\n').filter(text => /^(SKIPPED|WARNING):/.test(text.trim())))
-      console.log(`       ${line.trim()}`);
+  else {
+    const lines = output.split('\n').map(line => line.trim());
+    for (const line of new Set(lines.filter(text => /^(SKIPPED|WARNING):/.test(text)))) console.log(`        ${line}`);
+  }
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;

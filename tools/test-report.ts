@@ -35,14 +35,21 @@ interface VitestReport {
 /** How much of the reason a line shows: what was expected and what was there, and no difference of whole objects. */
 const WHY_LENGTH = 600;
 
-/** `code`: what the run ended with. A report that is missing or without any test is a failure. */
-export function readTestReport(file: string, code: number, root: string): TestReport {
+/**
+ * `code`: what the run ended with. A report that is missing or without any test is a failure. So is one in which all tests
+ * were skipped when `mustRun`, as in CI: elsewhere a tool may be missing.
+ */
+export function readTestReport(file: string, code: number, root: string, mustRun: boolean): TestReport {
   if (!existsSync(file)) return { counts: { passed: 0, failed: 1, skipped: 0 }, failures: ['there is no report'] };
   const json = JSON.parse(readFileSync(file, 'utf8')) as VitestReport;
-  // A file that cannot be loaded has no tests and still fails the run; so does a run that found no test at all.
-  const failed = Math.max(json.numFailedTests, code === 0 ? 0 : 1, json.numPassedTests === 0 ? 1 : 0);
-  const counts = { passed: json.numPassedTests, failed, skipped: json.numPendingTests + json.numTodoTests };
-  return { counts, failures: json.testResults.flatMap(result => failuresOf(result, root)) };
+  const passed = json.numPassedTests;
+  const skipped = json.numPendingTests + json.numTodoTests;
+  const failures = json.testResults.flatMap(result => failuresOf(result, root));
+  const proves = passed > 0 || json.numFailedTests > 0 || (skipped > 0 && !mustRun);
+  if (!proves && failures.length === 0) failures.push(`no test ran, ${skipped} were skipped`);
+  // A file that cannot be loaded has no tests and still fails the run; so does a run that proves nothing.
+  const failed = Math.max(json.numFailedTests, code === 0 ? 0 : 1, proves ? 0 : 1);
+  return { counts: { passed, failed, skipped }, failures };
 }
 
 function failuresOf(result: VitestReport['testResults'][number], root: string): string[] {

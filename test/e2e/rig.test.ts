@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipUnless } from '../support/binaries/availability.ts';
+import { type Availability, skipUnless } from '../support/binaries/availability.ts';
 import { applyObject, readManifests } from '../support/control-plane/apply-folder.ts';
 import { startFakeGatewayController } from '../support/control-plane/fake-gateway-controller.ts';
 import { applyGatewayApiCrds } from '../support/control-plane/gateway-api.ts';
@@ -174,7 +174,9 @@ spec:
   it.skipIf(skipUnless(prometheusAvailability()))(
     'lets Prometheus see the errors of a pod',
     async context => {
-      if (kubelet.mode !== 'http') return context.skip(`no reachable pods here: ${kubelet.why}`);
+      const reachable: Availability =
+        kubelet.mode === 'http' ? { available: true } : { available: false, why: `no reachable pods: ${kubelet.why}` };
+      if (skipUnless(reachable)) return context.skip();
       await apply(shop('failing', 'shop:1.6.0-err25', 1));
       await eventually(
         'the pod serves',

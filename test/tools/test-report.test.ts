@@ -13,11 +13,11 @@ describe('what a report of tests says', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  function read(testResults: readonly object[], counts: object = {}, code = 1) {
+  function read(testResults: readonly object[], counts: object = {}, code = 1, mustRun = true) {
     const file = join(folder, 'report.json');
     const none = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
     writeFileSync(file, JSON.stringify({ ...none, ...counts, testResults }));
-    return readTestReport(file, code, ROOT);
+    return readTestReport(file, code, ROOT, mustRun);
   }
 
   const file = (assertionResults: readonly object[], more: object = {}) => ({
@@ -46,8 +46,28 @@ describe('what a report of tests says', () => {
   });
 
   it('takes a run that found no test, or wrote no report, for a failure', () => {
-    expect(read([], {}, 0).counts.failed).toBe(1);
-    expect(readTestReport(join(folder, 'none.json'), 0, ROOT).counts.failed).toBe(1);
+    for (const mustRun of [false, true]) {
+      const { counts, failures } = read([], {}, 0, mustRun);
+      expect(counts.failed).toBe(1);
+      expect(failures).toEqual(['no test ran, 0 were skipped']);
+      expect(readTestReport(join(folder, 'none.json'), 0, ROOT, mustRun).counts.failed).toBe(1);
+    }
+  });
+
+  it('takes a run in which all was skipped for skipped, and for a failure where it must run', () => {
+    const skipped = file([{ title: 'a', status: 'skipped' }], { status: 'passed' });
+    const counts = { numPendingTests: 2, numTodoTests: 1 };
+    expect(read([skipped], counts, 0, false)).toEqual({ counts: { passed: 0, failed: 0, skipped: 3 }, failures: [] });
+    expect(read([skipped], counts, 0, true)).toEqual({
+      counts: { passed: 0, failed: 1, skipped: 3 },
+      failures: ['no test ran, 3 were skipped'],
+    });
+  });
+
+  it('takes a run with a file that could not be loaded for a failure, although all else was skipped', () => {
+    const { counts, failures } = read([file([], { message: 'SyntaxError: no' })], { numPendingTests: 2 }, 1, false);
+    expect(counts).toEqual({ passed: 0, failed: 1, skipped: 2 });
+    expect(failures).toEqual(['test/a.test.ts: SyntaxError: no']);
   });
 
   it('cuts a reason that is long', () => {
