@@ -13,9 +13,11 @@ const FAULT_MS = 240_000;
 const BUILD_MS = 20 * 60_000;
 const STOP_MS = 120_000;
 
-/** What the tests of such a suite have; both work inside of tests only. */
+/** What the tests of such a suite have; all of it works inside of tests only. */
 export interface FaultSuite {
   readonly rig: () => MatrixRig;
+  /** What holds a run of a story against those without faults. */
+  readonly judge: (story: StoryName) => StoryJudge;
   /** Tells a story under a fault, says how it went, and expects that it went as it does without. */
   readonly survives: (
     story: StoryName,
@@ -49,16 +51,21 @@ export function faultSuite(title: string, options: FaultSuiteOptions, define: (s
       judges = await learnStories(started, options.stories ?? []);
     }, BUILD_MS);
     afterAll(async () => await started?.stop(), STOP_MS);
+    const judge: FaultSuite['judge'] = story => {
+      const known = judges.get(story);
+      if (!known) throw new Error(`the suite does not name the story ${story}`);
+      return known;
+    };
     const survives: FaultSuite['survives'] = async (story, namespace, fault, limits = {}) => {
       const run = await tellUnder(rig(), story, namespace, fault, limits);
       console.log(
         `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s; ${summary(run.strikes)}`,
       );
-      const findings = judges.get(story)?.findings(run, limits);
-      expect(findings, findings?.join('\n')).toEqual([]);
+      const findings = judge(story).findings(run, limits);
+      expect(findings, findings.join('\n')).toEqual([]);
       return run;
     };
-    define({ rig, survives });
+    define({ rig, judge, survives });
   });
 }
 

@@ -16,9 +16,12 @@ export interface Limits {
   readonly recoveryMs?: number;
   /** Requests within any 10 s, beyond the most of a run without faults. Default 150. */
   readonly more?: number;
-  readonly excuses?: readonly Excuse[];
+  /** What the fault itself made; of a fault that strikes more than once, made from how often it did. */
+  readonly excuses?: readonly Excuse[] | ((run: FaultyRun) => readonly Excuse[]);
   /** Whether a weight may be lowered for a while; see the terms of the matrix. */
   readonly mayDip?: boolean;
+  /** Whether nothing that is told without faults may be missing (default): the operator lives. */
+  readonly tellsAll?: boolean;
 }
 
 const LATE_MS = 20_000;
@@ -39,20 +42,22 @@ export class StoryJudge {
   }
 
   /** What is wrong with a run; nothing: the fault struck, the run converged, did no harm on the way, and did not ask like mad. */
-  findings(run: FaultyRun, { recoveryMs = 35_000, more = 150, excuses = [], mayDip = false }: Limits = {}): string[] {
-    for (const { line } of excuses)
+  findings(run: FaultyRun, limits: Limits = {}): string[] {
+    const { recoveryMs = 35_000, more = 150, excuses = [], mayDip = false, tellsAll = true } = limits;
+    const excused = typeof excuses === 'function' ? excuses(run) : excuses;
+    for (const { line } of excused)
       if (!/^\^.+\$$/.test(line.source))
         throw new Error(`an excuse is about a whole line, from ^ to $: ${line.source}`);
     const most = this.#busiest + more;
     const found = [
       ...(run.struck ? [] : ['the fault never struck: the run proves nothing']),
       // What the fault itself keeps from the operator keeps the canary where it is, and what it takes to hear of the end.
-      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll: true, mayDip }),
+      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll, mayDip }),
       ...(run.recoveryMs > recoveryMs ? [`recovered after ${run.recoveryMs} ms, allowed are ${recoveryMs}`] : []),
       ...(run.busiest > most ? [`${run.busiest} requests within 10 s, allowed are ${most}`] : []),
       ...unhandled(run.log),
     ];
-    return found.filter(line => !excuses.some(excuse => excuse.line.test(line)));
+    return found.filter(line => !excused.some(excuse => excuse.line.test(line)));
   }
 }
 

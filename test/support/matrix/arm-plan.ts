@@ -5,6 +5,7 @@ import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import { isCountedWrite, type ProxiedRequest } from '../fault-proxy/proxied-request.ts';
 import type { ProxyFault, ProxyRule } from '../fault-proxy/proxy-plan.ts';
 import type { TraceEntry } from '../fault-proxy/trace.ts';
+import { QUIET_MS } from './calm.ts';
 import { likenessOfEvent, likenessOfWrite, type Plan, type Point } from './plan.ts';
 import type { PlanOperator } from './plan-operator.ts';
 
@@ -18,8 +19,6 @@ export interface ArmedPlan {
 
 /** How long an operator that has decided on a stale view may go on acting on it, at least. */
 const STALE_MS = 1_000;
-/** How long it has to catch up before anybody may think that nothing more comes: a status that only shows waits for 1 s. */
-const CATCHES_UP_MS = 2_500;
 const FOLLOWS_MS = 30_000;
 const DECIDES_MS = 10_000;
 /** Longer than the operator waits for any answer. */
@@ -67,7 +66,7 @@ function armSilence({ write }: Plan, proxy: FaultProxy): ArmedPlan {
   const ended = async () => {
     if (!met) return;
     await eventually('the operator gives up', isOver, GIVES_UP_MS);
-    await sleep(CATCHES_UP_MS);
+    await sleep(QUIET_MS);
   };
   return { struck: isOver, ended };
 }
@@ -93,7 +92,7 @@ function armStale(plan: Plan, proxy: FaultProxy, operator: PlanOperator): ArmedP
       const lists = proxy.trace.entries.slice(from).filter(({ request }) => request.plural === 'rollouts');
       misled = isDeciding && lists.some(({ fault }) => fault === 'stale list');
       proxy.release();
-      await sleep(CATCHES_UP_MS);
+      await sleep(QUIET_MS);
     })();
     // Whoever awaits it is told.
     going.catch(() => undefined);

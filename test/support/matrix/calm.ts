@@ -1,10 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { statusWaitMs } from '../../../src/core/status-urgency.ts';
 import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import type { Stage } from './stage.ts';
 
+const SHOWN = { phase: 'Healthy', message: 'then' } as const;
+/** How long the operator may keep back a status that only shows, whatever it is; the last value of a gate is gone in the end. */
+const KEEPS_MS = statusWaitMs(SHOWN, { ...SHOWN, message: 'now' }, [], false);
+/**
+ * Who has written nothing for so long has nothing more to write, with half a second for a busy machine; milliseconds. For those
+ * who look at the end state again when it is not the one that they wait for.
+ */
+export const QUIET_MS = KEEPS_MS + 500;
+/** The same for those who look once. */
+const SURELY_QUIET_MS = KEEPS_MS + 1_500;
+
 /** What calm is. */
 export interface Calm {
-  /** Nothing has happened for so long. Default 2 s: a status that only shows waits for up to one. */
+  /** Nothing has happened for so long; milliseconds. When absent, long enough for whoever looks once. */
   readonly quietMs?: number;
   /** When the operator began to follow the cluster, milliseconds of `performance.now()`; undefined: not yet. */
   readonly followsSince?: () => number | undefined;
@@ -17,7 +29,7 @@ const LONGEST_MS = 40_000;
 /** Waits until the operator has nothing more to write, waits for no answer to a write, and nobody else writes either. */
 export async function untilCalm(
   { proxy, stage }: { readonly proxy: FaultProxy; readonly stage: Stage },
-  { quietMs = 2_000, followsSince = () => 0 }: Calm = {},
+  { quietMs = SURELY_QUIET_MS, followsSince = () => 0 }: Calm = {},
 ): Promise<void> {
   const { trace } = proxy;
   const lastAt = () => {

@@ -40,6 +40,12 @@ function commonWrites(references: readonly Outcome[]): Happened[] {
   return (first ?? []).filter(point => others.every(run => run.some(other => isSame(point, other))));
 }
 
+/** Writes that one fault-free run has and another one has not: no plan is about them. */
+export function unsharedWrites(references: readonly Outcome[]): Point[] {
+  const runs = references.map(writesOf);
+  return runs.flatMap(run => run.filter(point => runs.some(other => !other.some(one => isSame(point, one)))));
+}
+
 /** Every way of breaking every single write that all fault-free runs have. */
 export function writePlans(workload: string, references: readonly Outcome[]): Plan[] {
   const common = commonWrites(references);

@@ -3,7 +3,9 @@ import { skipUnless } from '../binaries/availability.ts';
 import { controlPlaneAvailability } from '../control-plane.ts';
 import { knowledgePlans, writePlans } from './learn.ts';
 import { type MatrixRig, startMatrixRig } from './matrix-rig.ts';
+import type { Outcome } from './outcome.ts';
 import type { Plan, Variant } from './plan.ts';
+import { planGaps, strikeGaps, unplannedWrites } from './plan-floor.ts';
 import { failuresOf, isAskedFor, Matrix } from './run-matrix.ts';
 import { WORKLOADS } from './workloads.ts';
 
@@ -35,12 +37,15 @@ export function matrixSuite(name: string, variants: readonly Variant[]): void {
   describe.skipIf(asked.length === 0 || skipUnless(controlPlaneAvailability()))(`the operator, during: ${name}`, () => {
     let rig: MatrixRig;
     let matrix: Matrix;
+    let references: readonly Outcome[];
     let plans: Plan[];
 
     beforeAll(async () => {
       rig = await startMatrixRig();
       matrix = new Matrix(rig, workload);
-      const references = await matrix.learn();
+      references = await matrix.learn();
+      const unplanned = unplannedWrites(name, references);
+      if (unplanned !== undefined) console.warn(`WARNING: ${unplanned}`);
       plans = [...writePlans(name, references), ...knowledgePlans(name, references)];
     }, HOURS);
 
@@ -50,11 +55,12 @@ export function matrixSuite(name: string, variants: readonly Variant[]): void {
 
     for (const variant of variants)
       it.skipIf(!asked.includes(variant))(VARIANTS[variant], { timeout: HOURS }, async () => {
-        const results = await matrix.run(
-          `${name}-${variant}`,
-          plans.filter(plan => plan.variant === variant),
-        );
+        const ofVariant = plans.filter(plan => plan.variant === variant);
+        expect(planGaps(variant, ofVariant, references, workload.leastWrites)).toEqual([]);
+        const results = await matrix.run(`${name}-${variant}`, ofVariant);
         expect(failuresOf(results)).toEqual([]);
+        expect(results.length, 'SLUICE_MATRIX names no plan that there is').toBeGreaterThan(0);
+        if (results.length === ofVariant.length) expect(strikeGaps(results)).toEqual([]);
         const sure = results.filter(({ plan }) => !plan.isUnsure);
         const missed = sure.filter(({ verdict }) => verdict === 'not reached').map(({ plan }) => plan);
         const told = `not reached: ${missed.map(({ id }) => id).join(' ')}`;

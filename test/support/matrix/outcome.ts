@@ -32,7 +32,7 @@ export interface Ending {
 
 /** Sums up a story that has ended. @param began of the story, milliseconds of `performance.now()` */
 export function outcomeOf(
-  { stage, proxy }: { readonly stage: Stage; readonly proxy: FaultProxy },
+  { stage, proxy }: { readonly stage: Stage; readonly proxy: Pick<FaultProxy, 'trace'> },
   began: number,
   ending: Ending,
 ): Outcome {

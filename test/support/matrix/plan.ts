@@ -51,6 +51,11 @@ export function kindOfWrite({ verb, plural, subresource }: ProxiedRequest): stri
   return `${verb} ${plural}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
+/** The kind of a write by its likeness: names of objects have no spaces. */
+export function kindOfLikeness(like: string): string {
+  return like.slice(0, like.lastIndexOf(' '));
+}
+
 /** What an event is about. Slices have names that end at random. */
 export function likenessOfEvent({ plural, object: { metadata } }: TracedEvent): string {
   const service = metadata.labels?.['kubernetes.io/service-name'];

@@ -6,7 +6,7 @@ import { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import type { ProxyRule } from '../fault-proxy/proxy-plan.ts';
 import { startOperator } from '../operator-process.ts';
 import { type ArmedPlan, armPlan, followsSince } from './arm-plan.ts';
-import { untilCalm } from './calm.ts';
+import { QUIET_MS, untilCalm } from './calm.ts';
 import { type EndState, endStateOf } from './end-state.ts';
 import type { MatrixRig } from './matrix-rig.ts';
 import { type Ending, type Outcome, outcomeOf } from './outcome.ts';
@@ -97,7 +97,7 @@ async function tell(scene: Scene, workload: Workload, { plan, rule }: Telling): 
     if (rule) proxy.inject(rule);
     await workload.story(stage);
     await armed?.ended();
-    await untilCalm(scene, { followsSince: () => followsSince(proxy, operator) });
+    await untilCalm(scene, { quietMs: QUIET_MS, followsSince: () => followsSince(proxy, operator) });
     return { from, struck: struck() };
   } catch (error) {
     return { from, struck: struck(), stuck: error instanceof Error ? error.message : String(error) };

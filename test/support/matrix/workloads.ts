@@ -13,6 +13,12 @@ export interface Workload {
   readonly leastDwellMs: Readonly<Record<number, number>>;
 }
 
+/** A story with plans for all its writes. */
+export interface PlannedWorkload extends Workload {
+  /** Writes that it has without faults, at least: about three quarters of them, since the operator may learn to spare some. */
+  readonly leastWrites: number;
+}
+
 const BLUE_GREEN = ['shop-active', 'shop-preview'] as const;
 const V1 = 'shop:1.0.0';
 const V2 = 'shop:1.1.0';
@@ -65,7 +71,7 @@ const held = async (stage: Stage): Promise<void> => {
 const CANARY_DWELL = { 20: PAUSE_MS, 60: PAUSE_MS };
 
 /** All stories by name. */
-export const WORKLOADS: Readonly<Record<string, Workload>> = {
+export const WORKLOADS: Readonly<Record<string, PlannedWorkload>> = {
   /** The first deploy, and a canary that passes its gate. */
   promote: {
     name: 'promote',
@@ -76,6 +82,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await untilHealthy(stage, V2, 2);
     },
     leastDwellMs: CANARY_DWELL,
+    leastWrites: 22,
   },
   /** A canary that fails its measurement at the second weight. */
   abort: {
@@ -86,6 +93,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await untilAborted(stage);
     },
     leastDwellMs: { 20: PAUSE_MS },
+    leastWrites: 19,
   },
   /** More pods are asked for while the canary waits for a person. */
   replicas: {
@@ -99,6 +107,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await untilHealthy(stage, V2, 5);
     },
     leastDwellMs: { 60: PAUSE_MS },
+    leastWrites: 16,
   },
   /** The Rollout is deleted while its canary waits for a person. */
   delete: {
@@ -111,6 +120,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await stage.until('everything it owned is gone', () => leaves.every(plural => stage.count(plural) === 0));
     },
     leastDwellMs: {},
+    leastWrites: 5,
   },
   /** Blue-green, measured before and after. */
   'blue-green': {
@@ -121,6 +131,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await untilHealthy(stage, V2, 2);
     },
     leastDwellMs: {},
+    leastWrites: 15,
   },
   /** Blue-green that fails its measurement after the switch, and goes back. */
   'blue-green-abort': {
@@ -131,5 +142,6 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       await untilAborted(stage);
     },
     leastDwellMs: {},
+    leastWrites: 15,
   },
 };
