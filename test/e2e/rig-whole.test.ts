@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { skipUnless } from '../support/binaries/availability.ts';
 import { makeTempFolder } from '../support/control-plane/temp-folder.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,13 +13,22 @@ const SLOW_MS = 120_000;
 
 describe.skipIf(skipUnless(rigAvailability()))('the whole rig', () => {
   let rig: Rig;
+  const folder = makeTempFolder('sluice-whole-rig-test');
+  const before = new Set<string>();
+  const left = () => [...readdirSync(folder.path), ...processesHere().filter(one => !before.has(one))];
 
   beforeAll(async () => {
+    vi.stubEnv('TMPDIR', folder.path);
+    for (const one of processesHere()) before.add(one);
     rig = await startRig({ operator: [] });
     console.log(`whole rig up: ${JSON.stringify(rig.startMs)}`);
   }, BUILD_MS);
 
-  afterAll(async () => await rig?.stop(), SLOW_MS);
+  afterAll(async () => {
+    await rig?.stop();
+    vi.unstubAllEnvs();
+    await folder.remove();
+  }, SLOW_MS);
 
   it('starts in less than 20 seconds', () => {
     expect(rig.startMs['all']).toBeLessThan(20_000);
@@ -43,6 +52,16 @@ describe.skipIf(skipUnless(rigAvailability()))('the whole rig', () => {
       expect(report.weights).toContain(30);
       expect(report.byVersion['1.1.0']).toBeGreaterThan(30);
       await team.stop();
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'leaves no process and no folder behind when it is stopped',
+    async () => {
+      expect(left().length).toBeGreaterThan(12);
+      await rig.stop();
+      expect(left()).toEqual([]);
     },
     SLOW_MS,
   );

@@ -4,9 +4,22 @@ import { RIG_USERS } from '../support/control-plane/users.ts';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
 import type { Rig } from '../support/rig/rig.ts';
-import { routeOf } from '../support/rig/shop-manifests.ts';
+import { gateOf, routeOf, successRate } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
-import { accepted, countEvents, eventWrites, HALFWAY, halfway, isPromoted, operatorWrites, QUIET_MS } from './scene.ts';
+import {
+  accepted,
+  countEvents,
+  eventWrites,
+  expectTold,
+  HALFWAY,
+  halfway,
+  isPromoted,
+  operatorWrites,
+  QUIET_MS,
+} from './scene.ts';
+
+/** A pause in the middle of which the next revision comes. */
+const PAUSE_MS = 6_000;
 
 /** Applies a team's route as Git has it, once a second, as a GitOps tool without an ignore rule does. */
 function applyRouteEverySecond({ plane }: Rig, team: Team, canaryWeight: number): { stop(): Promise<number> } {
@@ -78,6 +91,31 @@ async function expectReadable({ plane }: Rig, team: Team, replicas: number, pods
   expect((await seen()).conditions).toContainEqual(expect.objectContaining({ type: 'AbleToScale', status: 'True' }));
 }
 
+/** The canary is the third revision now: from the first step on, and through 0 %, and the second one was never stable. */
+async function expectThirdFromTheStart(team: Team, sinceMs: number): Promise<void> {
+  const seen = team.sightings().filter(({ status }) => status.canary?.revision === 3);
+  expect(seen[0]?.status).toMatchObject({ stable: { revision: 1 }, desired: { revision: 3 } });
+  expect(seen[0]?.status.step?.index ?? 0).toBe(0);
+  expect(team.sightings().filter(({ status }) => status.stable?.revision === 2)).toEqual([]);
+  expect(weightsSince(team, sinceMs)[0]).toBe(0);
+  expect(await team.column('.status.history[*].outcome')).toBe('Promoted Superseded FirstDeploy');
+}
+
+/** When the weights that were given since a moment came to the route; the last time, where one came twice. */
+function timesOf(team: Team, sinceMs: number): ReadonlyMap<number, number> {
+  const marks = team.timeline.marks();
+  const changes = marks.filter(({ canaryWeight }, index) => canaryWeight !== marks[index - 1]?.canaryWeight);
+  return new Map(changes.filter(({ atMs }) => atMs >= sinceMs).map(({ canaryWeight, atMs }) => [canaryWeight, atMs]));
+}
+
+/** An AnalysisRun as far as it is looked at. */
+interface Run {
+  readonly metadata: { readonly creationTimestamp: string };
+  readonly status: { readonly message?: string; readonly metricResults: readonly [{ readonly count: number }] };
+}
+
+const createdMs = ({ metadata }: Run) => Date.parse(metadata.creationTimestamp);
+
 describeOnRig(
   'a canary whose surroundings change in the middle of its trial',
   rig => {
@@ -108,6 +146,7 @@ describeOnRig(
         // Long enough for the shares that are left in the end to be counted.
         await sleep(QUIET_MS);
         await client.check();
+        await expectTold(team, 'Aborted');
         await team.stop();
       },
       SCENARIO_MS,
@@ -133,6 +172,7 @@ describeOnRig(
         expect(applied).toBeGreaterThan(1);
         await sleep(QUIET_MS);
         await client.check();
+        await expectTold(team, 'Aborted');
         await team.stop();
       },
       SCENARIO_MS,
@@ -196,6 +236,7 @@ describeOnRig(
         expect(await team.column('.status.stable.revision')).toBe('1');
         const outcomes = await team.column('.status.history[*].outcome');
         expect(outcomes).toContain('Superseded');
+        await expectTold(team, 'Aborted');
 
         await team.release({ tag: '1.3.0' });
         await team.untilStatus('4 waits at 40 %', status => isPaused(status) && status.canary?.revision === 4);
@@ -204,6 +245,60 @@ describeOnRig(
         // The traffic of one revision never goes to another by a mere change of what a Service selects.
         const { byVersion } = await client.check({ bad: ['1.2.0'] });
         expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0', '1.3.0']);
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'gives way to the next revision in the middle of a timed pause, which waits for its own time',
+      async () => {
+        const team = await rig().team('next-in-pause');
+        const steps = [{ setWeight: 20 }, { pause: { duration: `${PAUSE_MS / 1_000}s` } }, { setWeight: 60 }];
+        const client = await team.begin({ tag: '1.0.0', steps });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('2 is in the pause', ({ step, canary }) => step?.index === 1 && canary?.revision === 2);
+        await sleep(PAUSE_MS / 2);
+        const sinceMs = Date.now();
+        await team.release({ tag: '1.2.0' });
+        await team.untilStatus('promoted', isPromoted(3));
+        await expectThirdFromTheStart(team, sinceMs);
+        expect(weightsSince(team, sinceMs)).toEqual([0, 20, 60, 100, 0]);
+        // What was left of the pause of the second one is nothing to the third.
+        const times = timesOf(team, sinceMs);
+        expect(Number(times.get(60)) - Number(times.get(20))).toBeGreaterThan(PAUSE_MS - 1_000);
+        const { weights, byVersion } = await client.check();
+        expect(weights).toContain(20);
+        expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent(
+      'gives way to the next revision in the middle of the analysis of a step, which is measured anew',
+      async () => {
+        const team = await rig().team('next-in-gate');
+        const count = 10;
+        await team.apply(gateOf(team.name, 'long', successRate({ count, interval: '500ms', initialDelay: '2s' })));
+        const steps = [{ setWeight: 30 }, { analysis: { templates: [{ templateName: 'long' }] } }, { setWeight: 60 }];
+        const client = await team.begin({ tag: '1.0.0', gates: [], steps });
+        await team.release({ tag: '1.1.0' });
+        await team.untilStatus('2 is measured', status => status.display?.gate?.startsWith('long 1 ') === true);
+        const sinceMs = Date.now();
+        await team.release({ tag: '1.2.0' });
+        await team.untilStatus('promoted', isPromoted(3));
+        await expectThirdFromTheStart(team, sinceMs);
+        expect(weightsSince(team, sinceMs)).toEqual([0, 30, 60, 100, 0]);
+        const runs = JSON.parse(await team.kubectl('get', 'analysisruns', '-o', 'json')) as { items: Run[] };
+        const [second, third] = runs.items.toSorted((a, b) => createdMs(a) - createdMs(b));
+        expect(runs.items).toHaveLength(2);
+        expect(second?.status).toMatchObject({ message: 'no longer needed' });
+        expect(second?.status.metricResults[0].count).toBeLessThan(count);
+        expect(third?.status.metricResults[0]).toMatchObject({ phase: 'Successful', count });
+        const { weights, byVersion } = await client.check();
+        expect(weights).toContain(30);
+        expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
         await team.stop();
       },
       SCENARIO_MS,

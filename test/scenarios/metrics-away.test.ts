@@ -7,7 +7,7 @@ import { startMetricExporter } from '../support/rig/metric-exporter.ts';
 import type { Rig } from '../support/rig/rig.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
 import { startSlowServer } from '../support/rig/slow-server.ts';
-import { accepted, countEvents, eventWrites, isPromoted, operatorWrites, untilTold } from './scene.ts';
+import { accepted, countEvents, eventWrites, expectTold, isPromoted, operatorWrites, untilTold } from './scene.ts';
 
 /** How long Prometheus is away. */
 const OUTAGE_MS = 60_000;
@@ -94,6 +94,7 @@ describeOnRig('a canary whose measurements fail to come', rig => {
       expect(await team.column('.status.abort.evidence.query')).toContain('no_such_metric');
       await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
       await client.check();
+      await expectTold(team, 'Aborted');
       await team.stop();
     },
     SCENARIO_MS,
@@ -166,11 +167,13 @@ describeOnRig('a canary whose measurements fail to come', rig => {
       expect(Number(home?.atMs) - askedMs).toBeLessThan(ABORT_MS);
       await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
       await client.check({ bad: ['1.1.0'] });
+      await expectTold(team, 'Aborted');
 
       // The hanging one is no worse off than slow: its own abort by command works too.
       await waiting.command('abort');
       await waiting.untilStatus('aborted too', status => status.phase === 'Aborted', 10_000);
       await waitingClient.check();
+      await expectTold(waiting, 'Aborted');
       await Promise.all([team.stop(), waiting.stop(), slow.stop(), deaf.stop()]);
     },
     SCENARIO_MS,

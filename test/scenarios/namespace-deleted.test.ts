@@ -14,16 +14,20 @@ describeOnRig('a namespace that is deleted in the middle of a canary', rig => {
       const { operator, plane } = rig();
       const [doomed, spared] = await Promise.all([rig().team('doomed'), rig().team('spared')]);
       const [doomedClient, client] = await Promise.all([
-        doomed.begin({ tag: '1.0.0', steps: HALFWAY }, { perSecond: 20 }),
+        doomed.begin({ tag: '1.0.0', steps: HALFWAY }),
         spared.begin({ tag: '1.0.0' }),
       ]);
       await doomed.release({ tag: '1.1.0' });
       await doomed.untilStatus('waits at 40 %', isPausedAndMeasured);
       await spared.release({ tag: '1.1.0' });
+      const before = doomedClient.answers().length;
+      await doomed.until('100 requests at 40 %', () => doomedClient.answers().length > before + 100);
 
       const fromMs = Date.now();
       await plane.kubectl(['delete', 'namespace', 'doomed', '--wait=false']);
-      await doomedClient.end();
+      // Up to then all of its requests were answered; from then on there may be nobody.
+      const until = await doomedClient.check({ except: { fromMs, toMs: Number.POSITIVE_INFINITY } });
+      expect(until.weights).toContain(40);
       await doomed.until(
         'the namespace is gone',
         async () => (await plane.kubectl(['get', 'namespaces', '-o', 'name'])).includes('namespace/doomed') === false,

@@ -124,7 +124,8 @@ function withPodSpec(spec: Spec, podSpec: Record<string, unknown>): Spec {
   return { ...spec, template: { ...spec.template, spec: podSpec } };
 }
 
-function nested(levels: number): unknown {
+/** Maps and lists in each other. */
+export function nested(levels: number): unknown {
   let value: unknown = 'bottom';
   for (let level = 0; level < levels; level++) value = level % 2 === 0 ? { in: value } : [value];
   return value;

@@ -1,31 +1,51 @@
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { ApiFailure, KubeObject } from '../support/control-plane/api-client.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import type { Rig } from '../support/rig/rig.ts';
-import type { SeenStatus, Team } from '../support/rig/team.ts';
+import { surroundingsOf } from '../support/rig/shop-manifests.ts';
+import type { SeenStatus } from '../support/rig/team.ts';
 import { withoutSchema } from './judged-by.ts';
+import {
+  gatedBy,
+  KINDS_NAMESPACE,
+  PROVIDER_NAMES,
+  poisonedKinds,
+  poisonedRuns,
+  TEMPLATE_NAMES,
+  templateOn,
+} from './poison-kinds.ts';
 import { POISON_NAMESPACE as NAMESPACE, type Poison, poisonObjects } from './poison-objects.ts';
-import { operatorWrites } from './scene.ts';
+import { type Reactions, reactionsDuring } from './poison-reactions.ts';
+import { storeUnjudged, type Unjudged } from './poison-store.ts';
+import { isPromoted, QUIET_MS } from './scene.ts';
 
 const ROLLOUTS = `/apis/sluice.dev/v1alpha1/namespaces/${NAMESPACE}/rollouts`;
-const SAMPLES = 8;
+const SAMPLES = 20;
+const VARIES_MS = 50;
+const STALL_MS = 2_000;
 const CRASH = /TypeError|RangeError|unhandled|uncaught/i;
 const WATCHED_MS = 15_000;
+const TOLD_MS = 45_000;
 
-/** Writes what the schema refuses, around it: one after the other, to be there for as long as samples are taken. */
-async function writePoison({ plane }: Rig, objects: readonly Poison[]): Promise<void> {
-  for (const { name, json, status, shows } of objects) {
-    await plane.kubectl(['create', '--validate=false', '-f', '-'], json);
-    if (status === undefined) continue;
-    const stored = await plane.client.patch(`${ROLLOUTS}/${name}/status`, 'merge', { status: JSON.parse(status) });
-    expect(JSON.stringify(stored), name).toContain(shows);
-  }
+/** Writes what the schema refuses, around it. */
+async function writePoison({ plane }: Rig, { name, json, status, shows }: Poison): Promise<void> {
+  await plane.kubectl(['create', '--validate=false', '-f', '-'], json);
+  if (status === undefined) return;
+  const stored = await plane.client.patch(`${ROLLOUTS}/${name}/status`, 'merge', { status: JSON.parse(status) });
+  expect(JSON.stringify(stored), name).toContain(shows);
+}
+
+/** Writes something that concerns nobody and costs the machine the same. */
+async function writeHarmless({ plane }: Rig, name: string): Promise<void> {
+  const metadata = { name, namespace: NAMESPACE };
+  await plane.kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata }));
 }
 
 /** Those whose poison has not survived on the way to whoever reads them. */
-async function harmless({ plane }: Rig, objects: readonly Poison[]): Promise<string[]> {
+async function harmlessOf({ plane }: Rig, objects: readonly Poison[]): Promise<string[]> {
   const found: string[] = [];
   for (const { name, shows } of objects.filter(({ status }) => status === undefined)) {
     const json = await text(await plane.client.open('GET', `${ROLLOUTS}/${name}`));
@@ -34,27 +54,51 @@ async function harmless({ plane }: Rig, objects: readonly Poison[]): Promise<str
   return found;
 }
 
-/** Milliseconds from the API server's receipt of a change to that of the operator's first write about it; the median. */
-async function reactionMs({ plane }: Rig, team: Team): Promise<number> {
-  const sizes = Array.from({ length: SAMPLES }, (_, index) => 3 + ((index + 1) % 2));
-  const path = `/apis/sluice.dev/v1alpha1/namespaces/${team.name}/rollouts/shop`;
-  const samples: number[] = [];
-  for (const replicas of sizes) {
-    const sinceMs = Date.now();
-    await plane.client.patch(path, 'merge', { spec: { replicas } });
-    const writes = () => operatorWrites({ plane } as Rig, team, sinceMs).filter(one => one.resource === 'replicasets');
-    await team.until(`${replicas} pods are asked for`, () => writes().length > 0);
-    const change = plane
-      .auditEntries({ user: RIG_USERS.admin.name, namespace: team.name, resource: 'rollouts', verb: 'patch', sinceMs })
-      .at(0);
-    samples.push((writes()[0]?.atMs ?? Number.POSITIVE_INFINITY) - (change?.atMs ?? 0));
-    await sleep(700);
-  }
-  return samples.toSorted((a, b) => a - b)[SAMPLES / 2] ?? Number.POSITIVE_INFINITY;
+/** As fast as before, but for what a measurement of some milliseconds may vary by; and nobody ever waits. */
+function expectUndisturbed(now: Reactions, before: Reactions): void {
+  expect(now.samples).toBeGreaterThanOrEqual(SAMPLES);
+  expect(now.median).toBeLessThan(Math.max(2 * before.median, before.median + VARIES_MS));
+  expect(now.most).toBeLessThan(STALL_MS);
 }
 
 const isStalled = ({ conditions = [] }: SeenStatus) =>
   conditions.some(({ type, status }) => type === 'Stalled' && status === 'True');
+
+/** Rollouts in the namespace of the other kinds, by name. */
+async function asking({ plane }: Rig): Promise<ReadonlyMap<string, KubeObject>> {
+  const all = await plane.client.list(`/apis/sluice.dev/v1alpha1/namespaces/${KINDS_NAMESPACE}/rollouts`);
+  return new Map(all.map(one => [one.metadata.name, one]));
+}
+
+const statusOf = (object: KubeObject | undefined) => (object?.['status'] ?? {}) as SeenStatus;
+
+const apply = ({ plane }: Rig, ...items: unknown[]) =>
+  plane.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+const command = ({ plane }: Rig, name: string, text: string) =>
+  plane.kubectl(['-n', KINDS_NAMESPACE, 'annotate', 'rollout', name, '--overwrite', `sluice.dev/command=${text}`]);
+
+/** What the API server says when an object, as it gives it out, is to be created once more: 422 when it is invalid. */
+async function judgedNow({ plane }: Rig, { plural, name, namespace }: Unjudged): Promise<number> {
+  const all = `/apis/sluice.dev/v1alpha1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${plural}`;
+  const again = { ...(await plane.client.get(`${all}/${name}`)), metadata: { name: `${name}-again` } };
+  return await plane.client.create(`${all}?dryRun=All`, again).then(
+    () => 201,
+    (failure: ApiFailure) => failure.status,
+  );
+}
+
+/** Those of the names whose status is not as wanted, with it; waits for that there are none. */
+async function expectEach(rig: Rig, names: readonly string[], check: (status: SeenStatus, name: string) => boolean) {
+  const open = async () => {
+    const all = await asking(rig);
+    return names
+      .filter(name => !check(statusOf(all.get(name)), name))
+      .map(name => `${name}: ${JSON.stringify(statusOf(all.get(name)))}`);
+  };
+  const untilMs = Date.now() + TOLD_MS;
+  while ((await open()).length > 0 && Date.now() < untilMs) await sleep(200);
+  expect(await open()).toEqual([]);
+}
 
 describeOnRig('Rollouts that were written around the schema', rig => {
   it(
@@ -65,9 +109,11 @@ describeOnRig('Rollouts that were written around the schema', rig => {
       const client = await team.begin({ tag: '1.0.0', replicas: 3 });
       await plane.client.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
       const objects = poisonObjects();
-      const before = await reactionMs(rig(), team);
+      const harmless = objects.map((_, nth) => () => writeHarmless(rig(), `harmless-${nth}`));
+      const before = await reactionsDuring(rig(), team, harmless);
       const restore = await withoutSchema(plane);
-      const [during] = await Promise.all([reactionMs(rig(), team), writePoison(rig(), objects)]);
+      const arriving = objects.map(one => () => writePoison(rig(), one));
+      const during = await reactionsDuring(rig(), team, arriving);
       await restore();
 
       const state = async () =>
@@ -85,9 +131,9 @@ describeOnRig('Rollouts that were written around the schema', rig => {
       };
       // The API server is not ready to list them at once after its definition was exchanged.
       const areTold = async () => (await open().catch(error => [String(error)])).length === 0;
-      await team.until('all are told', areTold, 45_000).catch(() => undefined);
+      await team.until('all are told', areTold, TOLD_MS).catch(() => undefined);
       expect(await open()).toEqual([]);
-      expect(await harmless(rig(), objects), 'what became harmless on its way').toEqual([]);
+      expect(await harmlessOf(rig(), objects), 'what became harmless on its way').toEqual([]);
       const events = await plane.client.list(`/api/v1/namespaces/${NAMESPACE}/events`);
       const warned = new Set(
         events
@@ -99,13 +145,15 @@ describeOnRig('Rollouts that were written around the schema', rig => {
       );
 
       const sinceMs = Date.now();
-      await sleep(WATCHED_MS);
+      const quiet = Array.from({ length: SAMPLES }, () => async () => undefined);
+      const [after] = await Promise.all([reactionsDuring(rig(), team, quiet), sleep(WATCHED_MS)]);
       const writes = plane.auditEntries({ user: RIG_USERS.operator.name, namespace: NAMESPACE, writes: true, sinceMs });
       expect(writes.length).toBeLessThan(10);
-      const after = await reactionMs(rig(), team);
-      console.log(`poison: reactions ${before} ms before, ${during} ms while it was written, ${after} ms with it`);
-      expect(during).toBeLessThan(Math.max(3 * before, 500));
-      expect(after).toBeLessThan(Math.max(3 * before, 500));
+      console.log(
+        `poison: reactions before, while it was written, with it: ${JSON.stringify([before, during, after])}`,
+      );
+      expectUndisturbed(during, before);
+      expectUndisturbed(after, before);
       expect(operator.ended()).toBe(false);
       expect(operator.log()).not.toMatch(CRASH);
 
@@ -113,12 +161,72 @@ describeOnRig('Rollouts that were written around the schema', rig => {
       await operator.kill('SIGTERM');
       const { log } = await rig().startOperator();
       await team.release({ tag: '1.1.0', replicas: 3 });
-      await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
+      await team.untilStatus('promoted', isPromoted(2));
       await client.check();
       expect(await open()).toEqual([]);
       expect(log()).not.toMatch(CRASH);
       // They can be deleted like any other.
       await plane.kubectl(['-n', NAMESPACE, 'delete', 'rollouts', '--all', '--timeout=60s']);
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it(
+    'have fellows of every other kind, told by what names them, which disturb nobody either',
+    async () => {
+      const { plane, receiver, alertmanager } = rig();
+      const team = await rig().team('beside');
+      const client = await team.begin({ tag: '1.0.0' });
+      await plane.client.create('/api/v1/namespaces', { metadata: { name: KINDS_NAMESPACE } });
+      for (const object of poisonedKinds()) await storeUnjudged(plane, object);
+      for (const object of poisonedKinds()) expect(await judgedNow(rig(), object), object.name).toBe(422);
+      const notifier = surroundingsOf(KINDS_NAMESPACE, alertmanager.url).find(one => one['kind'] === 'Notifier');
+      await apply(rig(), notifier, ...[...PROVIDER_NAMES, 'default'].map(templateOn));
+
+      const gates = new Map([
+        ...TEMPLATE_NAMES.map(name => [name, name] as const),
+        ...PROVIDER_NAMES.map(name => [name, `on-${name}`] as const),
+        ['sound', 'on-default'] as const,
+      ]);
+      const release = (tag: string) =>
+        apply(rig(), ...[...gates].map(([name, template]) => gatedBy(template, name, tag)));
+      await release('1.0.0');
+      await expectEach(rig(), [...gates.keys()], ({ phase }) => phase === 'Healthy');
+      await team.release({ tag: '1.1.0' });
+      await release('1.1.0');
+      const isToldOf = ({ phase, message }: SeenStatus, name: string) =>
+        phase === 'Progressing' && message?.includes(`analysis template ${name}: `) === true;
+      await expectEach(rig(), TEMPLATE_NAMES, isToldOf);
+      const isAbortedFor = ({ abort }: SeenStatus, name: string) =>
+        abort?.cause === 'AnalysisError' && JSON.stringify(abort).includes(`MetricProvider ${name}: `);
+      await expectEach(rig(), PROVIDER_NAMES, isAbortedFor);
+      // A Notifier beside those that cannot be read tells of each, and nothing stays owed.
+      const alerts = () => receiver.alerts({ namespace: KINDS_NAMESPACE, alertname: 'SluiceRolloutAborted' });
+      const told = () => new Set(alerts().map(({ labels }) => labels['rollout']));
+      await team.until('the alerts have arrived', () => PROVIDER_NAMES.every(name => told().has(name)));
+      await expectEach(rig(), PROVIDER_NAMES, status => status['notices'] === undefined);
+
+      await expectEach(rig(), ['sound'], ({ pause }) => pause?.reason === 'PauseStep');
+      const sound = (await asking(rig())).get('sound') as KubeObject;
+      for (const run of poisonedRuns(sound)) await storeUnjudged(plane, run);
+      await team.untilStatus('promoted beside them', isPromoted(2));
+      await client.check();
+      const sinceMs = Date.now();
+      await sleep(QUIET_MS);
+      const { name: user } = RIG_USERS.operator;
+      const writes = plane.auditEntries({ user, namespace: KINDS_NAMESPACE, writes: true, sinceMs });
+      // A run that goes on is stored now and then.
+      expect(writes.filter(({ resource }) => !resource.startsWith('analysisruns'))).toEqual([]);
+      expect(rig().operator.ended()).toBe(false);
+
+      // One that starts among them.
+      await rig().operator.kill('SIGTERM');
+      await rig().startOperator();
+      await command(rig(), 'sound', 'promote 1');
+      await expectEach(rig(), ['sound'], isPromoted(2));
+      await expectEach(rig(), TEMPLATE_NAMES, isToldOf);
+      await expectEach(rig(), PROVIDER_NAMES, isAbortedFor);
       await team.stop();
     },
     SCENARIO_MS,

@@ -3,11 +3,17 @@ import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured, weightsSince } from '../support/rig/expect-team.ts';
 import type { GatewayClient } from '../support/rig/gateway-client.ts';
 import type { Team } from '../support/rig/team.ts';
+import { expectTold } from './scene.ts';
+
+const DEADLINE_S = 8;
+/** What a busy machine may take from a deadline to the abort. */
+const LATE_MS = 7_000;
 
 /** The canary never had a user, and its abort was told. */
 async function expectNobodySawIt(team: Team, client: GatewayClient): Promise<void> {
   await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
   expect(weightsSince(team, 0)).toEqual([0]);
+  await expectTold(team, 'Aborted');
   const { byVersion } = await client.check();
   expect(Object.keys(byVersion)).toEqual(['1.0.0']);
 }
@@ -32,7 +38,9 @@ describeOnRig('a canary behind a real gateway', rig => {
       const events = await team.events();
       // One for each weight; that a pause is over is no news.
       expect(events.filter(reason => reason === 'StepCompleted')).toHaveLength(2);
-      expect(events).toContain('Promoted');
+      // The first deploy is a promotion too.
+      await expectTold(team, 'Promoted', 2);
+      expect(events).not.toContain('Aborted');
       expect(team.alerts()).toEqual([]);
 
       const { weights, byVersion } = await client.check();
@@ -77,6 +85,7 @@ describeOnRig('a canary behind a real gateway', rig => {
       );
       const { weights } = await client.check({ bad: ['1.1.0'] });
       expect(weights).toContain(20);
+      await expectTold(team, 'Aborted');
       // It never passed a gate, so it never got more than the first weight.
       expect(Math.max(...team.timeline.marks().map(mark => mark.canaryWeight))).toBe(20);
       await team.stop();
@@ -103,12 +112,14 @@ describeOnRig('a canary behind a real gateway', rig => {
     'is aborted at its progress deadline when its pods never become ready',
     async () => {
       const team = await rig().team('deadline');
-      const client = await team.begin({ tag: '1.0.0', spec: { progressDeadlineSeconds: 8 } });
+      const client = await team.begin({ tag: '1.0.0', spec: { progressDeadlineSeconds: DEADLINE_S } });
       const releasedMs = Date.now();
       await team.release({ tag: '1.1.0-neverready' });
       const { abort } = await team.untilStatus('aborted', status => status.phase === 'Aborted');
       await expectBackOnStable(team, 'ProgressDeadlineExceeded');
-      expect(Date.parse(abort?.at ?? '') - releasedMs).toBeGreaterThan(7_000);
+      const abortedMs = Date.parse(abort?.at ?? '') - releasedMs;
+      expect(abortedMs).toBeGreaterThanOrEqual(DEADLINE_S * 1_000);
+      expect(abortedMs).toBeLessThan(DEADLINE_S * 1_000 + LATE_MS);
       await expectNobodySawIt(team, client);
       await team.stop();
     },
@@ -136,6 +147,8 @@ describeOnRig('a canary behind a real gateway', rig => {
       expect(await team.weight()).toBe(30);
       await team.command('promote-full');
       await team.untilStatus('promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
+      await expectTold(team, 'Aborted');
+      await expectTold(team, 'Promoted', 2);
       const { weights } = await client.check();
       expect(weights.filter(weight => weight === 30).length).toBeGreaterThan(0);
       await team.stop();

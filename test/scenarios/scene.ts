@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { AuditEntry } from '../support/control-plane/audit-log.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
 import { isPausedAndMeasured } from '../support/rig/expect-team.ts';
@@ -64,6 +65,12 @@ export async function untilTold(team: Team, reason: string): Promise<void> {
 /** How often something was told for that reason. */
 export async function countEvents(team: Team, reason: string): Promise<number> {
   return (await team.events()).filter(one => one === reason).length;
+}
+
+/** Waits until something is told that often; a test that ends with it sees that it is not told once more. */
+export async function expectTold(team: Team, reason: string, times = 1): Promise<void> {
+  await team.until(`${reason} is told`, async () => (await countEvents(team, reason)) >= times);
+  expect(await countEvents(team, reason), reason).toBe(times);
 }
 
 /** Number of pods that a ReplicaSet asks for. */

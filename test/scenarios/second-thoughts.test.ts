@@ -8,6 +8,7 @@ import { withoutSchema } from './judged-by.ts';
 import {
   countEvents,
   eventWrites,
+  expectTold,
   HALFWAY,
   halfway,
   isPromoted,
@@ -97,6 +98,7 @@ describeOnRig('a canary whose manifest is broken or replaced while it waits for 
       await team.untilNow('aborted', status => status.phase === 'Aborted');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
       await client.check();
+      await expectTold(team, 'Aborted');
       await team.stop();
     },
     SCENARIO_MS,

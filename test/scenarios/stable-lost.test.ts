@@ -1,11 +1,36 @@
 import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
+import type { GatewayClient, TrafficReport } from '../support/rig/gateway-client.ts';
 import type { Team } from '../support/rig/team.ts';
-import { accepted, countEvents, halfway, isPromoted, operatorWrites } from './scene.ts';
+import { binomialBounds } from '../support/rig/traffic-statistics.ts';
+import { accepted, countEvents, expectTold, halfway, isPromoted, operatorWrites } from './scene.ts';
+
+/** A watch, and the gateway, may be that much later than what happened. */
+const LAG_MS = 500;
 
 /** Every Service that has users has pods, as the watches of the test see it. */
 const hasPods = (team: Team) => team.timeline.marks().at(-1)?.expected !== undefined;
+
+/**
+ * What failed was stable's share of the requests, while stable had no pods that the gateway knew: no other request, and no more
+ * than chance makes of that share.
+ */
+async function expectOnlyItsShareLost(team: Team, client: GatewayClient, fromMs: number): Promise<TrafficReport> {
+  const all = team.timeline.marks();
+  const first = all.findIndex(({ atMs, expected }) => atMs >= fromMs && expected === undefined);
+  const last = all.findLastIndex(({ expected }) => expected === undefined);
+  const back = all.slice(last + 1).find(({ settledMs }) => settledMs !== undefined);
+  const goneMs = (all[first]?.atMs ?? Number.NaN) - LAG_MS;
+  const backMs = (back?.settledMs ?? Number.NaN) + LAG_MS;
+  const report = await client.check({ settleMs: 600, except: { fromMs: goneMs, toMs: backMs } });
+  const asked = client.answers().filter(({ sentMs, doneMs }) => doneMs >= goneMs && sentMs <= backMs).length;
+  const share = 1 - Math.min(...all.slice(first, last + 1).map(mark => mark.canaryWeight)) / 100;
+  const [, most] = binomialBounds(asked, share);
+  console.log(`${team.name}: without stable ${backMs - goneMs} ms, lost ${report.excused.length} of ${asked} requests`);
+  expect(report.excused.length).toBeLessThanOrEqual(most);
+  return report;
+}
 
 describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its trial', rig => {
   it.concurrent(
@@ -18,7 +43,6 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       await team.until('told', async () => (await countEvents(team, 'StableLost')) > 0);
       await team.until('stable serves again', () => hasPods(team));
       await team.untilNow('all pods are there', status => isPaused(status) && status['readyReplicas'] === 5);
-      const toMs = Date.now() + 500;
       const created = accepted(operatorWrites(rig(), team, fromMs), 'replicasets').filter(one => one.verb === 'create');
       expect(created.length).toBe(1);
       const image = `jsonpath={.spec.template.spec.containers[0].image}`;
@@ -29,13 +53,13 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       // The canary has the pods for its own share and no more.
       expect(weightsSince(team, fromMs).filter(weight => weight > 40)).toEqual([]);
 
-      await team.until('500 more requests', () => client.answers().length > 500);
+      const before = client.answers().length;
+      await team.until('300 more requests', () => client.answers().length > before + 300);
       await team.command('abort');
       await team.untilNow('aborted', status => status.phase === 'Aborted');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
-      const { excused } = await client.check({ settleMs: 600, except: { fromMs, toMs } });
-      // 60 % of 50 a second, while pods start.
-      expect(excused.length).toBeLessThan(400);
+      await expectOnlyItsShareLost(team, client, fromMs);
+      await expectTold(team, 'Aborted');
       await team.stop();
     },
     SCENARIO_MS,
@@ -68,7 +92,8 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       const then = marks.filter(({ atMs }) => atMs >= raisedMs && atMs <= raisedMs + 300);
       expect(then.some(({ expected }) => expected !== undefined)).toBe(true);
       expect(await countEvents(team, 'StableLost')).toBe(1);
-      await client.check({ settleMs: 600, except: { fromMs, toMs: raisedMs + 500 } });
+      const { excused } = await expectOnlyItsShareLost(team, client, fromMs);
+      expect(excused.length).toBeGreaterThan(0);
       await team.stop();
     },
     SCENARIO_MS,
@@ -93,11 +118,12 @@ describeOnRig('a canary whose stable ReplicaSet is deleted in the middle of its 
       await team.release({ tag: '1.0.0' });
       await team.untilNow('healthy again', status => status.phase === 'Healthy');
       await team.until('stable serves', () => hasPods(team));
-      const toMs = Date.now() + 500;
+      const servesMs = Date.now();
       expect(await team.column('.status.stable.revision')).toBe('1');
       await team.until('everybody is on stable', async () => (await team.weight()) === 0);
-      await team.until('3 more seconds', () => Date.now() > toMs + 3_000);
-      const { byVersion } = await client.check({ settleMs: 600, except: { fromMs, toMs } });
+      await team.until('3 more seconds', () => Date.now() > servesMs + 3_500);
+      const { byVersion, excused } = await expectOnlyItsShareLost(team, client, fromMs);
+      expect(excused.length).toBeGreaterThan(0);
       expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0']);
       await team.stop();
     },

@@ -4,7 +4,16 @@ import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, weightsSince } from '../support/rig/expect-team.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
-import { countEvents, eventWrites, halfway, isPromoted, operatorWrites, QUIET_MS, untilTold } from './scene.ts';
+import {
+  countEvents,
+  eventWrites,
+  expectTold,
+  halfway,
+  isPromoted,
+  operatorWrites,
+  QUIET_MS,
+  untilTold,
+} from './scene.ts';
 
 const LATER = { analysis: { templates: [{ templateName: 'later' }] } };
 const later = (team: Team) => gateOf(team.name, 'later', successRate({ count: 3 }));
@@ -23,7 +32,6 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
       expect(await team.column('.status.phase')).toBe('Paused');
       await team.command('promote');
       await team.untilStatus('promoted', isPromoted(2));
-      await client.check();
 
       // The next one has no gate, and does not go without.
       await team.release({ tag: '1.2.0' });
@@ -38,6 +46,10 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
       expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(1);
       await team.apply(gateOf(team.name, 'success-rate', successRate()));
       await team.untilNow('3 has users', status => status.weights?.actualCanary === 40);
+      const asked = client.answers().length;
+      await team.until('100 more requests', () => client.answers().length > asked + 100);
+      const { byVersion } = await client.check();
+      expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
       await team.stop();
     },
     SCENARIO_MS,
@@ -59,6 +71,7 @@ describeOnRig('a canary whose AnalysisTemplate is deleted', rig => {
       await expectBackOnStable(team, 'AnalysisFailed');
       await team.until('the alert has arrived', () => team.alerts('SluiceRolloutAborted').length > 0);
       await client.check({ bad: ['1.1.0'] });
+      await expectTold(team, 'Aborted');
       await team.stop();
     },
     SCENARIO_MS,
