@@ -25,7 +25,10 @@ const CALM_S = 8;
 const LONG_S = 600;
 
 // The log of a long run is long, and what were in a second file would be missed.
-const plane = { apiserverFlags: ['--audit-log-maxsize=0'], auditPolicy: auditAnswers(NAMESPACE) };
+const plane = {
+  apiserverFlags: ['--min-request-timeout=5', '--etcd-compaction-interval=10s', '--audit-log-maxsize=0'],
+  auditPolicy: auditAnswers(NAMESPACE),
+};
 
 faultSuite('watches under torture', { plane }, ({ rig }) => {
   it('miss no change for a minute, or for as many seconds as SLUICE_TORTURE says, and the operator reacts to each in time', {
