@@ -52,12 +52,12 @@ function oneWritePerSet(actions: readonly Action[]): Action[] {
   for (const type of SET_WRITES)
     for (const action of actions)
       if (action.type === type && !first.has(action.target.name)) first.set(action.target.name, action);
-  return actions.filter(
-    action => !('target' in action) || !isSetWrite(action) || first.get(action.target.name) === action,
-  );
+  return actions.filter(action => !isSetWrite(action) || first.get(action.target.name) === action);
 }
 
-const isSetWrite = ({ type }: Action) => (SET_WRITES as readonly string[]).includes(type);
+function isSetWrite(action: Action): action is Extract<Action, { type: (typeof SET_WRITES)[number] }> {
+  return (SET_WRITES as readonly string[]).includes(action.type);
+}
 
 interface WeightActions {
   readonly lowers: boolean;

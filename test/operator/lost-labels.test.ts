@@ -1,18 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HASH_LABEL } from '../../src/api/names.ts';
 import { eventually } from '../support/eventually.ts';
-import { OperatorShop } from '../support/operator-shop.ts';
+import { type OperatorShop, pausedShop } from '../support/operator-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
 
 let world: OperatorWorld;
 let shop: OperatorShop;
 beforeEach(async () => {
   world = await OperatorWorld.start(true);
-  await world.startOperator();
-  shop = new OperatorShop(world, 'steps: [{setWeight: 20}, {pause: {}}]');
-  await shop.open();
-  await shop.deploy('shop:2.0.0');
-  await shop.until('it pauses', status => status.phase === 'Paused');
+  shop = await pausedShop(world);
 });
 afterEach(() => world.stop());
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured as isPaused, weightsSince } from '../support/rig/expect-team.ts';
+import type { Rig } from '../support/rig/rig.ts';
 import { routeOf } from '../support/rig/shop-manifests.ts';
 import type { Team } from '../support/rig/team.ts';
 import {
@@ -22,6 +23,18 @@ const setOf = (team: Team, side: 'stable' | 'canary') => team.column(`.status.${
 const withoutMeasurements = (writes: ReturnType<typeof operatorWrites>) =>
   writes.filter(({ resource }) => !resource.startsWith('analysisruns'));
 const writesOf = (...args: Parameters<typeof operatorWrites>) => withoutMeasurements(operatorWrites(...args));
+
+/** The canary waits for its route, which is told once, and goes on waiting quietly. */
+async function expectHeldFor(rig: Rig, team: Team, reason: 'RouteMalformed' | 'RouteMissing'): Promise<void> {
+  await team.untilStatus('held', status => status.display?.reason === reason);
+  await untilTold(team, 'RouteNotAccepted');
+  const sinceMs = Date.now();
+  await sleep(QUIET_MS);
+  expect(writesOf(rig, team, sinceMs).length).toBeLessThanOrEqual(3);
+  // The route that is not as it must be, and the weight that went with its backend.
+  expect(eventWrites(rig, team, sinceMs).length).toBeLessThanOrEqual(2);
+  expect(await countEvents(team, 'RouteNotAccepted')).toBe(1);
+}
 
 describeOnRig('a canary whose objects are changed by hand', rig => {
   it.concurrent(
@@ -154,14 +167,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       const { team, client } = await halfway(rig(), 'backend-by-hand');
       const remove = [{ op: 'remove', path: '/spec/rules/0/backendRefs/1' }];
       await team.kubectl('patch', 'httproute', 'shop', '--type=json', '-p', JSON.stringify(remove));
-      await team.untilStatus('held', status => status.display?.reason === 'RouteMalformed');
-      await untilTold(team, 'RouteNotAccepted');
-      const sinceMs = Date.now();
-      await sleep(QUIET_MS);
-      expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
-      // The route that is not as it must be, and the weight that went with its backend.
-      expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(2);
-      expect(await countEvents(team, 'RouteNotAccepted')).toBe(1);
+      await expectHeldFor(rig(), team, 'RouteMalformed');
       expect(await team.column('.status.message')).toContain('shop-canary');
       expect(await team.column('.status.stable.revision')).toBe('1');
 
@@ -182,14 +188,7 @@ describeOnRig('a canary whose objects are changed by hand', rig => {
       const { team, client } = await halfway(rig(), 'route-by-hand');
       const fromMs = Date.now();
       await team.kubectl('delete', 'httproute', 'shop');
-      await team.untilStatus('held', status => status.display?.reason === 'RouteMissing');
-      await untilTold(team, 'RouteNotAccepted');
-      const sinceMs = Date.now();
-      await sleep(QUIET_MS);
-      expect(writesOf(rig(), team, sinceMs).length).toBeLessThanOrEqual(3);
-      // The route that is not there, and the weight that went with it.
-      expect(eventWrites(rig(), team, sinceMs).length).toBeLessThanOrEqual(2);
-      expect(await countEvents(team, 'RouteNotAccepted')).toBe(1);
+      await expectHeldFor(rig(), team, 'RouteMissing');
       await team.command('promote');
       const outcome = () => team.column('.status.lastCommand.outcome');
       await team.until('refused', async () => (await outcome()).startsWith('refused'));

@@ -96,3 +96,13 @@ spec:
     return eventually(`the weight is ${weight}`, async () => (await this.weight()) === weight, PATIENT_MS);
   }
 }
+
+/** Starts the operator of a world, and brings a shop to where its second version waits at 20 % for a person. */
+export async function pausedShop(world: OperatorWorld): Promise<OperatorShop> {
+  await world.startOperator();
+  const shop = new OperatorShop(world, 'steps: [{setWeight: 20}, {pause: {}}]');
+  await shop.open();
+  await shop.deploy('shop:2.0.0');
+  await shop.until('it pauses', status => status.phase === 'Paused');
+  return shop;
+}

@@ -27,7 +27,8 @@ export async function runOfPair(pair: Pair, from: number, strike: string): Promi
     ...outcomeOf({ stage: leader.stage, proxy: { trace } }, performance.now(), ending),
     events,
     strikes: [strike],
-    ...{ faultMs: 0, recoveryMs: 0 },
+    faultMs: 0,
+    recoveryMs: 0,
     busiest: Math.max(...scenes.map(scene => busiestOf(scene.proxy.trace, 0))),
     log: scenes.map(scene => scene.log()).join('\n'),
   };
