@@ -1,3 +1,4 @@
+import { runSpecOf } from '../analysis/stored-run.ts';
 import { FIELD_MANAGER, HASH_LABEL, REPLICAS_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { restoredReplicaSet } from '../core/children.ts';
@@ -137,6 +138,11 @@ export class Actor {
       if (owner?.uid === rollout.metadata.uid) {
         // It may take minutes to go. What is the matter is to be told meanwhile, which a conflict would put off.
         if (existing.metadata.deletionTimestamp !== undefined) return { kind: 'failed', error };
+        // Asked for again it would be refused again, and a conflict tells nobody.
+        if (type === RESOURCES.analysisRuns && !runSpecOf(existing)) {
+          const message = `AnalysisRun ${name} is there and its spec cannot be read; delete it to have it made again`;
+          return { kind: 'problem', problem: { kind: 'NameTaken', name, message }, error };
+        }
         await this.#relabel(type, existing, object);
         return { kind: 'conflict', error };
       }

@@ -231,4 +231,34 @@ describeOnRig('Rollouts that were written around the schema', rig => {
     },
     SCENARIO_MS,
   );
+
+  it(
+    'have a run among their fellows that is the gate of a canary: the canary waits, says so, and goes on when the run is removed',
+    async () => {
+      const { plane } = rig();
+      const runs = `/apis/sluice.dev/v1alpha1/namespaces/${KINDS_NAMESPACE}/analysisruns`;
+      const gated = (tag: string) => apply(rig(), gatedBy('on-default', 'torn', tag));
+      const isPaused = ({ pause, display }: SeenStatus) =>
+        pause?.reason === 'PauseStep' && display?.gate?.startsWith('x 1 ') === true;
+      await gated('1.0.0');
+      await expectEach(rig(), ['torn'], ({ phase }) => phase === 'Healthy');
+      await gated('1.1.0');
+      await expectEach(rig(), ['torn'], isPaused);
+      const { analysis } = statusOf((await asking(rig())).get('torn')) as { analysis: { background: string } };
+      const name = analysis.background;
+      const { metadata: stored, status } = await plane.client.get(`${runs}/${name}`);
+      const { resourceVersion: _, ...metadata } = stored;
+      const place = { plural: 'analysisruns', kind: 'AnalysisRun', name, namespace: KINDS_NAMESPACE };
+      await storeUnjudged(plane, { ...place, content: { spec: 7, status }, metadata });
+      await expectEach(rig(), ['torn'], ({ message }) => message?.includes(name) === true);
+      await command(rig(), 'torn', 'promote torn-1');
+      await expectEach(rig(), ['torn'], ({ lastCommand }) => lastCommand?.outcome.startsWith('refused') === true);
+
+      await plane.client.delete(`${runs}/${name}`);
+      await expectEach(rig(), ['torn'], isPaused);
+      await command(rig(), 'torn', 'promote torn-2');
+      await expectEach(rig(), ['torn'], isPromoted(2));
+    },
+    SCENARIO_MS,
+  );
 });
