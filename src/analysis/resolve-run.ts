@@ -6,6 +6,7 @@ import {
   analysisTemplateSpecSchema,
 } from '../api/analysis-template.ts';
 import type { ApiObject } from '../api/object-meta.ts';
+import { firstIssue } from '../api/spec-issue.ts';
 
 /** Values that every template may use without asking. */
 export type BuiltInArgs = Readonly<
@@ -29,10 +30,7 @@ export function resolveRun(
   for (const { name, object } of templates) {
     if (!object) return missing(`analysis template ${name} does not exist; create it or change the reference`);
     const parsed = analysisTemplateSpecSchema.safeParse(object.spec);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      return invalid(`analysis template ${name}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
-    }
+    if (!parsed.success) return invalid(`analysis template ${name}: ${firstIssue(parsed.error)}`);
     specs.push(parsed.data);
   }
   const metrics = specs.flatMap(spec => spec.metrics);

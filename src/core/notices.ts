@@ -41,12 +41,12 @@ function exists(view: NoticeView, name: string): boolean {
   return view.snapshot.notifiers.some(object => `${object.metadata.namespace ?? ''}/${object.metadata.name}` === name);
 }
 
+/** A Notifier that cannot be read is owed what everybody gets: its delivery fails, which is told, until it is mended. */
 function subscribers(view: NoticeView, event: NoticeEvent): string[] {
   return view.snapshot.notifiers.flatMap(object => {
-    const spec = notifierSpecSchema.safeParse(object['spec']);
-    if (!spec.success) return [];
-    if (!(spec.data.events ?? DEFAULT_NOTICE_EVENTS).includes(event)) return [];
-    if (spec.data.rollouts && !spec.data.rollouts.includes(view.snapshot.rollout.metadata.name)) return [];
+    const { events = DEFAULT_NOTICE_EVENTS, rollouts } = notifierSpecSchema.safeParse(object['spec']).data ?? {};
+    if (!events.includes(event)) return [];
+    if (rollouts && !rollouts.includes(view.snapshot.rollout.metadata.name)) return [];
     return [`${object.metadata.namespace ?? ''}/${object.metadata.name}`];
   });
 }

@@ -2,6 +2,7 @@ import { lately } from '../api/lately.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { type RolloutSpec, rolloutSpecSchema } from '../api/rollout.ts';
 import { type RevisionRef, type RolloutStatus, revisionRefSchema, rolloutStatusSchema } from '../api/rollout-status.ts';
+import { specIssue } from '../api/spec-issue.ts';
 
 export type SpecReading =
   | { readonly ok: true; readonly spec: RolloutSpec }
@@ -24,7 +25,7 @@ export function readSpec(rollout: ApiObject): SpecReading {
   const parsed = rolloutSpecSchema.safeParse(raw);
   const reading: SpecReading = parsed.success
     ? { ok: true, spec: parsed.data }
-    : { ok: false, issues: parsed.error.issues.slice(0, 10).map(issue => describe(issue.path, issue.message)) };
+    : { ok: false, issues: parsed.error.issues.slice(0, 10).map(specIssue) };
   readings.set(raw, reading);
   return reading;
 }
@@ -55,9 +56,4 @@ function identityOf(ref: unknown): RevisionRef | undefined {
   const number = typeof revision === 'number' && Number.isInteger(revision) && revision > 0 ? revision : 1;
   const kept = revisionRefSchema.safeParse({ revision: number, podTemplateHash, replicaSet });
   return kept.success ? kept.data : undefined;
-}
-
-function describe(path: readonly PropertyKey[], message: string): string {
-  const where = path.map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
-  return `spec${where}: ${message}`.slice(0, 300);
 }

@@ -1,6 +1,7 @@
 import { API_VERSION } from '../api/names.ts';
 import { notifierSpecSchema } from '../api/notifier.ts';
 import type { StoredNotice } from '../api/rollout-status.ts';
+import { firstIssue } from '../api/spec-issue.ts';
 import { isSame } from '../core/same-json.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
@@ -58,7 +59,7 @@ export class Courier {
   constructor(parts: CourierParts) {
     this.#parts = parts;
     parts.caches.notifiers.store.addHandler((type, object, old) => {
-      if (type !== 'deleted' && !isSame(old?.['spec'], object['spec'])) this.#wake(objectKey(object.metadata));
+      if (type === 'deleted' || !isSame(old?.['spec'], object['spec'])) this.#wake(objectKey(object.metadata));
     });
   }
 
@@ -79,7 +80,7 @@ export class Courier {
       }
   }
 
-  /** A mended Notifier is tried at once: nobody waits for the end of a pause that its old spec earned. */
+  /** A mended Notifier is tried at once: nobody waits for the end of a pause that its old spec earned. To one that is gone nothing is owed. */
   #wake(notifier: string): void {
     const isOf = (id: string) => id.endsWith(`|${notifier}`);
     for (const [id, { abort }] of this.#underway) if (isOf(id)) abort.abort();
@@ -106,7 +107,7 @@ export class Courier {
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) {
       metrics.notification('unknown', 'failed');
-      this.#fail(rollout, to, 'unknown', 'the Notifier is gone or invalid');
+      this.#fail(rollout, to, 'unknown', object ? `${firstIssue(spec.error)}; mend it in Git` : 'it is gone');
       this.#later(key, id);
       return;
     }

@@ -1,5 +1,6 @@
 import type { Sample } from '../analysis/sample.ts';
 import { type MetricProviderSpec, metricProviderSpecSchema } from '../api/metric-provider.ts';
+import { firstIssue } from '../api/spec-issue.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { MetricProvider } from '../providers/metric-provider.ts';
@@ -50,7 +51,7 @@ export class ProviderPool {
       if (!parsed.success)
         return {
           kind: 'ConfigError',
-          message: `MetricProvider ${name}: ${parsed.error.issues[0]?.message ?? 'invalid spec'}`.slice(0, 256),
+          message: `MetricProvider ${name}: ${firstIssue(parsed.error)}`.slice(0, 256),
         };
       const readSecret = (ref: { name: string; key: string }) => this.#secrets.read(this.#namespace, ref);
       entry = {

@@ -130,7 +130,6 @@ describe('alerts', () => {
     subscribe(cluster, 'promotions', { events: ['Promoted'] });
     subscribe(cluster, 'ours', { rollouts: ['shop'] });
     subscribe(cluster, 'theirs', { rollouts: ['cart'] });
-    subscribe(cluster, 'broken', { webhook: {} });
     send(cluster, 'abort');
     expect(cluster.status['notices']).toMatchObject([{ event: 'Aborted', pending: ['demo/default', 'demo/ours'] }]);
   });
@@ -148,6 +147,14 @@ describe('alerts', () => {
     cluster.delivered.push(`${id}|demo/b`);
     cluster.settle();
     expect(cluster.status['notices']).toBeUndefined();
+  });
+
+  it('are owed to a Notifier that cannot be read, as to one that names neither events nor Rollouts', () => {
+    const cluster = canaryOnTrial();
+    subscribe(cluster, 'torn', { events: 7 });
+    subscribe(cluster, 'aborts', { events: ['Aborted'] });
+    send(cluster, 'abort');
+    expect(cluster.status['notices']).toMatchObject([{ event: 'Aborted', pending: ['demo/torn', 'demo/aborts'] }]);
   });
 
   it('are not owed to a Notifier that is gone', () => {

@@ -31,7 +31,12 @@ let clock: FakeClock;
 let actor: Actor;
 
 beforeEach(async () => {
-  api = await FaultServer.start([RESOURCES.replicaSets, RESOURCES.controllerRevisions, RESOURCES.services]);
+  api = await FaultServer.start([
+    RESOURCES.replicaSets,
+    RESOURCES.controllerRevisions,
+    RESOURCES.services,
+    RESOURCES.analysisRuns,
+  ]);
   clock = new FakeClock();
   transport = new Transport({ config: staticClusterConfig({ server: api.url }), clock });
   actor = new Actor(new KubeClient({ transport, fieldManager: 'test' }), {
@@ -104,6 +109,35 @@ describe.each([
       kind: 'problem',
       problem: { kind: 'WriteRefused', name: 'shop-abc' },
     });
+  });
+});
+
+describe('an AnalysisRun of ours that is to be created and exists', () => {
+  const metadata = { name: 'shop-abc-bg', namespace: 'shop', ownerReferences: [OWNER] };
+  const run = (spec: unknown) => ({ apiVersion: 'sluice.dev/v1alpha1', kind: 'AnalysisRun', metadata, spec });
+  const spec = { metrics: [{ name: 'x', provider: { prometheus: { query: '1' } } }] };
+  const wish: Action = {
+    type: 'CreateAnalysisRun',
+    kind: 'background',
+    spec,
+    object: run(spec) as unknown as ApiObject,
+  };
+
+  it('is a problem when it cannot be read: it would be asked for, and be there, for ever', async () => {
+    api.of(RESOURCES.analysisRuns).create(run(7));
+    expect(await actor.perform(ROLLOUT, wish)).toMatchObject({
+      kind: 'problem',
+      problem: {
+        kind: 'NameTaken',
+        name: 'shop-abc-bg',
+        message: expect.stringContaining('cannot be read; delete it'),
+      },
+    });
+  });
+
+  it('is the same wish fulfilled when it can', async () => {
+    api.of(RESOURCES.analysisRuns).create(run(spec));
+    expect(await actor.perform(ROLLOUT, wish)).toMatchObject({ kind: 'conflict' });
   });
 });
 

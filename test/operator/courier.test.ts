@@ -109,6 +109,19 @@ describe('an alert that waits for its next round', () => {
     await isDelivered('n-1');
   });
 
+  it('is looked at again at once when its Notifier is deleted: the pass strikes it off', async () => {
+    notifier('team', { events: ['Aborted'] });
+    consider();
+    await isWaiting();
+    notices['shop/shop'] = [];
+    caches.notifiers.store.applyEvent(
+      'DELETED',
+      caches.notifiers.store.get({ namespace: 'shop', name: 'team' }) as KubeObject,
+    );
+    expect(passes).toEqual(['shop/shop']);
+    expect(clock.pending).toBe(0);
+  });
+
   it('does so for every Rollout that owes it, and waits on where another Notifier changed', async () => {
     notices['shop/other'] = [notice('n-2', 'shop/team'), notice('n-3', 'shop/steam')];
     consider();

@@ -96,7 +96,8 @@ async function failures(): Promise<number> {
 it('an alert for an invalid Notifier stays owed, is an event, and is sent once when the Notifier is mended', async () => {
   notifier('ADDED', { events: ['Aborted'] });
   courier.consider(KEY, rollout, [notice]);
-  await eventually('it is an event', () => events().some(event => event.startsWith('NotifyFailed Notifier shop/team')));
+  const told = 'NotifyFailed Notifier shop/team (unknown): spec: a Notifier needs exactly one of';
+  await eventually('it is an event', () => events().some(event => event.startsWith(told)));
   expect(memory.of(KEY).delivered.size).toBe(0);
   courier.consider(KEY, rollout, [notice]);
   expect(receiver.received).toEqual([]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { durationMs } from '../../api/duration.ts';
 import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema, gitSyncStatusSchema } from '../../api/git-sync.ts';
 import { API_VERSION } from '../../api/names.ts';
+import { firstIssue } from '../../api/spec-issue.ts';
 import { toTime } from '../../api/time.ts';
 import { type GitCredentials, GitSource, type GitTip } from '../../git/git-source.ts';
 import { GitSourceError } from '../../git/git-source-error.ts';
@@ -141,9 +142,7 @@ export class GitSyncController {
     }
     const parsed = gitSyncSpecSchema.safeParse(object['spec']);
     if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      const message = `spec.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
-      await this.#tell(object, 'stalled', 'InvalidSpec', message);
+      await this.#tell(object, 'stalled', 'InvalidSpec', firstIssue(parsed.error));
       return { outcome: 'done' };
     }
     const spec = parsed.data;

@@ -24,8 +24,6 @@ export interface Limits {
   readonly tellsAll?: boolean;
 }
 
-const LATE_MS = 20_000;
-
 /** What a person does in a story that waits for one. */
 const ORDINARY: Partial<Record<StoryName, Fault>> = { held: ({ stage }) => promoteHeld(stage) };
 
@@ -51,8 +49,8 @@ export class StoryJudge {
     const most = this.#busiest + more;
     const found = [
       ...(run.struck ? [] : ['the fault never struck: the run proves nothing']),
-      // What the fault itself keeps from the operator keeps the canary where it is, and what it takes to hear of the end.
-      ...this.#judge.findings(run, { lateMs: run.faultMs + LATE_MS, tellsAll, mayDip }),
+      ...this.#judge.findings(run, { tellsAll, mayDip }),
+      // How long the weights lasted needs no look of its own: the story is as long as the fault and the recovery.
       ...(run.recoveryMs > recoveryMs ? [`recovered after ${run.recoveryMs} ms, allowed are ${recoveryMs}`] : []),
       ...(run.busiest > most ? [`${run.busiest} requests within 10 s, allowed are ${most}`] : []),
       ...unhandled(run.log),

@@ -19,6 +19,7 @@ export interface SeenStatus {
   readonly abort?: { readonly cause: string; readonly reason: string; readonly at: string };
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
   readonly display?: { readonly reason?: string; readonly gate?: string };
+  readonly notices?: readonly { readonly event: string; readonly pending: readonly string[] }[];
   readonly lastCommand?: { readonly id: string; readonly outcome: string };
   readonly [field: string]: unknown;
 }
