@@ -6,7 +6,7 @@ import {
   type MeasurementPhase,
   type MetricResult,
 } from '../api/analysis-run.ts';
-import { toTime } from '../api/time.ts';
+import { fromTime, toTime } from '../api/time.ts';
 import { endMetrics, settleRun } from './end-run.ts';
 import type { Judged } from './judge.ts';
 import { metricVerdict } from './metric-verdict.ts';
@@ -150,7 +150,8 @@ function streaks(before: MetricResult, phase: MeasurementPhase) {
 function missingSince(before: MetricResult, judged: Judged, startedAt: number) {
   if (judged.phase === 'NoData')
     return {
-      noDataSince: before.noDataSince ?? toTime(startedAt),
+      // One that is yet to come was written by a clock that was ahead.
+      noDataSince: toTime(Math.min(fromTime(before.noDataSince) ?? startedAt, startedAt)),
       noDataReason: judged.noDataReason ?? before.noDataReason ?? 'NoSeries',
     };
   if (judged.phase !== 'Error') return {};

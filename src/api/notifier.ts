@@ -12,6 +12,7 @@ export const NOTICE_EVENTS = [
   'Invalid',
   'Degraded',
   'StableLost',
+  'Resumed',
 ] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 

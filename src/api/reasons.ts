@@ -21,6 +21,7 @@ export const EVENT_REASONS = [
   'StableLost',
   'ProgressDeadlineExceeded',
   'AutomationConflict',
+  'WriteRefused',
   'NotifyFailed',
   'SyncFailed',
   'Synced',

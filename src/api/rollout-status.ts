@@ -165,6 +165,8 @@ export const rolloutStatusSchema = z.object({
       blocked: z.boolean().optional().meta({ description: 'Something that the trial needs is not there.' }),
     })
     .optional(),
+  /** When it was first aborted, degraded, invalid or without its stable revision, since it was last healthy. */
+  troubledSince: timeSchema.optional(),
   notices: z.array(noticeSchema).max(20).optional(),
   collisionCount: z.int().min(0).optional(),
   replicas: z.int().optional(),

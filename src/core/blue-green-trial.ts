@@ -6,12 +6,13 @@ import type { CommandEffect } from './command.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { type GateReading, gateWake } from './gate.ts';
-import { refusePromotion, trialHold } from './hold.ts';
+import { refuseOutdatedPromotion, refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
 import { trialPhase } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
+import { refusedRun } from './runs.ts';
 import { STATIONS } from './step-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -35,11 +36,12 @@ interface Trial {
 export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
   const { blueGreen } = w.spec.strategy;
   if (!blueGreen) throw new Error('planBlueGreenTrial needs strategy.blueGreen');
-  openTrial(w, d, STATIONS);
+  const isOther = openTrial(w, d, STATIONS, gatesOf(blueGreen, fast));
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
-  const t: Trial = { w, d, blueGreen, full, promote: effect.promote };
+  const t: Trial = { w, d, blueGreen, full, promote: effect.promote && !isOther };
   const hold = trialHold(w, d, missingAnalysis(w, analysesAhead(t)));
-  if (hold && effect.promote) refusePromotion(d, hold);
+  if (effect.promote && isOther) refuseOutdatedPromotion(d);
+  else if (hold && effect.promote) refusePromotion(d, hold);
   const station = hold ? ((d.status.step?.index ?? 0) as Station) : advance(t);
   const run = wantedRun(t, station);
   const gate = run ? readRun(w, run.name) : undefined;
@@ -68,6 +70,16 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
     waitsForPods,
     blocked,
   };
+}
+
+/** By kind: the one before the switch may become the one after it. */
+function gatesOf({ prePromotionAnalysis, postPromotionAnalysis }: BlueGreenStrategy, fast: boolean): unknown[] {
+  return fast
+    ? []
+    : [
+        ...(prePromotionAnalysis ? [{ prePromotionAnalysis }] : []),
+        ...(postPromotionAnalysis ? [{ postPromotionAnalysis }] : []),
+      ];
 }
 
 /** Analyses that this trial runs now or has still to run. */
@@ -215,10 +227,12 @@ function waitReason(t: Trial, station: Station, gate: GateReading | undefined): 
     };
   if (station === 1 || station === 5) {
     if (gate && gate.verdict !== 'Passed') return gate.because;
-    return {
+    const running: Because = {
       reason: station === 1 ? 'GateRunning' : 'PostPromotionAnalysis',
       message: `${STATIONS[station]} is running`,
     };
+    const run = wantedRun(t, station);
+    return run ? (refusedRun(w, run) ?? running) : running;
   }
   if (station === 2)
     return blueGreen.autoPromotionEnabled === false

@@ -3,6 +3,7 @@ import type { Because } from './decision.ts';
 import { hasMeasured, hasPassed } from './gate.ts';
 import type { WantedRun } from './intent.ts';
 import { currentRunName, findRun, stepRunName } from './run-names.ts';
+import { refusedRun } from './runs.ts';
 import type { World } from './world.ts';
 
 /** The analysis beside the steps, from its starting step on and once users reach this revision. */
@@ -51,7 +52,7 @@ function reachesUsers({ w, canary, actual }: CanaryView): boolean {
 /** A background analysis that is wanted and not there yet stops progress: nothing may pass ungated. */
 export function beginningOf(w: World, run: WantedRun | undefined): Because | undefined {
   if (!run || findRun(w, run.name)) return undefined;
-  return { reason: 'GateRunning', message: 'the background analysis begins' };
+  return refusedRun(w, run) ?? { reason: 'GateRunning', message: 'the background analysis begins' };
 }
 
 /** A run that has not passed once, or failed when it was asked last. */

@@ -5,6 +5,7 @@ import { sumPods } from './pod-count.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { routedReplicas } from './routed-replicas.ts';
 import { shareStep, targetSplit } from './share-of-replicas.ts';
+import type { World } from './world.ts';
 
 /** Pods that a step wants: of the canary, and of every ReplicaSet by name. */
 export interface PodsWanted {
@@ -14,11 +15,14 @@ export interface PodsWanted {
   readonly scale: Map<string, number>;
 }
 
-/** Pods for a weight: by the router's arithmetic, or as a share of the replicas without one. */
-export function podsWanted(t: CanaryView, index: number, weight: number): PodsWanted {
+/**
+ * Pods for a weight: by the router's arithmetic, or as a share of the replicas without one.
+ * @param frozen whether the canary may not get a larger share of the pods than it has: without a router pods are traffic
+ */
+export function podsWanted(t: CanaryView, index: number, weight: number, frozen = false): PodsWanted {
   const { w, canary, steps } = t;
   const scale = new Map<string, number>();
-  if (!w.router) return shareOfReplicas(t, weight, scale);
+  if (!w.router) return shareOfReplicas(t, weight, scale, frozen);
   const promoting = index >= steps.length || t.full;
   const split = routedReplicas({
     replicas: w.replicas,
@@ -36,24 +40,43 @@ export function podsWanted(t: CanaryView, index: number, weight: number): PodsWa
   return { canary: split.canary, now: split.canary, scale };
 }
 
-function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, number>): PodsWanted {
+function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, number>, frozen: boolean): PodsWanted {
   const { w, canary } = t;
   const budget = replicaBudget(w.replicas, canary.maxSurge, canary.maxUnavailable) ?? { surge: 0, unavailable: 1 };
   const older = w.olderSets.filter(set => set.spec > 0);
-  const split = shareStep({
-    replicas: w.replicas,
-    weight,
-    maxWeight: 100,
-    budget,
-    canary: w.newSet ?? { spec: 0, available: 0 },
-    stable: w.stableSet,
-    older: sumPods(older),
-  });
+  const { canary: wanted, stable } = targetSplit(w.replicas, weight, 100, budget.surge);
+  const now = { canary: w.newSet?.spec ?? 0, stable: w.stableSet?.spec ?? 0 };
+  const rises = wanted > now.canary || stable < now.stable;
+  const all = now.canary + now.stable;
+  const stays = frozen && rises && all >= w.replicas && all <= w.replicas + budget.surge;
+  const split = stays
+    ? now
+    : shareStep({
+        replicas: w.replicas,
+        ...(frozen && rises ? shareOfNow(w, wanted, budget.surge) : { weight, maxWeight: 100 }),
+        budget,
+        canary: w.newSet ?? { spec: 0, available: 0 },
+        stable: w.stableSet,
+        older: sumPods(older),
+      });
   if (w.newSet) scale.set(w.newSet.name, split.canary);
   if (w.stableSet) scale.set(w.stableSet.name, split.stable);
   const elsewhere = (w.newSet?.available ?? 0) + (w.stableSet?.available ?? 0);
   const minAvailable = w.replicas - Math.min(w.replicas, budget.unavailable);
   for (const [name, pods] of drainOlder(older, elsewhere, minAvailable)) scale.set(name, pods);
-  const { canary: wanted } = targetSplit(w.replicas, weight, 100, budget.surge);
   return { canary: wanted, now: split.canary, scale };
+}
+
+/**
+ * The share that the canary has now of what was asked for, as a weight: as many pods of another number of replicas as are
+ * nearest to it, and no more than a larger number of replicas makes of them.
+ * Example: 2 of 10 pods and now 20 replicas: 4; 3 of 8 pods, of which there shall be 10: 3.
+ */
+function shareOfNow({ newSet, stableSet, replicas }: World, most: number, surge: number) {
+  const [canary, stable] = [newSet, stableSet].map(set => set?.asked ?? set?.spec ?? 0) as [number, number];
+  const all = Math.max(1, canary + stable);
+  const cap = Math.min(most, Math.max(canary, Math.floor((replicas * canary) / all)));
+  return targetSplit(replicas, canary, all, surge).canary <= cap
+    ? { weight: canary, maxWeight: all }
+    : { weight: cap, maxWeight: Math.max(1, replicas) };
 }

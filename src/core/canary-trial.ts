@@ -43,7 +43,7 @@ const WAITS: readonly RolloutReason[] = [
 export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast: boolean): TrialPlan {
   const canary = w.spec.strategy.canary ?? {};
   const steps = fast ? [] : (canary.steps ?? []);
-  const isOther = openTrial(w, d, steps);
+  const isOther = openTrial(w, d, steps, fast || !canary.analysis ? [] : [canary.analysis]);
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const max = w.router?.max ?? 100;
   const t: CanaryView = { w, d, canary, steps, full, max, actual: actualWeight(w) };
@@ -71,12 +71,13 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
 
   const index = d.status.step?.index ?? 0;
   const desired = full ? max : weightAt(steps, index, max);
-  const wantedPods = podsWanted(t, index, desired);
+  const unmeasured = dismissed || (background !== undefined && awaitsMeasurement(w, background));
+  const stays = (hold !== undefined && !isReached(t, index)) || (unmeasured && t.actual > 0);
+  const wantedPods = podsWanted(t, index, desired, stays);
   const step = steps[index];
   const stepRun: WantedRun | undefined =
     !full && step?.analysis ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis } : undefined;
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
-  const unmeasured = dismissed || (background !== undefined && awaitsMeasurement(w, background));
   const unanswered = dismissed || (background !== undefined && awaitsAnswer(w, background));
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
   notePause(t, index, because, gate, stepGate, promote);
@@ -84,8 +85,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
 
-  // Without a router pods are traffic: what stops traffic stops pods.
-  const holdsPods = hold && (NOTHING_MOVES.includes(hold.reason) || (!w.router && unbuildable !== undefined));
+  const holdsPods = hold && NOTHING_MOVES.includes(hold.reason);
   const runs = [background, stepRun].filter(run => run !== undefined);
   // On lists that are older than a run its step seems to be yet to come.
   const ahead = dismissed ? runs : analysesAhead(t);
@@ -149,7 +149,8 @@ function isDone(t: CanaryView, step: CanaryStep, index: number): boolean {
   const weight = weightAt(steps, index, max);
   const pods = podsWanted(t, index, weight).canary;
   const scaled = (w.newSet?.spec ?? 0) >= pods && (w.newSet?.available ?? 0) >= pods;
-  if (step.setCanaryScale) return scaled && w.newSet?.spec === pods;
+  // The set behind the canary Service keeps one pod: order.ts.
+  if (step.setCanaryScale) return scaled && (w.newSet?.spec ?? 0) <= Math.max(pods, 1);
   if (!scaled) return false;
   if (!w.router) return splitReached(t, weight);
   const { state } = w.router;
@@ -169,6 +170,12 @@ function splitReached(t: CanaryView, weight: number): boolean {
   );
 }
 
+/** The step is past the weight that it stands at. */
+function isReached({ steps }: CanaryView, index: number): boolean {
+  const step = steps[index];
+  return step !== undefined && step.setWeight === undefined;
+}
+
 /** The weight to ask of the route in this pass. */
 function weightWanted(
   t: CanaryView,
@@ -183,8 +190,7 @@ function weightWanted(
   if (actual > 0 && (service?.readyOf(w.newSet?.name) ?? 0) === 0) return 0;
   // More users only when the weight they have now was measured and is good.
   if (unmeasured && actual > 0 && desired > actual) return actual;
-  const reached = steps[index] !== undefined && steps[index]?.setWeight === undefined;
-  if (frozen && !reached) return Math.min(actual, desired);
+  if (frozen && !isReached(t, index)) return Math.min(actual, desired);
   const promoting = index >= steps.length || t.full;
   if (!promoting) return desired;
   return (w.newSet?.available ?? 0) >= Math.max(pods, w.replicas) ? desired : actual;

@@ -23,6 +23,13 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
   const { w, d, steps, actual } = t;
   const available = w.newSet?.available ?? 0;
   const promoting = index >= steps.length;
+  const untilMeasured: Because = {
+    reason: 'GateRunning',
+    message: 'waits for the background analysis to pass at the weight of now',
+  };
+  // Without a router more pods are more users.
+  const spec = w.newSet?.spec ?? 0;
+  if (!w.router && unmeasured && actual > 0 && spec < pods && available >= spec) return untilMeasured;
   if (!w.newSet || w.newSet.spec < pods || available < pods) {
     const why = podTrouble(w);
     return { reason: 'WaitingForPods', message: `${available} of ${pods} canary pods are available${why}` };
@@ -39,8 +46,7 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
     const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
     if (why !== undefined && state.kind === 'weights' && state.rejected)
       return { reason: 'RouteNotAccepted', message: why };
-    if (unmeasured && actual > 0 && desired > actual)
-      return { reason: 'GateRunning', message: 'waits for the background analysis to pass at the weight of now' };
+    if (unmeasured && actual > 0 && desired > actual) return untilMeasured;
     if (actual !== desired)
       return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };
     if (why !== undefined) return { reason: 'ShiftingTraffic', message: why };

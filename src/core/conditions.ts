@@ -1,6 +1,7 @@
 import type { ConditionClaim } from '../api/conditions.ts';
 import type { RolloutReason } from '../api/reasons.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
+import { actualWeight } from './actual-weight.ts';
 import type { Because } from './decision.ts';
 import type { Mode } from './mode.ts';
 import { isForPerson } from './pause.ts';
@@ -63,6 +64,14 @@ export function readiness(
 
 /** What users get, whatever is on trial. It stays True after an abort: aborted does not mean down. */
 function serving(w: World, status: RolloutStatus): ConditionClaim {
+  const { blueGreen } = w.spec.strategy;
+  if (blueGreen && w.newSet && w.newSet.ready > 0 && actualWeight(w) > 0)
+    return {
+      type: 'Serving',
+      status: 'True',
+      reason: 'NewRevisionServes',
+      message: `revision ${status.desired?.revision ?? '?'}, ${w.newSet.ready}/${w.replicas} pods ready`,
+    };
   const home = status.stable ? w.sets.find(set => set.hash === status.stable?.podTemplateHash) : w.newSet;
   const ready = home?.ready ?? 0;
   const revision = status.stable?.revision ?? status.desired?.revision ?? '?';

@@ -94,7 +94,8 @@ function progressFacts(before: RolloutStatus | undefined, after: RolloutStatus, 
   const facts = [...stepFacts(before, after, names), ...weightFacts(before, after, names)];
   if (isForPerson(after) && (!(before && isForPerson(before)) || hasGateTurned(before, after)))
     facts.push(normal('Paused', after.message ?? 'paused', 'Paused'));
-  if (before && isForPerson(before) && !isForPerson(after) && !after.abort) facts.push(normal('Resumed', 'going on'));
+  if (before && isForPerson(before) && !isForPerson(after) && !after.abort)
+    facts.push(normal('Resumed', 'going on', 'Resumed'));
   return facts;
 }
 
@@ -166,9 +167,8 @@ function endFacts(before: RolloutStatus | undefined, after: RolloutStatus): Fact
     );
   if (after.phase === 'Degraded' && before?.phase !== 'Degraded' && after.display?.reason !== 'StableLost')
     facts.push(warning('ProgressDeadlineExceeded', after.message ?? 'no progress', 'Degraded'));
-  const troubled = before?.phase === 'Aborted' || before?.phase === 'Degraded' || before?.phase === 'Invalid';
   const wasServing = before?.stable !== undefined;
-  if (troubled && wasServing && after.phase === 'Healthy')
+  if (before?.troubledSince !== undefined && wasServing && after.phase === 'Healthy')
     facts.push({
       reason: 'Resumed',
       warning: false,
@@ -194,6 +194,8 @@ function troubleFacts(before: RolloutStatus | undefined, after: RolloutStatus): 
     case 'RouteMissing':
     case 'RouteMalformed':
       return [warning('RouteNotAccepted', message)];
+    case 'WriteRefused':
+      return [warning('WriteRefused', message)];
     case 'ServiceMissing':
     case 'TemplateMissing':
     case 'TemplateInvalid':

@@ -8,9 +8,12 @@ export function refusePromotion(d: Draft, { reason }: Because): void {
   refuse(d, `nothing moves now (${reason}); send promote again when the phase is Paused`);
 }
 
-/** A promotion was about the steps that whoever sent it saw, and Git declares others by now. */
+/** A promotion was about the steps and gates that whoever sent it saw, and Git declares others by now. */
 export function refuseOutdatedPromotion(d: Draft): void {
-  refuse(d, 'Git declares other steps by now; look at them, and send promote again when the phase is Paused');
+  refuse(
+    d,
+    'Git declares other steps or analyses by now; look at them, and send promote again when the phase is Paused',
+  );
 }
 
 function refuse({ status }: Draft, why: string): void {

@@ -7,6 +7,7 @@ import { answerTo, pendingCommand } from './pending-command.ts';
 import { copyJson } from './same-json.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readStatus } from './spec-reader.ts';
+import { trackTrouble } from './trouble.ts';
 
 /** Without a spec nobody can say which route and Services a command would move. */
 const REFUSAL = 'refused: spec cannot be read; mend it in Git, then send the command again';
@@ -39,6 +40,7 @@ export function invalidDecision(snapshot: Snapshot, issues: readonly string[], n
     conditions: [...conditions, ...kept],
     display: { ...stored?.display, reason: 'InvalidSpec' },
   };
+  trackTrouble(status, now);
   const isNew = stored?.display?.reason !== 'InvalidSpec' || stored.message !== message;
   const facts: Fact[] = isNew
     ? [{ reason: 'SpecInvalid', warning: true, note: message.slice(0, 1000), notice: 'Invalid' }]

@@ -1,5 +1,6 @@
 import type { NoticeContent } from '../api/notice.ts';
 import { DEFAULT_NOTICE_EVENTS, type NoticeEvent, notifierSpecSchema } from '../api/notifier.ts';
+import type { ApiObject } from '../api/object-meta.ts';
 import type { RolloutStatus, StoredNotice } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
 import type { Fact } from './decision.ts';
@@ -41,11 +42,16 @@ function exists(view: NoticeView, name: string): boolean {
   return view.snapshot.notifiers.some(object => `${object.metadata.namespace ?? ''}/${object.metadata.name}` === name);
 }
 
+const ENDS: readonly NoticeEvent[] = ['Recovered', 'Promoted', 'Resumed'];
+
+const read = (object: ApiObject) => notifierSpecSchema.safeParse(object['spec']).data;
+
 /** A Notifier that cannot be read is owed what everybody gets: its delivery fails, which is told, until it is mended. */
 function subscribers(view: NoticeView, event: NoticeEvent): string[] {
   return view.snapshot.notifiers.flatMap(object => {
-    const { events = DEFAULT_NOTICE_EVENTS, rollouts } = notifierSpecSchema.safeParse(object['spec']).data ?? {};
-    if (!events.includes(event)) return [];
+    const { events = DEFAULT_NOTICE_EVENTS, rollouts, alertmanager } = read(object) ?? {};
+    // An alert is a state there: whoever was told of its beginning is told of its end.
+    if (!events.includes(event) && !(alertmanager && ENDS.includes(event))) return [];
     if (rollouts && !rollouts.includes(view.snapshot.rollout.metadata.name)) return [];
     return [`${object.metadata.namespace ?? ''}/${object.metadata.name}`];
   });
@@ -81,6 +87,7 @@ const NEXT: Readonly<Record<NoticeEvent, (name: string, namespace: string, statu
   },
   Promoted: () => 'nothing to do',
   Recovered: () => 'nothing to do',
+  Resumed: () => 'nothing to do',
   Started: (name, namespace) => `watch it: kubectl -n ${namespace} get rollouts.sluice.dev ${name} -w`,
   Invalid: (name, namespace) => `mend the spec in Git: kubectl -n ${namespace} describe rollouts.sluice.dev ${name}`,
   Degraded: (name, namespace) => `see what it waits for: kubectl -n ${namespace} describe rollouts.sluice.dev ${name}`,

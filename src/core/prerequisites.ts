@@ -30,6 +30,7 @@ export const BLOCKED: readonly RolloutReason[] = [
   'RouteMalformed',
   'TemplateMissing',
   'TemplateInvalid',
+  'WriteRefused',
 ];
 
 /** Two Rollouts that steer one Service or route would undo each other for ever: the one that came first keeps it. */

@@ -28,9 +28,13 @@ function sourceOf(w: World, stillDesired: boolean): RevisionRef['source'] {
   return w.snapshot.source ?? before;
 }
 
-/** A set of this template with a number above all others was made by a pass whose status got lost: the number stays. */
+/**
+ * A set of this template with a number above all others was made by a pass whose status got lost: the number stays. One that
+ * the history knows was tried before, and its analyses were not about this trial.
+ */
 function nextRevision(w: World): number {
-  const told = [w.stored?.desired, w.stored?.stable, w.stored?.canary].map(ref => ref?.revision ?? 0);
+  const { desired, stable, canary, history = [] } = w.stored ?? {};
+  const told = [desired, stable, canary, ...history].map(ref => ref?.revision ?? 0);
   const others = w.sets.filter(set => set.hash !== w.hash).map(set => set.revision);
   const last = Math.max(0, ...told, ...others);
   const own = Math.max(0, ...w.sets.filter(set => set.hash === w.hash).map(set => set.revision));
@@ -58,7 +62,13 @@ export function isInRollbackWindow(w: World): boolean {
   const window = w.spec.rollbackWindow?.revisions ?? DEFAULT_ROLLBACK_WINDOW;
   if (window === 0 || isQuarantined(w, w.stored)) return false;
   const verified: string[] = [];
-  for (const delivery of w.stored?.history ?? []) {
+  const deliveries = w.stored?.history ?? [];
+  // Out of quarantine by a person's word: to be tried again is not to be trusted again.
+  const last = deliveries.find(
+    ({ podTemplateHash, outcome }) => podTemplateHash === w.hash && outcome !== 'Superseded',
+  );
+  if (last?.outcome === 'Aborted') return false;
+  for (const delivery of deliveries) {
     const ended = delivery.outcome;
     if (ended !== 'Promoted' && ended !== 'FastPromoted' && ended !== 'FirstDeploy') continue;
     const hash = delivery.podTemplateHash;

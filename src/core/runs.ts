@@ -1,12 +1,12 @@
 import { resolveRun } from '../analysis/resolve-run.ts';
 import { API_VERSION, HASH_LABEL, ROLLOUT_LABEL, RUN_KIND_LABEL } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
-import type { Action } from './decision.ts';
+import type { Action, Because } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { dueSamples, isFinished } from './gate.ts';
 import type { Intent, WantedRun } from './intent.ts';
 import { findRun } from './run-names.ts';
-import { templateKey } from './snapshot.ts';
+import { type ActionProblem, templateKey } from './snapshot.ts';
 import type { World } from './world.ts';
 
 /** When to look again at a measurement that is due, in milliseconds. */
@@ -37,6 +37,14 @@ export function driveRuns(w: World, d: Draft, intent: Intent): Action[] {
   if (Object.keys(named).length > 0) d.status.analysis = named;
   else delete d.status.analysis;
   return actions;
+}
+
+/** Says that a run cannot be created: until somebody lets it, nothing is measured. */
+export function refusedRun(w: World, { name }: Pick<WantedRun, 'name'>): Because | undefined {
+  const isAbout = ({ kind, name: of }: ActionProblem) =>
+    of === name && (kind === 'WriteRefused' || kind === 'NameTaken');
+  const problem = w.snapshot.problems.find(isAbout);
+  return problem && { reason: 'WriteRefused', message: `analysis ${name} cannot begin: ${problem.message}` };
 }
 
 /** Templates that a use of analysis names, as the snapshot shows them. */

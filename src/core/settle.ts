@@ -237,7 +237,9 @@ function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string,
 
 function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number | null> {
   const at = new Map<string, number | null>();
-  for (const set of leaving) at.set(set.name, set.scaleDownAt ?? w.now + seconds * 1000);
+  // What is planned later than that was planned by a clock that was ahead, or before the delay was shortened.
+  const latest = w.now + seconds * 1000;
+  for (const set of leaving) at.set(set.name, Math.min(set.scaleDownAt ?? latest, latest));
   return at;
 }
 

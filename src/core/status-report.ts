@@ -11,6 +11,7 @@ import { isFinished, viewRun } from './gate.ts';
 import type { Intent } from './intent.ts';
 import type { Mode } from './mode.ts';
 import { desiredRevision } from './revisions.ts';
+import { trackTrouble } from './trouble.ts';
 import type { World } from './world.ts';
 
 /** Completes the draft's status from what was observed and decided. The one place where status is written. */
@@ -26,13 +27,14 @@ export function reportStatus(w: World, d: Draft, mode: Mode, intent: Intent): vo
   if (w.malformedCommand === undefined) delete status.commandIssue;
   else status.commandIssue = w.malformedCommand.slice(0, 512);
   const ignored = w.malformedCommand === undefined ? '' : `; the command is ignored: ${w.malformedCommand}`;
-  status.message = `${messageOf(status, mode, intent.because).slice(0, 3500)}${ignored}`;
+  status.message = `${messageOf(w, status, mode, intent.because).slice(0, 3500)}${ignored}`;
   status.replicas = w.sets.reduce((sum, set) => sum + set.running, 0);
   status.updatedReplicas = w.newSet?.running ?? 0;
   status.readyReplicas = w.sets.reduce((sum, set) => sum + set.ready, 0);
   status.availableReplicas = w.sets.reduce((sum, set) => sum + set.available, 0);
   status.selector = selectorText(w.spec.selector ?? {}).slice(0, 4096);
   status.display = displayOf(w, d, intent);
+  trackTrouble(status, w.now);
   status.conditions = settle(w, status, claims(w, status, mode, intent.because));
 }
 
@@ -44,22 +46,32 @@ function reportWeights(w: World, status: RolloutStatus, mode: Mode): void {
   }
   const max = w.router?.max ?? 100;
   const index = status.step?.index ?? 0;
-  const asked = mode === 'Trial' || mode === 'FastTrack' ? weightAt(canary.steps ?? [], index, max) : 0;
+  const isFull = mode === 'FastTrack' || status.promoteFull?.podTemplateHash === w.hash;
+  const asked = isFull ? max : mode === 'Trial' ? weightAt(canary.steps ?? [], index, max) : 0;
   status.weights = { canary: asked, stable: max - asked, actualCanary: actualWeight(w) };
 }
 
-function messageOf(status: RolloutStatus, mode: Mode, because: Because): string {
+function messageOf(w: World, status: RolloutStatus, mode: Mode, because: Because): string {
   if (mode === 'Aborted') {
-    const left = status.weights?.actualCanary ?? 0;
-    const serves = `revision ${status.stable?.revision ?? '?'} serves${left > 0 ? `, and weight ${left} has not left the canary yet` : ''}`;
+    const left = actualWeight(w);
+    const stable = `revision ${status.stable?.revision ?? '?'}`;
+    const serves = w.spec.strategy.blueGreen
+      ? left > 0
+        ? `its users wait for enough ready pods of ${stable}`
+        : `${stable} serves`
+      : `${stable} serves${left > 0 ? `, and weight ${left} has not left the canary yet` : ''}`;
     return `revision ${status.desired?.revision ?? '?'} was aborted: ${because.message}; ${serves}`;
   }
   const { step, weights } = status;
   if ((mode === 'Trial' || mode === 'FastTrack') && step && step.total > 0) {
-    const at = weights ? ` at ${weights.actualCanary}%` : '';
+    const at = weights ? ` at ${percentOf(w, weights.actualCanary)}` : '';
     return `step ${Math.min(step.index + 1, step.total)}/${step.total}${at}: ${because.message}`;
   }
   return because.message;
+}
+
+function percentOf({ router }: World, weight: number): string {
+  return `${Math.round((100 * weight) / (router?.max ?? 100))}%`;
 }
 
 /** Columns of `kubectl get rollouts`, ready to print. */
@@ -70,7 +82,7 @@ function displayOf(w: World, d: Draft, intent: Intent): NonNullable<RolloutStatu
   const next = nextOf(d, pause?.until);
   return {
     ...(step && canary && step.total > 0 ? { step: `${Math.min(step.index + 1, step.total)}/${step.total}` } : {}),
-    ...(weights ? { weight: `${Math.round((100 * weights.actualCanary) / (w.router?.max ?? 100))}%` } : {}),
+    ...(weights ? { weight: percentOf(w, weights.actualCanary) } : {}),
     ...(stable ? { stable: String(stable.revision) } : {}),
     ...(canary ? { canary: String(canary.revision) } : {}),
     reason: intent.because.reason,

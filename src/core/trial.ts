@@ -12,9 +12,10 @@ const DEFAULT_DEADLINE_S = 600;
 
 /**
  * Opens the trial of a new revision, or goes on with the one that is open. A new hash starts everything anew.
- * @returns whether Git has given the open trial other steps
+ * @param gates the analyses that are declared beside the steps
+ * @returns whether Git has given the open trial other steps or gates
  */
-export function openTrial(w: World, d: Draft, steps: readonly unknown[]): boolean {
+export function openTrial(w: World, d: Draft, steps: readonly unknown[], gates: readonly unknown[]): boolean {
   const { status } = d;
   const ref = desiredRevision(w);
   const open = status.canary?.podTemplateHash === w.hash && status.trialStartedAt !== undefined;
@@ -27,7 +28,7 @@ export function openTrial(w: World, d: Draft, steps: readonly unknown[]): boolea
     status.attempt ??= 1;
   }
   status.canary = ref;
-  const stepsHash = documentHash(steps);
+  const stepsHash = documentHash(gates.length === 0 ? steps : { steps, gates });
   if (status.step?.stepsHash === stepsHash) return false;
   // Other steps, other gates: what an earlier step measured must not count for a new one of the same number.
   const isOther = open && status.step !== undefined;

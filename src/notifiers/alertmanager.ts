@@ -32,11 +32,20 @@ const LASTING: Partial<Record<NoticeEvent, 'info' | 'warning' | 'critical'>> = {
   Paused: 'info',
 };
 
+const ALL = Object.keys(LASTING) as NoticeEvent[];
+/** Alerts that are true no more once an event has happened. */
+const ENDED_BY: Partial<Record<NoticeEvent, readonly NoticeEvent[]>> = {
+  Recovered: ALL,
+  Promoted: ALL,
+  Resumed: ['Paused'],
+  Aborted: ['Paused'],
+};
+
 /** Each notice is sent once, and Alertmanager ends after 5 minutes what names no end. */
 const LASTS_MS = 30 * 24 * 3_600_000;
 const MAX_ANNOTATION = 3000;
 
-/** Sends notices to Alertmanager: what lasts becomes an alert, Recovered and Promoted end the alerts of the rollout. */
+/** Sends notices to Alertmanager: what lasts becomes an alert, and what ends it ends the alert. */
 export const alertmanagerNotifier: Notifier<AlertmanagerTarget> = {
   kind: 'alertmanager',
   send: async (notice, to, signal) => {
@@ -50,13 +59,8 @@ export const alertmanagerNotifier: Notifier<AlertmanagerTarget> = {
 /** The alerts that a notice begins or ends. */
 export function alertsOf(notice: Notice, to: AlertmanagerTarget): Alert[] {
   const { event, at } = notice;
-  if (event === 'Recovered' || event === 'Promoted')
-    return Object.keys(LASTING).map(ended => ({
-      ...alert(notice, ended as NoticeEvent, to),
-      startsAt: at,
-      endsAt: at,
-    }));
-  return LASTING[event] === undefined ? [] : [alert(notice, event, to)];
+  const ends = (ENDED_BY[event] ?? []).map(ended => ({ ...alert(notice, ended, to), startsAt: at, endsAt: at }));
+  return LASTING[event] === undefined ? ends : [alert(notice, event, to), ...ends];
 }
 
 function alert(notice: Notice, event: NoticeEvent, { labels, generatorUrl }: AlertmanagerTarget): Alert {

@@ -26,6 +26,7 @@ const HAPPENED: Readonly<Record<NoticeEvent, string>> = {
   Invalid: 'has an invalid spec',
   Degraded: 'makes no progress',
   StableLost: 'lost its stable revision',
+  Resumed: 'goes on',
 };
 
 const MAX_FIELD = 500;

@@ -30,7 +30,7 @@ describe('the steps of a canary', () => {
     cluster.settle();
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
     expect(cluster.status['lastCommand'].outcome).toBe(
-      'refused: Git declares other steps by now; look at them, and send promote again when the phase is Paused',
+      'refused: Git declares other steps or analyses by now; look at them, and send promote again when the phase is Paused',
     );
     send(cluster, 'promote');
     expect(cluster.canaryWeight()).toBe(90);

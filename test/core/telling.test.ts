@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KINDS } from '../../src/api/kinds.ts';
 import type { Fact } from '../../src/core/decision.ts';
+import { alertsOf } from '../../src/notifiers/alertmanager.ts';
 import { canarySpec } from '../support/rollout-builder.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import {
@@ -230,6 +231,7 @@ describe('alerts', () => {
       'Started',
       'Recovered',
       'StableLost',
+      'Recovered',
       'Started',
       'Paused',
       'Promoted',
@@ -237,6 +239,56 @@ describe('alerts', () => {
       'Recovered',
     ]);
     for (const { content } of cluster.status['notices']) expect(content.next.length).toBeGreaterThan(5);
+  });
+
+  it('tell a recovery though the way back to health leads over other phases', () => {
+    const cluster = settledCanary();
+    const told: string[] = [];
+    const go = () => {
+      for (let times = 0; times < 4; times++) {
+        cluster.react();
+        told.push(...cluster.pass().facts.flatMap(({ notice }) => notice ?? []));
+      }
+    };
+    cluster.behaviour.set(hashOf('1'), { available: 1 });
+    go();
+    cluster.advance(700_000);
+    go();
+    cluster.behaviour.set(hashOf('1'), { available: 3 });
+    go();
+    expect(cluster.status['troubledSince']).toBeDefined();
+    cluster.behaviour.clear();
+    go();
+    expect([stateOf(cluster), told]).toEqual(['Healthy Healthy', ['Degraded', 'Recovered']]);
+    expect(cluster.status['troubledSince']).toBeUndefined();
+  });
+
+  it('of an Alertmanager are all ended once the Rollout is healthy, whatever events it asked for', () => {
+    const cluster = settledCanary({ steps: [{ setWeight: 20 }, { pause: {} }] });
+    subscribe(cluster, 'pager', { webhook: undefined, alertmanager: { url: 'http://alerts' } });
+    const firing = () => {
+      const open = new Set<string>();
+      for (const notice of cluster.status['notices'] ?? [])
+        for (const { endsAt, labels } of alertsOf(notice, { url: '' }))
+          open[Date.parse(endsAt) > cluster.now ? 'add' : 'delete'](labels['alertname'] ?? '');
+      return [...open];
+    };
+    push(cluster, '2');
+    cluster.settle();
+    expect(firing()).toEqual(['SluiceRolloutPaused']);
+    send(cluster, 'abort');
+    expect(firing()).toEqual(['SluiceRolloutAborted']);
+    push(cluster, '3');
+    cluster.settle();
+    expect(firing()).toEqual(['SluiceRolloutAborted', 'SluiceRolloutPaused']);
+    send(cluster, 'promote');
+    wait(cluster, 60);
+    expect([stateOf(cluster), firing()]).toEqual(['Healthy Healthy', []]);
+    push(cluster, '4');
+    cluster.settle();
+    push(cluster, '3');
+    cluster.settle();
+    expect([stateOf(cluster), firing()]).toEqual(['Healthy Healthy', []]);
   });
 
   it('are kept to the last twenty', () => {
