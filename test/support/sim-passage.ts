@@ -88,6 +88,7 @@ export function brokenPassage(cluster: SimCluster, decision: Decision): string[]
   if (!promotes && steps.length > 0 && after.step?.total === 0)
     return isExcused(cluster, decision, hash) ? [] : ['all steps are skipped'];
   if (full) return isExcused(cluster, decision, hash) ? [] : ['promoted in full without anybody asking'];
+  const declared = canary?.analysis ? { steps, gates: [canary.analysis] } : steps;
   const { verb, outcome = '' } = newCommand(cluster, decision) ?? {};
   const retried = (verb === 'retry' || verb === 'release-quarantine') && /^(trying|released)/.test(outcome);
   const same =
@@ -95,7 +96,7 @@ export function brokenPassage(cluster: SimCluster, decision: Decision): string[]
     before.trialStartedAt !== undefined &&
     !retried &&
     (promotes || after.trialStartedAt === before.trialStartedAt) &&
-    (!canary || before.step?.stepsHash === documentHash(steps));
+    (!canary || before.step?.stepsHash === documentHash(declared));
   const from = same ? (before.step?.index ?? 0) : 0;
   const to = promotes ? steps.length : (after.step?.index ?? 0);
   let skips = isPerson(cluster, decision) ? 1 : 0;
