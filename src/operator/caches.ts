@@ -23,10 +23,18 @@ export type CacheName = Exclude<keyof typeof RESOURCES, 'secrets' | 'pods'>;
 
 export type Caches = Readonly<Record<CacheName, Reflector>>;
 
-/** uid of the controlling owner, or nothing. */
-function controllerUid(object: KubeObject): string[] {
-  const owner = object.metadata.ownerReferences?.find(ref => ref.controller === true);
-  return owner ? [owner.uid] : [];
+/**
+ * Under what an owner and what it owns are found. The namespace is part of it: the API server does not check whom an owner
+ * reference names, so that anybody could give somebody else's Rollout a child, and with it a verdict.
+ */
+export function ownerKey(namespace = '', uid = ''): string {
+  return `${namespace}/${uid}`;
+}
+
+/** The controlling owner of an object, or nothing. */
+export function controllerKey({ metadata }: KubeObject): string[] {
+  const owner = metadata.ownerReferences?.find(ref => ref.controller === true);
+  return owner ? [ownerKey(metadata.namespace, owner.uid)] : [];
 }
 
 /** `namespace/name` of everything outside its own children that a Rollout looks at. */
@@ -56,15 +64,15 @@ const SETTINGS: Readonly<Record<CacheName, Partial<ReflectorOptions>>> = {
       services: dependencies('services'),
       routes: dependencies('routes'),
       templates: dependencies('templates'),
-      uid: object => (object.metadata.uid ? [object.metadata.uid] : []),
+      uid: ({ metadata: { namespace, uid } }) => (uid ? [ownerKey(namespace, uid)] : []),
     },
   },
-  replicaSets: { trim: trimReplicaSet, labelSelector: HASH_LABEL, indexers: { owner: controllerUid } },
-  controllerRevisions: { trim: trimToMetadata, labelSelector: HASH_LABEL, indexers: { owner: controllerUid } },
+  replicaSets: { trim: trimReplicaSet, labelSelector: HASH_LABEL, indexers: { owner: controllerKey } },
+  controllerRevisions: { trim: trimToMetadata, labelSelector: HASH_LABEL, indexers: { owner: controllerKey } },
   services: { trim: trimService },
   endpointSlices: { trim: trimEndpointSlice, indexers: { service: sliceService } },
   httpRoutes: { trim: trimRoute, optional: true },
-  analysisRuns: { trim: trimAnalysisRun, indexers: { owner: controllerUid } },
+  analysisRuns: { trim: trimAnalysisRun, indexers: { owner: controllerKey } },
   analysisTemplates: {},
   clusterAnalysisTemplates: {},
   metricProviders: {},

@@ -5,7 +5,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { isRecord, objectKey } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { Lane } from '../kube/work-queue.ts';
-import { asApi, type Caches, sliceService } from './caches.ts';
+import { asApi, type Caches, controllerKey, sliceService } from './caches.ts';
 
 type Enqueue = (key: string, lane: Lane) => void;
 
@@ -50,9 +50,9 @@ function laneOf(object: KubeObject): Lane {
 }
 
 function ownersOf(caches: Caches, object: KubeObject): string[] {
-  const owner = object.metadata.ownerReferences?.find(ref => ref.controller === true);
-  if (!owner) return [];
-  return caches.rollouts.store.byIndex('uid', owner.uid).map(rollout => objectKey(rollout.metadata));
+  return controllerKey(object).flatMap(owner =>
+    caches.rollouts.store.byIndex('uid', owner).map(rollout => objectKey(rollout.metadata)),
+  );
 }
 
 function byIndex(

@@ -2,7 +2,7 @@ import type { ApiObject } from '../api/object-meta.ts';
 import { type Needs, needsOf } from '../core/needs.ts';
 import { type Rival, routeKey, type Snapshot, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { asApi, type Caches } from './caches.ts';
+import { asApi, type Caches, ownerKey } from './caches.ts';
 import type { Memory } from './memory.ts';
 import { provenanceOf } from './provenance.ts';
 
@@ -17,7 +17,7 @@ export function observe(
   now: number,
 ): Snapshot {
   const namespace = rollout.metadata.namespace ?? '';
-  const uid = rollout.metadata.uid ?? '';
+  const owner = ownerKey(namespace, rollout.metadata.uid);
   const needs = needsOf(asApi(rollout));
   const known = memory.of(`${namespace}/${rollout.metadata.name}`);
   const source = provenanceOf(rollout);
@@ -39,12 +39,12 @@ export function observe(
     );
   return {
     rollout: asApi(rollout),
-    replicaSets: caches.replicaSets.store.byIndex('owner', uid).map(asApi),
-    revisions: caches.controllerRevisions.store.byIndex('owner', uid).map(asApi),
+    replicaSets: caches.replicaSets.store.byIndex('owner', owner).map(asApi),
+    revisions: caches.controllerRevisions.store.byIndex('owner', owner).map(asApi),
     services,
     endpointSlices,
     routes,
-    analysisRuns: caches.analysisRuns.store.byIndex('owner', uid).map(asApi),
+    analysisRuns: caches.analysisRuns.store.byIndex('owner', owner).map(asApi),
     templates,
     notifiers: notifiersFor(caches, namespace, operatorNamespace),
     ...(source ? { source } : {}),
