@@ -21,7 +21,7 @@ class TryFailed extends Error {
 }
 
 /**
- * Delivers a notice with retries. A refusal is final; a failure is tried again after our backoff or after as long as
+ * Delivers a notice with retries. A refusal is not tried again here; a failure is after our backoff or after as long as
  * the receiver asked for (Retry-After), whichever is longer. Never rejects; a cancelled delivery has failed.
  */
 export async function deliver<T>(

@@ -13,8 +13,11 @@ export interface Notice {
 /** What became of one try. `why` is one short sentence without addresses, secrets or bodies. */
 export type Delivery =
   | { readonly result: 'delivered' }
-  /** The receiver will never take it: trying again is no use, a person has to mend the Notifier. */
-  | { readonly result: 'refused'; readonly why: string }
+  /**
+   * The receiver turned it away, and would do so again in a moment. `isFinal`: for what this notice says, so that trying again
+   * is no use; else for the address or the credentials, which somebody can mend.
+   */
+  | { readonly result: 'refused'; readonly why: string; readonly isFinal: boolean }
   /** The receiver could not take it now. `retryAfterMs`: how long it asks us to wait. */
   | { readonly result: 'failed'; readonly why: string; readonly retryAfterMs?: number };
 

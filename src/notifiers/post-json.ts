@@ -5,6 +5,8 @@ const TIMEOUT_MS = 10_000;
 /** Answers are not used; more than this is not read. Bytes. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 300_000;
+/** Answers that are about what was sent: it is malformed, too large, or says what the receiver cannot take. */
+const ABOUT_THE_BODY: readonly number[] = [400, 413, 422];
 
 /** One POST. The body is text, so that what is signed is what is sent. */
 export interface JsonPost {
@@ -40,14 +42,18 @@ export async function postJson({ url, body, headers }: JsonPost, signal: AbortSi
 function ofStatus(status: number, retryAfter: unknown): Delivery {
   if (status >= 200 && status < 300) return { result: 'delivered' };
   if (status >= 300 && status < 400)
-    return {
-      result: 'refused',
-      why: `the receiver redirects (HTTP ${status}); put the final address into the Notifier`,
-    };
+    return turnedAway(`the receiver redirects (HTTP ${status}); put the final address into the Notifier`);
   const wait = retryAfterMs(retryAfter);
   if (status === 408 || status === 429 || status >= 500)
     return { result: 'failed', why: `HTTP ${status}`, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
-  return { result: 'refused', why: `HTTP ${status}; check the address and the credentials in the Notifier` };
+  if (ABOUT_THE_BODY.includes(status))
+    return { result: 'refused', why: `HTTP ${status}; this alert is given up`, isFinal: true };
+  return turnedAway(`HTTP ${status}; check the address and the credentials in the Notifier`);
+}
+
+/* Who answers so may be asked again later: a login may be renewed, a route of a proxy may come back. */
+function turnedAway(why: string): Delivery {
+  return { result: 'refused', why, isFinal: false };
 }
 
 /* Seconds; the date form of the header is rare enough to be left to our own backoff. */
@@ -61,8 +67,8 @@ function ofError(error: unknown): Delivery {
   const fields = typeof error === 'object' && error !== null ? (error as { code?: unknown; message?: unknown }) : {};
   const code = typeof fields.code === 'string' && /^[A-Z0-9_]{1,64}$/.test(fields.code) ? fields.code : 'no code';
   if (/maxContentLength/.test(String(fields.message))) return { result: 'failed', why: 'the answer is too large' };
-  if (code === 'ERR_INVALID_URL') return { result: 'refused', why: 'the address is no URL' };
+  if (code === 'ERR_INVALID_URL') return turnedAway('the address is no URL');
   if (code === 'ERR_INVALID_CHAR' || code === 'ERR_INVALID_HTTP_TOKEN')
-    return { result: 'refused', why: 'a header has characters that HTTP does not allow' };
+    return turnedAway('a header has characters that HTTP does not allow');
   return { result: 'failed', why: `no connection (${code})` };
 }

@@ -57,7 +57,7 @@ export async function notify(
     const why = error instanceof SecretUnavailable ? error.message : 'do the Secret and its key exist?';
     return { result: 'failed', why: `a Secret that the Notifier names cannot be read: ${why.slice(0, 400)}` };
   }
-  if (!bound) return { result: 'refused', why: 'the Notifier names no channel' };
+  if (!bound) return { result: 'refused', why: 'the Notifier names no channel', isFinal: false };
   return await bound.deliver(notice, options);
 }
 

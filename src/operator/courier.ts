@@ -26,6 +26,10 @@ export interface CourierParts {
 
 /** After a round of retries has failed, the next one begins this much later. */
 const NEXT_ROUND_MS = 60_000;
+/** After the receiver has turned it away: somebody has to mend something first, and a new Notifier is not waited for. */
+const NEXT_PLEA_MS = 600_000;
+/** What stays the same is told again by then, before the API server forgets the last event about it (an hour). */
+const TOLD_AGAIN_MS = 50 * 60_000;
 
 /** What is sent to whom. */
 interface Letter {
@@ -53,7 +57,7 @@ export class Courier {
   readonly #parts: CourierParts;
   readonly #underway = new Map<string, Errand>();
   /** Alerts that did not get through, by id, until their next round. */
-  readonly #waiting = new Map<string, { readonly key: string; readonly timer: TimerHandle }>();
+  readonly #waiting = new Map<string, { readonly letter: Letter; readonly timer: TimerHandle }>();
   readonly #stop = new AbortController();
 
   constructor(parts: CourierParts) {
@@ -84,8 +88,11 @@ export class Courier {
   #wake(notifier: string): void {
     const isOf = (id: string) => id.endsWith(`|${notifier}`);
     for (const [id, { abort }] of this.#underway) if (isOf(id)) abort.abort();
-    for (const [id, { key, timer }] of this.#waiting) {
+    for (const [id, { letter, timer }] of this.#waiting) {
       if (!isOf(id)) continue;
+      const { key, known } = letter;
+      // Who mended it wants to know whether that was all.
+      known.undelivered.delete(notifier);
       this.#parts.clock.clearTimeout(timer);
       this.#waiting.delete(id);
       this.#parts.enqueue(key);
@@ -99,7 +106,8 @@ export class Courier {
     await Promise.allSettled([...this.#underway.values()].map(({ done }) => done));
   }
 
-  async #send({ key, rollout, notice, to, id, known }: Letter, signal: AbortSignal): Promise<void> {
+  async #send(letter: Letter, signal: AbortSignal): Promise<void> {
+    const { key, notice, to, id, known } = letter;
     const { caches, secrets, metrics, clock, enqueue } = this.#parts;
     const slash = to.indexOf('/');
     const namespace = to.slice(0, slash);
@@ -107,8 +115,8 @@ export class Courier {
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) {
       metrics.notification('unknown', 'failed');
-      this.#fail(rollout, to, 'unknown', object ? `${firstIssue(spec.error)}; mend it in Git` : 'it is gone');
-      this.#later(key, id);
+      this.#fail(letter, 'unknown', object ? `${firstIssue(spec.error)}; mend it in Git` : 'it is gone');
+      this.#later(letter, NEXT_ROUND_MS);
       return;
     }
     const { kind, delivery } = await deliverNotice(
@@ -121,30 +129,35 @@ export class Courier {
     // What arrived has arrived, also when its Notifier changed in that moment.
     if (signal.aborted && delivery.result !== 'delivered') return;
     metrics.notification(kind, delivery.result);
-    if (delivery.result !== 'delivered') this.#fail(rollout, to, kind, delivery.why);
-    if (delivery.result === 'failed') {
-      this.#later(key, id);
-      return;
-    }
+    const isOwed = delivery.result === 'failed' || (delivery.result === 'refused' && !delivery.isFinal);
+    // Of those that are given up each is told.
+    if (!isOwed) known.undelivered.delete(to);
+    if (delivery.result !== 'delivered') this.#fail(letter, kind, delivery.why);
+    if (isOwed) return this.#later(letter, delivery.result === 'failed' ? NEXT_ROUND_MS : NEXT_PLEA_MS);
     // Refused for good counts as done: asking again would be refused again.
     known.delivered.add(id);
     enqueue(key);
   }
 
   /** The next round of an alert that did not get through. */
-  #later(key: string, id: string): void {
+  #later(letter: Letter, ms: number): void {
     const { clock, enqueue } = this.#parts;
     const again = () => {
-      this.#waiting.delete(id);
-      enqueue(key);
+      this.#waiting.delete(letter.id);
+      enqueue(letter.key);
     };
-    this.#waiting.set(id, { key, timer: clock.setTimeout(again, NEXT_ROUND_MS) });
+    this.#waiting.set(letter.id, { letter, timer: clock.setTimeout(again, ms) });
   }
 
-  #fail(rollout: KubeObject, to: string, kind: string, why: string): void {
-    const { recorder, log } = this.#parts;
+  /** Tells it once, however many alerts and rounds it takes, and again before that is forgotten. */
+  #fail({ key, rollout, to, known }: Letter, kind: string, why: string): void {
+    const { recorder, log, clock } = this.#parts;
     const { name, namespace, uid = '' } = rollout.metadata;
-    log.warn('an alert was not delivered', { rollout: `${namespace}/${name}`, notifier: to, kind, why });
+    const last = known.undelivered.get(to);
+    const isNews = last?.why !== why || clock.monotonic() >= last.at + TOLD_AGAIN_MS;
+    log[isNews ? 'warn' : 'debug']('an alert was not delivered', { rollout: key, notifier: to, kind, why });
+    if (!isNews) return;
+    known.undelivered.set(to, { why, at: clock.monotonic() });
     recorder.record({
       regarding: { apiVersion: API_VERSION, kind: 'Rollout', namespace, name, uid },
       type: 'Warning',

@@ -14,6 +14,8 @@ export interface RolloutMemory {
   inspection: PodInspection | undefined;
   /** `<notice id>|<notifier>` that reached their receiver and are not yet struck off in status. */
   delivered: Set<string>;
+  /** What was told last of deliveries that did not succeed, by Notifier; `at` in monotonic milliseconds. */
+  undelivered: Map<string, { readonly why: string; readonly at: number }>;
   /** Epoch milliseconds of foreign writes to our weights, newest last. */
   conflicts: number[];
   /** Patches of the route that were refused in a row: at first the route has moved, later nobody may write it. */
@@ -49,6 +51,7 @@ export class Memory {
         troubles: 0,
         inspection: undefined,
         delivered: new Set(),
+        undelivered: new Map(),
         conflicts: [],
         refusedPatches: 0,
         firstVersion: undefined,

@@ -79,16 +79,22 @@ export function notifierContract(kind: NotifierKind): void {
       expect(received.length).toBe(2);
     });
 
-    test.each([400, 401, 404, 410])('does not try again after %i', async status => {
+    test.each([400, 413, 422])('gives up what is refused for what it says, with %i', async status => {
       const { url, received } = await receiver(response => response.writeHead(status).end());
-      expect(await send(to(url), aNotice())).toMatchObject({ result: 'refused' });
+      expect(await send(to(url), aNotice())).toMatchObject({ result: 'refused', isFinal: true });
+      expect(received.length).toBe(1);
+    });
+
+    test.each([401, 403, 404, 405, 410])('leaves for later, and not for good, what %i turned away', async status => {
+      const { url, received } = await receiver(response => response.writeHead(status).end());
+      expect(await send(to(url), aNotice())).toMatchObject({ result: 'refused', isFinal: false });
       expect(received.length).toBe(1);
     });
 
     test('follows no redirect', async () => {
       const other = await receiver();
       const { url } = await receiver(response => response.writeHead(307, { location: other.url }).end());
-      expect(await send(to(url), aNotice())).toMatchObject({ result: 'refused' });
+      expect(await send(to(url), aNotice())).toMatchObject({ result: 'refused', isFinal: false });
       expect(other.received).toEqual([]);
     });
 

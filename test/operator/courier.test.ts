@@ -36,6 +36,8 @@ let version: number;
 /** Keys that the courier asked a pass for. */
 let passes: string[];
 let notices: Record<string, StoredNotice[]>;
+/** How often somebody was told that an alert was not delivered. */
+let warnings: number;
 
 beforeEach(async () => {
   api = await FaultServer.start([EVENTS]);
@@ -49,6 +51,7 @@ beforeEach(async () => {
   recorder = new EventRecorder({ client, component: 'sluice', instance: 'test' });
   version = 0;
   passes = [];
+  warnings = 0;
   notices = { 'shop/shop': [notice('n-1', 'shop/team')] };
   courier = new Courier({
     caches,
@@ -56,7 +59,9 @@ beforeEach(async () => {
     secrets: new SecretReader(client),
     recorder,
     metrics: new Metrics(),
-    log: createLog('debug', () => undefined),
+    log: createLog('warn', () => {
+      warnings += 1;
+    }),
     clock,
     enqueue: key => {
       passes.push(key);
@@ -155,6 +160,66 @@ describe('an alert that is on its way when its Notifier changes', () => {
     await isDelivered('n-1');
     expect(receiver.received).toHaveLength(1);
     silent.close();
+  });
+});
+
+describe('an alert that its receiver turns away', () => {
+  let answers: number[];
+  let picky: Receiver;
+  beforeEach(async () => {
+    answers = [];
+    picky = await aReceiver((response, count) => void response.writeHead(answers[count - 1] ?? 200).end());
+    notifier('team', webhook(picky.url));
+  });
+  afterEach(() => picky.close());
+  const told = async () => {
+    await recorder.drain(1_000);
+    return [...api.of(EVENTS).objects.values()].map(event => `${event['reason']} x${event['count']}`);
+  };
+
+  it.each([401, 403, 404, 307])('with %i stays owed, and is brought again after ten minutes', async status => {
+    answers = [status];
+    consider();
+    await isWaiting();
+    await clock.advance(9 * 60_000);
+    expect(picky.received).toHaveLength(1);
+    expect(memory.of('shop/shop').delivered.size).toBe(0);
+    await clock.advance(60_000);
+    await isDelivered('n-1');
+    expect(picky.received).toHaveLength(2);
+  });
+
+  it('is brought at once when its Notifier changes', async () => {
+    answers = [401];
+    consider();
+    await isWaiting();
+    notifier('team', webhook(receiver.url));
+    await isDelivered('n-1');
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('is told once, not in each round, and again before the event is forgotten', async () => {
+    answers = new Array<number>(20).fill(404);
+    consider();
+    for (let round = 1; round <= 4; round += 1) {
+      await eventually(`round ${round} is over`, () => picky.received.length === round && clock.pending === 1);
+      await clock.advance(600_000);
+    }
+    await eventually('the fifth round is over', () => picky.received.length === 5 && clock.pending === 1);
+    expect(warnings).toBe(1);
+    await clock.advance(600_000);
+    await eventually('it is told again', () => warnings === 2);
+    expect(await told()).toEqual(['NotifyFailed x2']);
+  });
+
+  it('for what it says is given up, and each of those is told', async () => {
+    answers = [422, 422];
+    notices['shop/shop'] = [notice('n-1', 'shop/team'), notice('n-2', 'shop/team')];
+    consider();
+    await isDelivered('n-1');
+    await isDelivered('n-2');
+    expect(clock.pending).toBe(0);
+    expect(warnings).toBe(2);
   });
 });
 

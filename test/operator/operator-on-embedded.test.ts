@@ -131,7 +131,7 @@ describe('alerts', () => {
   });
 
   it('that are refused for good are an event, and owed no more', async () => {
-    receiver = await aReceiver(response => void response.writeHead(404).end());
+    receiver = await aReceiver(response => void response.writeHead(422).end());
     await world.startOperator();
     await world.apply(notifier(receiver.url));
     const shop = await openShop(MANUAL);
