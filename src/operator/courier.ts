@@ -7,7 +7,7 @@ import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Caches } from './caches.ts';
-import { deliverNotice } from './deliver-notice.ts';
+import { deliverNotice, isAbout } from './deliver-notice.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import type { Metrics } from './metrics.ts';
@@ -71,6 +71,8 @@ export class Courier {
   consider(key: string, rollout: KubeObject, notices: readonly StoredNotice[]): void {
     if (this.#stop.signal.aborted) return;
     const known = this.#parts.memory.of(key);
+    const foreign = notices.filter(notice => !isAbout(rollout, notice));
+    if (foreign.length > 0) this.#strikeOff(key, known, foreign);
     for (const notice of notices)
       for (const to of notice.pending) {
         const id = `${notice.id}|${to}`;
@@ -82,6 +84,14 @@ export class Courier {
         });
         this.#underway.set(id, { done, abort });
       }
+  }
+
+  /** What this operator never wrote is not sent, and the next pass takes it out of status. */
+  #strikeOff(key: string, known: RolloutMemory, foreign: readonly StoredNotice[]): void {
+    const { log, enqueue } = this.#parts;
+    log.warn('alerts of something else are in the status of a Rollout', { rollout: key, ids: foreign.map(n => n.id) });
+    for (const notice of foreign) for (const to of notice.pending) known.delivered.add(`${notice.id}|${to}`);
+    enqueue(key);
   }
 
   /** A mended Notifier is tried at once: nobody waits for the end of a pause that its old spec earned. To one that is gone nothing is owed. */
@@ -107,7 +117,7 @@ export class Courier {
   }
 
   async #send(letter: Letter, signal: AbortSignal): Promise<void> {
-    const { key, notice, to, id, known } = letter;
+    const { key, rollout, notice, to, id, known } = letter;
     const { caches, secrets, metrics, clock, enqueue } = this.#parts;
     const slash = to.indexOf('/');
     const namespace = to.slice(0, slash);
@@ -121,6 +131,7 @@ export class Courier {
     }
     const { kind, delivery } = await deliverNotice(
       spec.data,
+      rollout,
       notice,
       ref => secrets.read(namespace, ref),
       () => clock.now(),

@@ -52,7 +52,7 @@ beforeEach(async () => {
   version = 0;
   passes = [];
   warnings = 0;
-  notices = { 'shop/shop': [notice('n-1', 'shop/team')] };
+  notices = { 'shop/shop': [notice('rollout-uid-1', 'shop/team')] };
   courier = new Courier({
     caches,
     memory,
@@ -102,7 +102,7 @@ describe('an alert that waits for its next round', () => {
     await isWaiting();
     expect(passes).toEqual([]);
     notifier('team', webhook(receiver.url));
-    await isDelivered('n-1');
+    await isDelivered('rollout-uid-1');
     expect(receiver.received).toHaveLength(1);
     expect(clock.pending).toBe(0);
   });
@@ -111,7 +111,7 @@ describe('an alert that waits for its next round', () => {
     consider();
     await isWaiting();
     notifier('team', webhook(receiver.url));
-    await isDelivered('n-1');
+    await isDelivered('rollout-uid-1');
   });
 
   it('is looked at again at once when its Notifier is deleted: the pass strikes it off', async () => {
@@ -128,15 +128,15 @@ describe('an alert that waits for its next round', () => {
   });
 
   it('does so for every Rollout that owes it, and waits on where another Notifier changed', async () => {
-    notices['shop/other'] = [notice('n-2', 'shop/team'), notice('n-3', 'shop/steam')];
+    notices['shop/other'] = [notice('rollout-uid-2', 'shop/team'), notice('rollout-uid-3', 'shop/steam')];
     consider();
     consider('shop/other');
     await isWaiting(3);
     notifier('team', webhook(receiver.url));
-    await isDelivered('n-1');
-    await isDelivered('n-2', 'shop/team', 'shop/other');
+    await isDelivered('rollout-uid-1');
+    await isDelivered('rollout-uid-2', 'shop/team', 'shop/other');
     expect(receiver.received).toHaveLength(2);
-    expect(memory.of('shop/other').delivered.has('n-3|shop/steam')).toBe(false);
+    expect(memory.of('shop/other').delivered.has('rollout-uid-3|shop/steam')).toBe(false);
     expect(clock.pending).toBe(1);
   });
 
@@ -157,7 +157,7 @@ describe('an alert that is on its way when its Notifier changes', () => {
     consider();
     await eventually('the old address was asked', () => silent.received.length > 0);
     notifier('team', webhook(receiver.url));
-    await isDelivered('n-1');
+    await isDelivered('rollout-uid-1');
     expect(receiver.received).toHaveLength(1);
     silent.close();
   });
@@ -185,7 +185,7 @@ describe('an alert that its receiver turns away', () => {
     expect(picky.received).toHaveLength(1);
     expect(memory.of('shop/shop').delivered.size).toBe(0);
     await clock.advance(60_000);
-    await isDelivered('n-1');
+    await isDelivered('rollout-uid-1');
     expect(picky.received).toHaveLength(2);
   });
 
@@ -194,7 +194,7 @@ describe('an alert that its receiver turns away', () => {
     consider();
     await isWaiting();
     notifier('team', webhook(receiver.url));
-    await isDelivered('n-1');
+    await isDelivered('rollout-uid-1');
     expect(receiver.received).toHaveLength(1);
   });
 
@@ -214,10 +214,10 @@ describe('an alert that its receiver turns away', () => {
 
   it('for what it says is given up, and each of those is told', async () => {
     answers = [422, 422];
-    notices['shop/shop'] = [notice('n-1', 'shop/team'), notice('n-2', 'shop/team')];
+    notices['shop/shop'] = [notice('rollout-uid-1', 'shop/team'), notice('rollout-uid-2', 'shop/team')];
     consider();
-    await isDelivered('n-1');
-    await isDelivered('n-2');
+    await isDelivered('rollout-uid-1');
+    await isDelivered('rollout-uid-2');
     expect(clock.pending).toBe(0);
     expect(warnings).toBe(2);
   });
@@ -225,7 +225,7 @@ describe('an alert that its receiver turns away', () => {
 
 describe('an alert that arrives after its Rollout was forgotten', () => {
   it('is not remembered again', async () => {
-    notices['shop/gone'] = [notice('n-9', 'shop/team')];
+    notices['shop/gone'] = [notice('rollout-uid-9', 'shop/team')];
     notifier('team', webhook(receiver.url));
     consider('shop/gone');
     memory.forget('shop/gone');

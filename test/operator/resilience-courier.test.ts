@@ -57,7 +57,7 @@ beforeEach(async () => {
     // As the reconciler: what is still owed is offered again by the next pass.
     enqueue: key => courier.consider(key, rollout, [notice]),
   });
-  notice = { ...aNotice({ id: 'shop-1' }), pending: ['shop/team'] };
+  notice = { ...aNotice({ id: 'rollout-uid-1' }), pending: ['shop/team'] };
 });
 afterEach(async () => {
   await courier.stop();
@@ -104,7 +104,7 @@ it('an alert for an invalid Notifier stays owed, is an event, and is sent once w
 
   notifier('MODIFIED', { events: ['Aborted'], webhook: { url: receiver.url } });
   await clock.advance(5_000);
-  await eventually('it is struck off', () => memory.of(KEY).delivered.has('shop-1|shop/team'));
+  await eventually('it is struck off', () => memory.of(KEY).delivered.has('rollout-uid-1|shop/team'));
   expect(receiver.received).toHaveLength(1);
   await clock.advance(600_000);
   courier.consider(KEY, rollout, [notice]);
