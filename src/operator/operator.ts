@@ -135,7 +135,7 @@ export class Operator {
       operatorNamespace: namespace,
       enqueue,
     });
-    const inspector = new PodInspector({ client, memory, clock, log, enqueue });
+    const inspector = new PodInspector({ client, caches, memory, clock, log, enqueue });
     const actor = new Actor(client, {
       takeSample: (rollout, action) => this.#sampler.take(rollout, action),
       terminateRun: (rollout, action) => this.#sampler.terminate(rollout, action),

@@ -1,9 +1,10 @@
-import { HASH_LABEL, ROLLOUT_LABEL } from '../api/names.ts';
+import { HASH_LABEL } from '../api/names.ts';
 import type { InspectedPod, PodInspection } from '../core/snapshot.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { ApiError } from '../kube/errors.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
+import { type Caches, ownerKey } from './caches.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import { RESOURCES } from './resources.ts';
@@ -11,6 +12,7 @@ import { Turnstile } from './turnstile.ts';
 
 export interface PodInspectorParts {
   readonly client: KubeClient;
+  readonly caches: Pick<Caches, 'replicaSets'>;
   readonly memory: Memory;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,11 +52,12 @@ export class PodInspector {
     const key = objectKey(rollout.metadata);
     try {
       const labelSelector = `${HASH_LABEL}=${podTemplateHash}`;
+      const sets = this.#setsOf(rollout);
       // All of them: the one that crashes may be the last.
       const { items } = await client.list(RESOURCES.pods, {
         namespace: rollout.metadata.namespace,
         labelSelector,
-        map: item => slimPod(item, rollout),
+        map: item => slimPod(item, sets),
       });
       const inspection: PodInspection = {
         podTemplateHash,
@@ -69,28 +72,25 @@ export class PodInspector {
       log.debug('pods could not be looked at', { rollout: key, error });
     }
   }
+
+  /** By uid: equal templates of two Rollouts have equal hashes, and names such as `shop` and `shop-eu` begin alike. */
+  #setsOf({ metadata: { namespace, uid } }: KubeObject): ReadonlySet<string | undefined> {
+    const sets = this.#parts.caches.replicaSets.store.byIndex('owner', ownerKey(namespace, uid));
+    return new Set(sets.map(set => set.metadata.uid));
+  }
 }
 
-/** What is judged of a pod of this Rollout; undefined for others. A pod's spec is most of its size. */
-function slimPod(item: unknown, rollout: KubeObject): KubeObject | undefined {
+/** What is judged of a pod of these ReplicaSets; undefined for others. A pod's spec is most of its size. */
+function slimPod(item: unknown, sets: ReadonlySet<string | undefined>): KubeObject | undefined {
   if (!isRecord(item) || !isRecord(item.metadata)) return undefined;
   const { apiVersion, kind, metadata, status } = item as unknown as KubeObject;
-  const pod = { apiVersion, kind, metadata: { name: metadata.name }, status };
-  return belongs({ ...pod, metadata }, rollout) ? pod : undefined;
+  const owner = metadata.ownerReferences?.find(ref => ref.controller === true);
+  return owner && sets.has(owner.uid) ? { apiVersion, kind, metadata: { name: metadata.name }, status } : undefined;
 }
 
 /** Restarts are what a revision is aborted for; of pods with as many, one that waits says why. */
 function byTrouble(a: InspectedPod, b: InspectedPod): number {
   return b.restarts - a.restarts || Number(b.waiting !== undefined) - Number(a.waiting !== undefined);
-}
-
-/** Equal templates of two Rollouts have equal hashes: the name of the owning set tells them apart. */
-function belongs(pod: KubeObject, rollout: KubeObject): boolean {
-  const owner = pod.metadata.ownerReferences?.find(ref => ref.controller === true);
-  return (
-    owner?.name.startsWith(`${rollout.metadata.name}-`) ??
-    pod.metadata.labels?.[ROLLOUT_LABEL] === rollout.metadata.name
-  );
 }
 
 /** Reads restarts, readiness and the reason why a container waits. */

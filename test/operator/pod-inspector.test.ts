@@ -3,6 +3,7 @@ import { KubeClient } from '../../src/kube/client.ts';
 import { staticClusterConfig } from '../../src/kube/config.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { Transport } from '../../src/kube/transport.ts';
+import { createCaches } from '../../src/operator/caches.ts';
 import { createLog } from '../../src/operator/log.ts';
 import { Memory } from '../../src/operator/memory.ts';
 import { PodInspector } from '../../src/operator/pod-inspector.ts';
@@ -28,11 +29,27 @@ let clock: FakeClock;
 beforeEach(async () => {
   api = await FaultServer.start([RESOURCES.pods]);
   transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
+  const client = new KubeClient({ transport, fieldManager: 'test' });
+  const caches = createCaches({ client });
+  caches.replicaSets.store.applyEvent('ADDED', {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      name: 'shop-abc',
+      namespace: 'shop',
+      uid: 'shop-abc',
+      resourceVersion: '1',
+      ownerReferences: [
+        { apiVersion: 'sluice.dev/v1alpha1', kind: 'Rollout', name: 'shop', uid: 'rollout-uid', controller: true },
+      ],
+    },
+  });
   memory = new Memory();
   enqueued = [];
   clock = new FakeClock();
   inspector = new PodInspector({
-    client: new KubeClient({ transport, fieldManager: 'test' }),
+    client,
+    caches,
     memory,
     clock,
     log: createLog('debug', () => undefined),
@@ -70,8 +87,8 @@ describe('a look at the pods of a revision', () => {
     expect(pods()).toHaveLength(50);
   });
 
-  it('leaves out pods of another Rollout with an equal template', async () => {
-    for (let n = 0; n < 60; n += 1) pod(`cart-abc-${n}`, crashing(9), 'cart-abc');
+  it.each(['cart', 'shop-eu'])('leaves out pods of another Rollout with an equal template, also of %s', async other => {
+    for (let n = 0; n < 60; n += 1) pod(`${other}-abc-${n}`, crashing(9), `${other}-abc`);
     pod('shop-abc-1', { restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff' } } });
     inspector.inspect(ROLLOUT, 'abc');
     await eventually('its Rollout is looked at', () => enqueued.length > 0);
