@@ -4,6 +4,7 @@ import type { RolloutStatus } from '../api/rollout-status.ts';
 import { systemClock } from '../kube/clock.ts';
 import type { RequestObservation } from '../kube/transport.ts';
 import type { QueueObservation } from '../kube/work-queue.ts';
+import { GateSeries, type MeasuredMetric } from './gate-series.ts';
 
 /**
  * The operator's own metrics. Label sets are bounded by construction: a series is named by a Rollout or a metric of a
@@ -21,16 +22,7 @@ export class Metrics {
     'Weight of the canary in parts of the maximum, asked and actual.',
     ['namespace', 'name', 'kind'],
   );
-  readonly #gateValue = this.#gauge('sluice_gate_value', 'Last measured value of a metric of a running analysis.', [
-    'namespace',
-    'name',
-    'metric',
-  ]);
-  readonly #gateThreshold = this.#gauge(
-    'sluice_gate_threshold',
-    'Numeric threshold of a metric of a running analysis.',
-    ['namespace', 'name', 'metric', 'bound'],
-  );
+  readonly #gates = new GateSeries(this.registry);
   readonly #verdicts = this.#counter('sluice_gate_verdicts_total', 'Measurements by outcome.', [
     'namespace',
     'name',
@@ -91,6 +83,9 @@ export class Metrics {
   rollout(namespace: string, name: string, status: RolloutStatus, before: string | undefined): void {
     if (before !== undefined && before !== status.phase) this.#info.remove(namespace, name, before);
     this.#info.set({ namespace, name, phase: status.phase }, 1);
+    // Of a spec that cannot be read nothing is decided, so that no analysis goes on.
+    const runs = status.phase === 'Invalid' ? [] : Object.values(status.analysis ?? {});
+    this.#gates.keep(namespace, name, runs);
     if (!status.weights) return;
     this.#weight.set({ namespace, name, kind: 'asked' }, status.weights.canary);
     this.#weight.set({ namespace, name, kind: 'actual' }, status.weights.actualCanary);
@@ -98,24 +93,20 @@ export class Metrics {
 
   /** Forgets every series of a Rollout that is gone. */
   forget(namespace: string, name: string): void {
-    for (const metric of [this.#info, this.#weight, this.#gateValue, this.#gateThreshold])
-      dropSeries(metric, namespace, name);
-    for (const metric of [this.#verdicts, this.#aborts]) dropSeries(metric, namespace, name);
+    this.#gates.keep(namespace, name, []);
+    for (const metric of [this.#info, this.#weight, this.#verdicts, this.#aborts]) dropSeries(metric, namespace, name);
   }
 
   measurement(
-    namespace: string,
-    name: string,
-    metric: string,
+    measured: MeasuredMetric,
     verdict: string,
     value: number | undefined,
     bounds: { min?: number | undefined; max?: number | undefined },
   ): void {
     this.#lastWorkAt = systemClock.monotonic();
+    const { namespace, name, metric } = measured;
     this.#verdicts.inc({ namespace, name, metric, verdict });
-    if (value !== undefined && Number.isFinite(value)) this.#gateValue.set({ namespace, name, metric }, value);
-    if (bounds.min !== undefined) this.#gateThreshold.set({ namespace, name, metric, bound: 'min' }, bounds.min);
-    if (bounds.max !== undefined) this.#gateThreshold.set({ namespace, name, metric, bound: 'max' }, bounds.max);
+    this.#gates.set(measured, value, bounds);
   }
 
   abort(namespace: string, name: string, cause: AbortCause): void {

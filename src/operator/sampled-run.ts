@@ -135,7 +135,8 @@ export class SampledRun {
     if (!this.#storedRollout()) return;
     const { namespace, name } = this.#rollout;
     const number = value === undefined ? undefined : Number(value);
-    this.#parts.metrics.measurement(namespace, name, metric.name, phase, number, metric.threshold ?? {});
+    const measured = { namespace, name, run: this.#at.name, metric: metric.name };
+    this.#parts.metrics.measurement(measured, phase, number, metric.threshold ?? {});
   }
 
   #stored(status: AnalysisRunStatus | undefined): void {
