@@ -86,6 +86,8 @@ export class Transport {
   readonly #base: URL;
   #reloading: Promise<void> | undefined;
   #reloads = 0;
+  readonly #endOfWrites = new AbortController();
+  #writing = 0;
   #closed = false;
 
   constructor(options: TransportOptions) {
@@ -99,7 +101,10 @@ export class Transport {
   /** Sends a request and reads the whole answer. @throws ApiError `transient`, `aborted` or `notLeader` */
   async request(request: TransportRequest): Promise<TransportResponse> {
     const started = this.clock.monotonic();
-    const deadline = new Deadline(this.clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, request.signal);
+    const guarded = isGuarded(request);
+    const ends = guarded ? [request.signal, this.#endOfWrites.signal] : [request.signal];
+    const deadline = new Deadline(this.clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, ends);
+    if (guarded) this.#writing += 1;
     try {
       const message = await this.#send(request, request.pool ?? 'request', deadline.signal);
       const body = await this.#parse(request, message, deadline.signal);
@@ -110,6 +115,7 @@ export class Transport {
       this.#observe(request, started, 0, failure.code);
       throw failure;
     } finally {
+      if (guarded) this.#writing -= 1;
       deadline.clear();
     }
   }
@@ -120,7 +126,7 @@ export class Transport {
    */
   async stream(request: TransportRequest): Promise<TransportStream> {
     const started = this.clock.monotonic();
-    const deadline = new Deadline(this.clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, request.signal);
+    const deadline = new Deadline(this.clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, [request.signal]);
     try {
       const message = await this.#send(request, 'watch', deadline.signal);
       deadline.stopTimer();
@@ -139,6 +145,16 @@ export class Transport {
   async readErrorBody(stream: TransportStream, signal: AbortSignal): Promise<unknown> {
     const bytes = await readBody(stream.message, 1 << 20, signal).catch(() => Buffer.alloc(0));
     return parseJsonOrText(bytes);
+  }
+
+  /**
+   * Closes the sockets of writes that are under way, and lets none begin; those of the leader lease go on.
+   * @returns whether any was under way, which the server may learn a moment later
+   */
+  endWrites(): boolean {
+    const cutOff = this.#writing > 0;
+    this.#endOfWrites.abort();
+    return cutOff;
   }
 
   /** Closes all connections; later requests fail. */
@@ -176,7 +192,6 @@ export class Transport {
     const [agent, auth] = await orAborted(credentials, signal);
     const body = request.body === undefined ? undefined : Buffer.from(goJson(request.body));
     const { guard } = this.#options;
-    const guarded = request.method !== 'GET' && request.bypassGuard !== true && guard !== undefined;
     return exchange({
       url: this.#url(request),
       method: request.method,
@@ -190,7 +205,7 @@ export class Transport {
       body,
       agent,
       signal,
-      beforeSend: guarded ? () => (guard() ? undefined : this.#refusal(request)) : undefined,
+      beforeSend: guard && isGuarded(request) ? () => (guard() ? undefined : this.#refusal(request)) : undefined,
     });
   }
 
@@ -236,7 +251,7 @@ export class Transport {
   #failure(request: TransportRequest, error: unknown): ApiError {
     const cause = error instanceof ExchangeFailure ? error.cause : error;
     if (cause instanceof ApiError) return cause;
-    const aborted = request.signal?.aborted === true;
+    const aborted = request.signal?.aborted === true || (isGuarded(request) && this.#endOfWrites.signal.aborted);
     const text = cause instanceof Error ? cause.message : String(cause);
     const sent = error instanceof ExchangeFailure && error.sent;
     return new ApiError({
@@ -261,20 +276,25 @@ export class Transport {
   }
 }
 
-/** An abort signal that fires on the caller's abort or when time is up, and leaves no listener behind. */
+/** Whether it may change something that whoever leads writes too: anything but the lease itself. */
+function isGuarded({ method, bypassGuard }: TransportRequest): boolean {
+  return method !== 'GET' && bypassGuard !== true;
+}
+
+/** An abort signal that fires with the first of some others or when time is up, and leaves no listener behind. */
 class Deadline {
   readonly #controller = new AbortController();
   readonly #clock: Clock;
   readonly #timer: unknown;
-  readonly #parent: AbortSignal | undefined;
+  readonly #parents: readonly (AbortSignal | undefined)[];
   readonly #onParent = () => this.#controller.abort(new Error('aborted by the caller'));
 
-  constructor(clock: Clock, ms: number, parent: AbortSignal | undefined) {
+  constructor(clock: Clock, ms: number, parents: readonly (AbortSignal | undefined)[]) {
     this.#clock = clock;
-    this.#parent = parent;
+    this.#parents = parents;
     this.#timer = clock.setTimeout(() => this.#controller.abort(new Error(`not done after ${ms} ms`)), ms);
-    if (parent?.aborted) this.#onParent();
-    else parent?.addEventListener('abort', this.#onParent, { once: true });
+    if (parents.some(parent => parent?.aborted)) this.#onParent();
+    else for (const parent of parents) parent?.addEventListener('abort', this.#onParent, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -287,7 +307,7 @@ class Deadline {
 
   clear(): void {
     this.stopTimer();
-    this.#parent?.removeEventListener('abort', this.#onParent);
+    for (const parent of this.#parents) parent?.removeEventListener('abort', this.#onParent);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ClusterConfig } from '../kube/config.ts';
 import { ConsistencyTracker } from '../kube/consistency.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { LeaderElector } from '../kube/lease.ts';
+import { sleep } from '../kube/sleep.ts';
 import { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import { Actor } from './act.ts';
@@ -27,6 +28,7 @@ import { Reconciler } from './reconciler.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
 import { SecretReader } from './secrets.ts';
+import { endInOrder, type Part } from './shutdown.ts';
 
 export interface OperatorOptions {
   readonly config: ClusterConfig;
@@ -45,11 +47,22 @@ export interface OperatorOptions {
   readonly httpPort?: number | undefined;
   readonly httpHost?: string | undefined;
   readonly concurrency?: number | undefined;
+  /** How long stopping waits for what runs, in milliseconds. Default 16 s: a write that hangs ends before. */
+  readonly finishMs?: number | undefined;
   readonly clock?: Clock | undefined;
 }
 
 const DEFAULT_CONCURRENCY = 16;
-const DRAIN_MS = 20_000;
+/**
+ * Stopping takes no longer than these together, in milliseconds: then the process ends, before the pod's grace period of 30 s
+ * does, after which nobody would give the lease back.
+ */
+const FINISH_MS = 16_000;
+const TELL_MS = 4_000;
+/** For the API server to see that the sockets of writes are closed: it then drops what still waits, such as for a webhook. */
+const NOTICE_MS = 250;
+const GIVE_BACK_MS = 4_000;
+const CLOSE_MS = 1_000;
 const LEASE_NAME = 'sluice-operator';
 
 /** All parts of the operator, wired once. */
@@ -237,17 +250,29 @@ export class Operator {
     return [...checks, { name: 'leadership', ok: true, detail: leader }];
   }
 
-  /** Finishes what runs, tells what is owed, gives the lease back. */
+  /** Finishes what runs, tells what is owed, gives the lease back; all in good time. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#gitSync?.stop();
-    await this.#queue.drain(DRAIN_MS);
-    await this.#sampler.stop();
-    await this.#courier.stop();
-    await this.#recorder.drain(5_000);
-    await this.#elector?.stop();
-    await Promise.all(Object.values(this.#caches).map(cache => cache.stop()));
-    await this.#http?.close();
+    const { log, clock = systemClock, finishMs = FINISH_MS } = this.#options;
+    const tools = { log, clock };
+    const running: Part[] = [
+      ['passes', () => this.#queue.drain(finishMs)],
+      ['measurements', () => this.#sampler.stop()],
+      ['alerts', () => this.#courier.stop()],
+    ];
+    await Promise.all([
+      endInOrder([['GitSyncs', () => this.#gitSync?.stop()]], finishMs, tools),
+      endInOrder(running, finishMs, tools),
+    ]);
+    await endInOrder([['events', () => this.#recorder.drain(TELL_MS)]], TELL_MS, tools);
+    // Whoever leads next must not meet a write of ours that was still on its way.
+    if (this.#transport.endWrites()) await sleep(clock, NOTICE_MS);
+    await endInOrder([['lease', () => this.#elector?.stop()]], GIVE_BACK_MS, tools);
+    const rest: Part[] = [
+      ['caches', () => Promise.all(Object.values(this.#caches).map(cache => cache.stop()))],
+      ['HTTP', () => this.#http?.close()],
+    ];
+    await endInOrder(rest, CLOSE_MS, tools);
     this.#transport.close();
   }
 

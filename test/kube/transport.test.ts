@@ -1,8 +1,10 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { ClusterConfig } from '../../src/kube/config.ts';
+import { type ClusterConfig, staticClusterConfig } from '../../src/kube/config.ts';
 import { ApiError } from '../../src/kube/errors.ts';
-import type { RequestObservation } from '../../src/kube/transport.ts';
+import { type RequestObservation, Transport } from '../../src/kube/transport.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultServer } from '../support/fault-server.ts';
 import { clientOf, THINGS, thing } from './kube-fixture.ts';
@@ -29,6 +31,38 @@ async function failure(call: Promise<unknown>): Promise<ApiError> {
   if (error instanceof ApiError) return error;
   throw new Error(`expected an ApiError, got ${String(error)}`);
 }
+
+describe('the end of all writes', () => {
+  test('closes the sockets of those under way and lets none begin, but those of the lease; reads go on', async () => {
+    const closed: string[] = [];
+    const asked: string[] = [];
+    const silent = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      if (request.method === 'GET' || request.url === '/lease') return void response.end('{}');
+      request.socket.once('close', () => closed.push(`${request.method} ${request.url}`));
+    });
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const transport = new Transport({ config: staticClusterConfig({ server: `http://127.0.0.1:${port}` }) });
+    try {
+      const write = failure(transport.request({ method: 'PUT', path: '/one', body: {} }));
+      await eventually('it is under way', () => asked.length === 1);
+      expect(transport.endWrites()).toBe(true);
+      expect(await write).toMatchObject({ code: 'aborted', mayHaveBeenApplied: true });
+      await eventually('its socket is closed', () => closed.join() === 'PUT /one');
+      const late = await failure(transport.request({ method: 'POST', path: '/two', body: {} }));
+      expect(late).toMatchObject({ code: 'aborted', mayHaveBeenApplied: false });
+      await transport.request({ method: 'PUT', path: '/lease', body: {}, bypassGuard: true });
+      await transport.request({ method: 'GET', path: '/three' });
+      expect(asked).toEqual(['PUT /one', 'PUT /lease', 'GET /three']);
+      expect(transport.endWrites()).toBe(false);
+    } finally {
+      transport.close();
+      silent.closeAllConnections();
+      silent.close();
+    }
+  });
+});
 
 describe('connections', () => {
   test('many calls share one connection', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { staticClusterConfig } from '../../src/kube/config.ts';
 import { createLog } from '../../src/operator/log.ts';
-import { Operator } from '../../src/operator/operator.ts';
+import { Operator, type OperatorOptions } from '../../src/operator/operator.ts';
 import type { FaultVerb } from '../support/fault-plan.ts';
 import { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
@@ -28,7 +28,12 @@ export function refused({ trace }: FaultProxy): TraceEntry[] {
 }
 
 /** An operator of the world that reaches its API server through a proxy. */
-export async function startBehind(proxy: FaultProxy, world: OperatorWorld, leaderElection = false): Promise<Operator> {
+export async function startBehind(
+  proxy: FaultProxy,
+  world: OperatorWorld,
+  leaderElection = false,
+  options: Partial<OperatorOptions> = {},
+): Promise<Operator> {
   const operator = new Operator({
     config: staticClusterConfig({ server: proxy.url, token: 'operator', tls: { ca: proxy.caPem } }),
     log: createLog('debug', line => world.logged.push(line)),
@@ -36,6 +41,7 @@ export async function startBehind(proxy: FaultProxy, world: OperatorWorld, leade
     leaderElection,
     gitSync: true,
     gitCacheDir: join(world.folder, 'git-cache'),
+    ...options,
   });
   await operator.start();
   return operator;
