@@ -21,6 +21,8 @@ export interface LeaderElectorOptions {
   readonly onAcquired: () => void;
   /** Stop writing; the process should end. Not called for a release by {@link LeaderElector.stop}. */
   readonly onLost: (why: Exclude<LeaseLoss, 'released'>) => void;
+  /** Another one holds the lease; told once for each that does. */
+  readonly onStandby?: ((holder: string) => void) | undefined;
   /** A failed attempt to get or renew the lease; attempts go on. */
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly leaseMs?: number | undefined;
@@ -52,6 +54,7 @@ export class LeaderElector {
   #running: Promise<void> | undefined;
   #observed: Observation | undefined;
   #leading = false;
+  #waitsFor: string | undefined;
   #monotonicDeadline = Number.NEGATIVE_INFINITY;
   #wallDeadline = Number.NEGATIVE_INFINITY;
 
@@ -124,7 +127,10 @@ export class LeaderElector {
         return true;
       }
       this.#observe(lease);
-      if (!this.#mayTake(lease)) return false;
+      if (!this.#mayTake(lease)) {
+        this.#standBy(holderOf(lease) ?? '');
+        return false;
+      }
       this.#accept(await this.#put(lease, this.#options.identity, this.#leaseMs), begun);
       return true;
     } catch (error) {
@@ -132,6 +138,12 @@ export class LeaderElector {
       if (!isRace(error)) this.#options.onError?.(error);
       return false;
     }
+  }
+
+  #standBy(holder: string): void {
+    if (this.#waitsFor === holder) return;
+    this.#waitsFor = holder;
+    this.#options.onStandby?.(holder);
   }
 
   /** One renewal; a loss when leadership is over. */

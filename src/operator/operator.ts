@@ -204,6 +204,12 @@ export class Operator {
         identity: `${hostname()}-${randomUUID().slice(0, 8)}`,
         clock,
         onAcquired: () => this.#lead(),
+        onStandby: holder =>
+          log.info('standing by: the lease is held by another process, which is to serve the same namespaces', {
+            lease: `${namespace}/${LEASE_NAME}`,
+            holder,
+            watchNamespace: options.watchNamespace ?? 'all',
+          }),
         onLost: why => {
           metrics.leader(false);
           log.error('leadership is lost', { why });

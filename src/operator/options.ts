@@ -25,7 +25,7 @@ export const OPERATOR_HELP = `sluice operator: runs the controller
   --kubeconfig FILE      cluster to talk to (default: KUBECONFIG, ~/.kube/config, in-cluster)
   --context NAME         context of the kubeconfig
   --namespace NAME       the operator's own namespace (default: that of its pod, else sluice-system)
-  --watch-namespace NAME only Rollouts of this namespace
+  --watch-namespace NAME only Rollouts of this namespace (one lease per --namespace: give each of these its own)
   --no-leader-election   for a single process outside a cluster
   --git-sync             run the built-in Git synchronizer (kind GitSync)
   --git-cache-dir DIR    where fetched Git objects are kept (default: a temporary folder)

@@ -55,9 +55,10 @@ async function stopAll(...candidates: ReturnType<typeof candidate>[]) {
   for (const { elector } of candidates) await elector.stop();
 }
 
-test('the first candidate leads, the second waits', async () => {
+test('the first candidate leads, the second waits and says once for whom', async () => {
+  const standsBy: string[] = [];
   const a = candidate('a');
-  const b = candidate('b');
+  const b = candidate('b', { onStandby: holder => standsBy.push(holder) });
   a.elector.start();
   await leads(a);
   b.elector.start();
@@ -65,6 +66,7 @@ test('the first candidate leads, the second waits', async () => {
   for (let n = 0; n < 20; n += 1) await Promise.all([a.pass(1500), b.pass(1500)]);
   expect(a.log).toEqual(['acquired']);
   expect(b.log).toEqual([]);
+  expect(standsBy).toEqual(['a']);
   expect(spec()).toMatchObject({ holderIdentity: 'a', leaseDurationSeconds: 15, leaseTransitions: 0 });
   await stopAll(b, a);
 });
