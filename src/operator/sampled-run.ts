@@ -5,7 +5,6 @@ import type { Metric } from '../api/analysis-template.ts';
 import { dueSamples, type RunView, viewRun } from '../core/gate.ts';
 import type { TimerHandle } from '../kube/clock.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
-import type { Lane } from '../kube/work-queue.ts';
 import { asApi, type Caches } from './caches.ts';
 import type { Measurer } from './measurer.ts';
 import type { Metrics } from './metrics.ts';
@@ -17,7 +16,7 @@ export interface SampledRunParts extends UnsavedParts {
   readonly caches: Caches;
   readonly measurer: Measurer;
   readonly metrics: Metrics;
-  readonly enqueue: (key: string, lane: Lane) => void;
+  readonly enqueue: (key: string) => void;
 }
 
 /**
@@ -42,7 +41,7 @@ export class SampledRun {
     this.#rollout = rollout;
     this.#at = at;
     this.#onIdle = onIdle;
-    this.#unsaved = new UnsavedMeasurements(parts, at, status => this.#stored(status));
+    this.#unsaved = new UnsavedMeasurements(parts, at, () => this.#stored());
   }
 
   /** Measures what is due, and keeps to the interval from then on. */
@@ -139,9 +138,9 @@ export class SampledRun {
     this.#parts.metrics.measurement(measured, phase, number, metric.threshold ?? {});
   }
 
-  #stored(status: AnalysisRunStatus | undefined): void {
-    const isDecisive = status !== undefined && isBadPhase(status.phase);
-    this.#parts.enqueue(objectKey(this.#rollout), isDecisive ? 'urgent' : 'normal');
+  /** That a verdict is urgent its cache has said (`enqueue.ts`): said twice, the second pass would wait for no Retry-After. */
+  #stored(): void {
+    this.#parts.enqueue(objectKey(this.#rollout));
     // The answer to a write that hung may come when what it was about has been stored by another one.
     if (!this.#isForgotten) this.#goOn();
   }

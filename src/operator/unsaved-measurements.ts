@@ -55,7 +55,7 @@ const MOST_UNSAVED = 2 * KEPT_MEASUREMENTS;
 export class UnsavedMeasurements {
   readonly #parts: UnsavedParts;
   readonly #run: RunName;
-  readonly #onStored: (status: AnalysisRunStatus | undefined) => void;
+  readonly #onStored: () => void;
   #taken: readonly Unsaved[] = [];
   readonly #good: Line;
   readonly #bad: Line;
@@ -66,8 +66,8 @@ export class UnsavedMeasurements {
   #storedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
-  /** @param onStored told of the status that is stored then; of none when the run is gone */
-  constructor(parts: UnsavedParts, run: RunName, onStored: (status: AnalysisRunStatus | undefined) => void) {
+  /** @param onStored called when all that was there is stored, or the run is gone */
+  constructor(parts: UnsavedParts, run: RunName, onStored: () => void) {
     this.#parts = parts;
     this.#run = run;
     this.#onStored = onStored;
@@ -166,7 +166,7 @@ export class UnsavedMeasurements {
       clock.clearTimeout(this.#show);
       this.#show = undefined;
       this.#saveRest();
-      this.#onStored(stored);
+      this.#onStored();
     } catch (error) {
       this.#failed(error);
     }

@@ -277,7 +277,16 @@ describe('a bad measurement', () => {
       await world.clock.advance(pause);
     }
     await eventually('it is stored', () => world.status().phase === 'Failed');
-    expect(world.enqueued.at(-1)).toBe('shop/shop urgent');
+    expect(world.enqueued).toContain('shop/shop urgent');
+  });
+
+  it('is urgent news once: a second urgent pass would wait for no Retry-After', async () => {
+    await measuredOnce();
+    world.measures(0.1);
+    await measuredAgain(2);
+    await eventually('its Rollout goes first', () => world.enqueued.includes('shop/shop urgent'));
+    await lookedAt(3);
+    expect(world.enqueued.filter(one => one === 'shop/shop urgent')).toHaveLength(1);
   });
 
   it('is stored as soon as the API server is back', async () => {

@@ -1,4 +1,4 @@
-import type { AnalysisRunStatus } from '../../src/api/analysis-run.ts';
+import { type AnalysisRunStatus, isBadPhase } from '../../src/api/analysis-run.ts';
 import type { Metric } from '../../src/api/analysis-template.ts';
 import { KubeClient } from '../../src/kube/client.ts';
 import { staticClusterConfig } from '../../src/kube/config.ts';
@@ -66,7 +66,12 @@ export class SamplerWorld {
       log: createLog('debug', line => this.logged.push(line)),
       clock: this.clock,
       operatorNamespace: 'sluice-system',
-      enqueue: (key, lane) => this.enqueued.push(`${key} ${lane}`),
+      enqueue: (key, lane = 'normal') => this.enqueued.push(`${key} ${lane}`),
+    });
+    // What the operator's own handler makes of a verdict.
+    this.caches.analysisRuns.store.addHandler((_type, run) => {
+      if (isBadPhase((run['status'] as Partial<AnalysisRunStatus> | undefined)?.phase ?? ''))
+        this.enqueued.push('shop/shop urgent');
     });
   }
 
