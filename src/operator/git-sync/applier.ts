@@ -206,14 +206,15 @@ export class Applier {
 
   /** True when the object is gone, or was not ours to delete. */
   async #pruneOne(request: ApplyRequest, entry: InventoryEntry): Promise<boolean> {
-    const { namespace, name, group, kind } = readInventoryId(entry.id);
+    const { name, group, kind } = readInventoryId(entry.id);
     // Taken over by another GitSync; or this one itself, which leaves its own deletion to people.
     if (request.otherHolder(entry.id) !== undefined) return true;
     if (kind === 'GitSync' && group === GROUP && name === request.name) return true;
     const apiVersion = group === '' ? entry.version : `${group}/${entry.version}`;
     const type = await this.#parts.types.resolve({ apiVersion, kind });
-    if (!type) return true;
-    const at = { name, ...(type.namespaced ? { namespace } : {}) };
+    // A GitSync applies nothing that is cluster-scoped, and nothing outside its own namespace, whatever an entry says.
+    if (!type?.namespaced) return true;
+    const at = { name, namespace: request.namespace };
     const { client } = this.#parts;
     const live = await client.find(type, at);
     // Somebody took it over, or it was recreated by hand: not ours to delete.

@@ -23,6 +23,7 @@ import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
 import { otherHolder } from './holders.ts';
+import { entriesOf } from './inventory.ts';
 import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
 import type { Steering } from './steering.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
@@ -192,7 +193,7 @@ export class GitSyncController {
       await this.#tell(object, 'stalled', 'BuildFailed', message, { lastAttemptedRevision });
       return { again: false };
     }
-    const previous = status.inventory ?? [];
+    const previous = entriesOf(status.inventory, object.metadata.namespace ?? '');
     if (reading.manifests.length === 0 && previous.length > 0 && spec.prune !== false) {
       const message = `${tip.revision}: nothing is declared under ${spec.path || 'the root'}, and that would delete all ${previous.length} objects; check spec.path, or delete the objects yourself`;
       await this.#tell(object, 'stalled', 'NothingDeclared', message, { lastAttemptedRevision });

@@ -21,3 +21,15 @@ export function readInventoryId(id: string): { namespace: string; name: string; 
   const group = rest.pop() ?? '';
   return { namespace, name: rest.join('_'), group, kind };
 }
+
+/**
+ * The entries that a GitSync of this namespace may have written itself. Who may write a GitSync's status may not be
+ * allowed to delete anything elsewhere: an entry that names another namespace, or nothing at all, is nobody's.
+ */
+export function entriesOf(inventory: readonly InventoryEntry[] | undefined, namespace: string): InventoryEntry[] {
+  return (inventory ?? []).filter(entry => {
+    const { namespace: given, name, group, kind } = readInventoryId(entry.id);
+    const isWhole = [name, kind, entry.version].every(part => part !== '');
+    return given === namespace && isWhole && ![name, group, entry.version].some(part => part === '.' || part === '..');
+  });
+}
