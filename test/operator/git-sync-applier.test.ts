@@ -50,6 +50,7 @@ async function apply(value = '1') {
     previous: [],
     steering: STEERING,
     otherHolder: () => undefined,
+    assertCurrent: async () => undefined,
   });
   expect(result.failures).toEqual([]);
   return result;

@@ -35,6 +35,8 @@ export interface ApplyRequest {
   readonly steering: Steering;
   /** Name of another GitSync that holds an object, if one does. */
   readonly otherHolder: (id: string) => string | undefined;
+  /** Throws when the GitSync that is applied is no longer the stored one; asked before each deletion. */
+  readonly assertCurrent: () => Promise<void>;
 }
 
 export interface ApplierParts extends ObjectApplierParts {
@@ -219,6 +221,7 @@ export class Applier {
     const live = await client.find(type, at);
     // Somebody took it over, or it was recreated by hand: not ours to delete.
     if (live?.metadata.labels?.[GIT_SYNC_LABEL] !== request.name) return true;
+    await request.assertCurrent();
     const outcome = await client.delete(type, at, { uid: live.metadata.uid, propagation: 'Background' });
     return outcome.outcome !== 'deleting';
   }

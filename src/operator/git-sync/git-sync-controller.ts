@@ -17,7 +17,6 @@ import type { Reflector } from '../../kube/reflector.ts';
 import { type WorkOutcome, WorkQueue } from '../../kube/work-queue.ts';
 import type { Log } from '../log.ts';
 import { mergeDiff } from '../merge-diff.ts';
-import { RESOURCES } from '../resources.ts';
 import type { SecretReader } from '../secrets.ts';
 import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
@@ -26,6 +25,7 @@ import { otherHolder } from './holders.ts';
 import { entriesOf } from './inventory.ts';
 import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
 import type { Steering } from './steering.ts';
+import { assertStored, Outdated, writeSyncStatus } from './stored-git-sync.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
 import { TypeResolver } from './type-resolver.ts';
 
@@ -135,7 +135,7 @@ export class GitSyncController {
     const { gitSyncs, clock, allowFile } = this.#parts;
     const slash = key.indexOf('/');
     const object = gitSyncs.store.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
-    if (!object) {
+    if (!object || object.metadata.deletionTimestamp !== undefined) {
       this.#rest(key);
       await this.#sources.get(key)?.reader.remove();
       this.#sources.delete(key);
@@ -166,6 +166,7 @@ export class GitSyncController {
     } catch (error) {
       // Deleted while it was worked on; its event is on its way.
       if (error instanceof ApiError && error.code === 'notFound') return { outcome: 'done' };
+      if (error instanceof Outdated && !gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
       this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
       return { outcome: 'backoff', cause: error, atLeastMs: classify(error).retryAfterMs };
     }
@@ -222,13 +223,14 @@ export class GitSyncController {
   }
 
   async #apply(
-    { metadata: { name, namespace = '' } }: KubeObject,
+    object: KubeObject,
     spec: GitSyncSpec,
     { revision }: GitTip,
     manifests: readonly Manifest[],
     previous: NonNullable<GitSyncStatus['inventory']>,
   ): Promise<ApplyResult> {
     const { gitSyncs, steeringOf } = this.#parts;
+    const { name, namespace = '' } = object.metadata;
     const result = await this.#applier.apply({
       name,
       namespace,
@@ -238,6 +240,7 @@ export class GitSyncController {
       previous,
       steering: steeringOf(namespace),
       otherHolder: otherHolder({ namespace, name }, () => gitSyncs.store.values()),
+      assertCurrent: () => assertStored(this.#parts, object),
     });
     if (!this.#stopped) this.#watches.use(`${namespace}/${name}`, namespace, result.types);
     return result;
@@ -312,13 +315,7 @@ export class GitSyncController {
     const observedGeneration = object.metadata.generation;
     const diff = mergeDiff(before, { ...before, ...change, message, conditions, observedGeneration });
     if (!diff) return undefined;
-    const { name, namespace } = object.metadata;
-    const stored = await this.#parts.client.patch(
-      RESOURCES.gitSyncs,
-      { name, namespace },
-      { kind: 'merge', body: { status: diff } },
-      { subresource: 'status' },
-    );
+    const stored = await writeSyncStatus(this.#parts, object, diff);
     const fact = syncFact(before as GitSyncStatus, state, message, change.failures ?? []);
     if (fact) this.#record(object, fact);
     return stored;
