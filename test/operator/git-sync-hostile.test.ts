@@ -206,6 +206,27 @@ describe('trouble with one kind', () => {
   });
 });
 
+describe('a 404 that passes', () => {
+  it('in answer to a write of status stops no GitSync', async () => {
+    const proxy = await proxyBefore(world);
+    const git = await shop.served();
+    shop = git.shop;
+    const operator = await startBehind(proxy, world);
+    const first = await shop.commit({ 'a.yaml': configMap('one', '1') });
+    await shop.declare('1s');
+    await shop.applied(first);
+    proxy.inject({
+      when: on('patch', 'gitsyncs/status'),
+      times: 1,
+      fault: { kind: 'status', status: 404, reason: 'NotFound', message: '404 page not found' },
+    });
+    await shop.applied(await shop.commit({ 'a.yaml': configMap('one', '2') }));
+    await operator.stop();
+    await proxy.close();
+    await git.stop();
+  });
+});
+
 describe('a branch', () => {
   it('that could lead out of the repository is refused by name', async () => {
     await world.startOperator();

@@ -9,7 +9,7 @@ import { type GitCredentials, GitSource, type GitTip } from '../../git/git-sourc
 import { GitSourceError } from '../../git/git-source-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock, TimerHandle } from '../../kube/clock.ts';
-import { ApiError, classify } from '../../kube/errors.ts';
+import { classify } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { objectKey } from '../../kube/kube-object.ts';
@@ -25,7 +25,7 @@ import { otherHolder } from './holders.ts';
 import { entriesOf } from './inventory.ts';
 import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
 import type { Steering } from './steering.ts';
-import { assertStored, Outdated, writeSyncStatus } from './stored-git-sync.ts';
+import { assertStored, writeSyncStatus } from './stored-git-sync.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
 import { TypeResolver } from './type-resolver.ts';
 
@@ -164,9 +164,8 @@ export class GitSyncController {
       const { again } = await this.#pullAndApply(object, spec);
       if (again) return { outcome: 'backoff', cause: 'an object could not be applied yet' };
     } catch (error) {
-      // Deleted while it was worked on; its event is on its way.
-      if (error instanceof ApiError && error.code === 'notFound') return { outcome: 'done' };
-      if (error instanceof Outdated && !gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
+      // Deleted while it was worked on. Only its event says so: a 404 may pass, and nothing would bring it back.
+      if (!gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
       this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
       return { outcome: 'backoff', cause: error, atLeastMs: classify(error).retryAfterMs };
     }
