@@ -199,6 +199,8 @@ export class Applier {
         if (await this.#pruneOne(request, entry)) this.#left.delete(entry.id);
         else kept.push(entry);
       } catch (error) {
+        // Never seen applied and not even to be read: what Git declared was refused, and nothing came of it.
+        if (entry.digest === '' && error instanceof ApiError && error.code === 'forbidden') continue;
         kept.push(entry);
         this.#note(pass, entry.id, error, entry.id);
       }

@@ -22,7 +22,7 @@ import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
 import { otherHolder } from './holders.ts';
-import { entriesOf } from './inventory.ts';
+import { entriesOf, MAX_OBJECTS, upcomingEntries } from './inventory.ts';
 import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
 import type { Steering } from './steering.ts';
 import { assertStored, writeSyncStatus } from './stored-git-sync.ts';
@@ -199,12 +199,22 @@ export class GitSyncController {
       await this.#tell(object, 'stalled', 'NothingDeclared', message, { lastAttemptedRevision });
       return { again: false };
     }
+    const { name, namespace = '' } = object.metadata;
+    const holder = otherHolder({ namespace, name }, () => this.#parts.gitSyncs.store.values());
+    const upcoming = spec.prune === false ? [] : upcomingEntries(reading.manifests, previous, namespace, holder);
+    const inventory = [...previous, ...upcoming];
+    if (inventory.length > MAX_OBJECTS) {
+      const message = `${tip.revision}: ${upcoming.length} objects are new and ${previous.length} are applied or still to be deleted, more than ${MAX_OBJECTS} together; declare the new ones after the old ones are gone, or use several GitSyncs`;
+      await this.#tell(object, 'stalled', 'BuildFailed', message, { lastAttemptedRevision });
+      return { again: false };
+    }
     let current = object;
-    if (status.lastAttemptedRevision !== tip.revision)
-      current =
-        (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, { lastAttemptedRevision })) ??
-        object;
-    const result = await this.#apply(object, spec, tip, reading.manifests, previous);
+    // Written before anything is applied: a pass may end at any point, and what is in no inventory is never deleted.
+    if (status.lastAttemptedRevision !== tip.revision || upcoming.length > 0) {
+      const change = { lastAttemptedRevision, inventory };
+      current = (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, change)) ?? object;
+    }
+    const result = await this.#apply(object, spec, tip, reading.manifests, inventory);
     await this.#report(current, status, tip, reading.manifests.length, result);
     return { again: result.again };
   }

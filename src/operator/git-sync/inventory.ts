@@ -1,5 +1,6 @@
 import type { GitSyncStatus } from '../../api/git-sync.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
+import type { Manifest } from './manifests.ts';
 
 /** What a GitSync remembers of one object that it applied. */
 export type InventoryEntry = NonNullable<GitSyncStatus['inventory']>[number];
@@ -32,4 +33,26 @@ export function entriesOf(inventory: readonly InventoryEntry[] | undefined, name
     const isWhole = [name, kind, entry.version].every(part => part !== '');
     return given === namespace && isWhole && ![name, group, entry.version].some(part => part === '.' || part === '..');
   });
+}
+
+/**
+ * Entries of what is about to be applied for the first time. They have no digest: nobody knows yet whether the object is
+ * there. What names another namespace will be refused, and what another GitSync holds is not ours.
+ */
+export function upcomingEntries(
+  manifests: readonly Manifest[],
+  previous: readonly InventoryEntry[],
+  namespace: string,
+  otherHolder: (id: string) => string | undefined,
+): InventoryEntry[] {
+  const known = new Set(previous.map(({ id }) => id));
+  return manifests
+    .filter(({ object }) => (object.metadata.namespace ?? namespace) === namespace)
+    .map(({ object }) => ({
+      id: inventoryId(object, namespace),
+      version: (object.apiVersion ?? '').split('/').at(-1) ?? '',
+      digest: '',
+      revision: '',
+    }))
+    .filter(({ id }) => !known.has(id) && otherHolder(id) === undefined);
 }
