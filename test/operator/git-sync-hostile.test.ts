@@ -30,6 +30,8 @@ const GADGETS = {
   },
 };
 
+const GADGET_TYPE = { group: 'example.dev', version: 'v1', plural: 'gadgets', kind: 'Gadget', namespaced: true };
+
 let world: OperatorWorld;
 let shop: GitSyncShop;
 
@@ -40,6 +42,12 @@ beforeEach(async () => {
 afterEach(() => world.stop());
 
 const find = (name: string) => world.find(TYPES.configMaps, name);
+
+async function shopDeclares(files: Parameters<GitSyncShop['commit']>[0]): Promise<string> {
+  const sha = await shop.commit(files);
+  await shop.declare('1s');
+  return sha;
+}
 
 describe('a repository in a folder of the machine', () => {
   it('is refused without the flag, and the condition says what to do', async () => {
@@ -181,6 +189,69 @@ describe('trouble with one kind', () => {
     );
     await world.client.create(TYPES.crds, GADGETS);
     await shop.applied(second);
+  });
+
+  it.each([
+    ['once', 1, true],
+    ['for as long as its group is named', Number.POSITIVE_INFINITY, false],
+  ])('that discovery has lost is no reason to forget what is to be deleted: %s', async (_what, times, isDeleted) => {
+    await world.client.create(TYPES.crds, GADGETS);
+    const first = await world.startOperator();
+    await shop.applied(await shopDeclares({ 'a.yaml': configMap('one', '1'), 'g.yaml': GADGET }));
+    await first.stop();
+    const proxy = await proxyBefore(world);
+    const git = await shop.served();
+    shop = git.shop;
+    const sha = await shop.commit({ 'g.yaml': null });
+    await shop.declare('1s');
+    proxy.inject({
+      when: request => request.path === '/apis/example.dev/v1',
+      times,
+      fault: { kind: 'status', status: 404, reason: 'NotFound', message: '404 page not found' },
+    });
+    const operator = await startBehind(proxy, world);
+    if (!isDeleted) {
+      await shop.saying('Reconciling', 'ApplyFailed');
+      expect(await shop.inventory()).toEqual(['g', 'one']);
+      proxy.mend();
+    }
+    await shop.applied(sha);
+    expect(await world.client.find(GADGET_TYPE, { namespace: NAMESPACE, name: 'g' })).toBeUndefined();
+    expect(await shop.inventory()).toEqual(['one']);
+    await operator.stop();
+    await proxy.close();
+    await git.stop();
+  });
+
+  it('that is gone from the cluster with its group is forgotten when it leaves the repository', async () => {
+    await world.client.create(TYPES.crds, GADGETS);
+    const first = await world.startOperator();
+    await shop.applied(await shopDeclares({ 'a.yaml': configMap('one', '1'), 'g.yaml': GADGET }));
+    await first.stop();
+    await world.client.delete(TYPES.crds, { name: 'gadgets.example.dev' });
+    const sha = await shop.commit({ 'g.yaml': null });
+    await world.startOperator();
+    await shop.applied(sha);
+    expect(await shop.inventory()).toEqual(['one']);
+  });
+
+  it('that is served in another version than it was applied in is deleted all the same', async () => {
+    await world.client.create(TYPES.crds, GADGETS);
+    const first = await world.startOperator();
+    await shop.applied(await shopDeclares({ 'a.yaml': configMap('one', '1'), 'g.yaml': GADGET }));
+    await first.stop();
+    const { inventory = [] } = await shop.status();
+    const older = inventory.map(entry => ({
+      ...entry,
+      version: entry.id.includes('Gadget') ? 'v1alpha1' : entry.version,
+    }));
+    const at = { namespace: NAMESPACE, name: 'shop' };
+    const patch = { kind: 'merge', body: { status: { inventory: older } } } as const;
+    await world.client.patch(TYPES.gitSyncs, at, patch, { subresource: 'status' });
+    const sha = await shop.commit({ 'g.yaml': null });
+    await world.startOperator();
+    await shop.applied(sha);
+    expect(await world.client.find(GADGET_TYPE, { namespace: NAMESPACE, name: 'g' })).toBeUndefined();
   });
 
   it('that the server cannot judge now is told and tried again soon, and holds up nothing else', async () => {

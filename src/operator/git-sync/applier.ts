@@ -214,8 +214,7 @@ export class Applier {
     // Taken over by another GitSync; or this one itself, which leaves its own deletion to people.
     if (request.otherHolder(entry.id) !== undefined) return true;
     if (kind === 'GitSync' && group === GROUP && name === request.name) return true;
-    const apiVersion = group === '' ? entry.version : `${group}/${entry.version}`;
-    const type = await this.#parts.types.resolve({ apiVersion, kind });
+    const type = await this.#parts.types.resolveForSure(group, entry.version, kind);
     // A GitSync applies nothing that is cluster-scoped, and nothing outside its own namespace, whatever an entry says.
     if (!type?.namespaced) return true;
     const at = { name, namespace: request.namespace };
