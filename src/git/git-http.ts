@@ -2,7 +2,7 @@ import type { HttpClient } from 'isomorphic-git';
 
 /** What one exchange with a Git server may cost. */
 export interface GitHttpLimits {
-  /** Of one answer, after decompression. */
+  /** Of one answer, after the decompression of HTTP: a pack in it is still packed. */
   readonly maxBytes: number;
   /** Of one exchange, from the request to the last byte, in milliseconds. */
   readonly timeoutMs: number;
@@ -14,8 +14,12 @@ export class AnswerTooLarge extends Error {}
 /**
  * HTTP for isomorphic-git, with an end: a server that never answers, or never stops, costs one exchange and not the
  * operator. Redirects are followed; credentials do not follow to another origin.
+ * @param inspect sees what a request was answered with that was more than a question, before anything else does
  */
-export function createGitHttp({ maxBytes, timeoutMs }: GitHttpLimits): HttpClient {
+export function createGitHttp(
+  { maxBytes, timeoutMs }: GitHttpLimits,
+  inspect: (answer: Buffer) => Promise<void> = async () => undefined,
+): HttpClient {
   return {
     request: async ({ url, method = 'GET', headers = {}, body }) => {
       const response = await fetch(url, {
@@ -26,6 +30,7 @@ export function createGitHttp({ maxBytes, timeoutMs }: GitHttpLimits): HttpClien
       });
       // Read to its end here: isomorphic-git takes an answer that breaks off for one that is complete.
       const answer = await joined(response.body ?? [], maxBytes);
+      if (method === 'POST' && response.ok) await inspect(answer);
       return {
         url: response.url,
         method,

@@ -1,5 +1,7 @@
 import { Errors } from 'isomorphic-git';
 import { AnswerTooLarge, type GitHttpLimits } from './git-http.ts';
+import { TookTooLong } from './pace.ts';
+import { type PackLimits, PackTooLarge } from './pack-check.ts';
 
 /** Which tree of which repository. */
 export interface GitLocation {
@@ -11,12 +13,18 @@ export interface GitLocation {
 }
 
 /** What a repository may ask of the operator's memory and time. */
-export interface GitLimits extends GitHttpLimits {
+export interface GitLimits extends GitHttpLimits, PackLimits {
   readonly files: number;
   /** Of one file. */
   readonly fileBytes: number;
   /** Of all manifests of a commit together. */
   readonly totalBytes: number;
+  /** Folders that are looked into; one that is listed twice counts twice. */
+  readonly folders: number;
+  /** Folders in one another. */
+  readonly depth: number;
+  /** Of unpacking a tip, and of reading its files, in milliseconds each. */
+  readonly workMs: number;
 }
 
 /** What went wrong, in a sentence for the GitSync's status. */
@@ -61,6 +69,16 @@ export function asSourceError(error: unknown, at: GitLocation, limits: GitLimits
     return said(
       'TooLarge',
       `the tip of ${at.branch} in ${repository} is larger than ${limits.maxBytes} bytes; keep manifests in a repository of their own`,
+    );
+  if (error instanceof PackTooLarge)
+    return said(
+      'TooLarge',
+      `the tip of ${at.branch} in ${repository} ${error.message}; keep manifests in a repository of their own`,
+    );
+  if (error instanceof TookTooLong)
+    return said(
+      'TooLarge',
+      `the tip of ${at.branch} in ${repository} takes more than ${limits.workMs / 1000} s to read; narrow spec.path, or keep manifests in a repository of their own`,
     );
   if (error instanceof Error && error.name === 'TimeoutError')
     return said('Unreachable', `${repository} did not answer within ${limits.timeoutMs / 1000} s`);

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import git from 'isomorphic-git';
 import { createGitHttp } from './git-http.ts';
 import { asSourceError, type GitLimits, type GitLocation, GitSourceError, noSuchBranch } from './git-source-error.ts';
+import { Pace } from './pace.ts';
+import { packIn } from './pack-answer.ts';
+import { checkPack } from './pack-check.ts';
 
 /** Credentials of an http(s) repository. They stay in memory: never in a URL, a log or an error. */
 export interface GitCredentials {
@@ -30,8 +33,14 @@ const LIMITS: GitLimits = {
   files: 2_000,
   fileBytes: 1 << 20,
   totalBytes: 16 << 20,
-  maxBytes: 64 << 20,
+  maxBytes: 32 << 20,
   timeoutMs: 60_000,
+  objects: 100_000,
+  objectBytes: 16 << 20,
+  unpackedBytes: 128 << 20,
+  folders: 10_000,
+  depth: 50,
+  workMs: 60_000,
 };
 const MANIFEST = /\.(ya?ml|json)$/i;
 /** What git check-ref-format refuses, and a leading dash. A branch name becomes a path below the repository. */
@@ -105,9 +114,9 @@ export class GitSource {
     return localGitdir(this.#location.repository, dirname(this.#gitdir));
   }
 
-  #remote({ username, password, bearerToken }: GitCredentials) {
+  #remote({ username, password, bearerToken }: GitCredentials, inspect?: (answer: Buffer) => Promise<void>) {
     return {
-      http: createGitHttp(this.#limits),
+      http: createGitHttp(this.#limits, inspect),
       url: this.#location.repository,
       ...(bearerToken ? { headers: { Authorization: `Bearer ${bearerToken}` } } : {}),
       onAuth: () => ({ ...(username ? { username } : {}), ...(password ? { password } : {}) }),
@@ -118,7 +127,13 @@ export class GitSource {
   /** Into an empty folder: a tip without its history has nothing to add to, and old packs would pile up. */
   async #fetch(credentials: GitCredentials): Promise<string> {
     const gitdir = this.#gitdir;
-    const remote = this.#remote(credentials);
+    // From when there is something to unpack: what the server takes to send it has an end of its own.
+    let pace: Pace | undefined;
+    const remote = this.#remote(credentials, async answer => {
+      pace = new Pace(this.#limits.workMs);
+      const pack = packIn(answer);
+      if (pack) await checkPack(pack, this.#limits, pace);
+    });
     await this.remove();
     await mkdir(gitdir, { recursive: true });
     await git.init({ fs, gitdir, bare: true });
@@ -132,6 +147,7 @@ export class GitSource {
       depth: 1,
       singleBranch: true,
       tags: false,
+      onProgress: () => pace?.turn(),
     });
     if (!fetchHead) throw noSuchBranch(this.#location);
     this.#fetched = fetchHead;
@@ -150,11 +166,13 @@ export class GitSource {
       oid = entry.oid;
     }
     const found: { path: string; oid: string }[] = [];
-    await this.#find(at, oid, root.join('/'), found);
+    const pace = new Pace(this.#limits.workMs);
+    await this.#find({ at, pace, found, folders: 0 }, oid, root);
     const { fileBytes, totalBytes } = this.#limits;
     const files: { path: string; text: string }[] = [];
     let total = 0;
     for (const { path, oid: blobOid } of found) {
+      await pace.turn();
       const { blob } = await git.readBlob({ ...at, oid: blobOid });
       total += blob.length;
       if (blob.length > fileBytes) throw new GitSourceError('TooLarge', `${path} is larger than ${fileBytes} bytes`);
@@ -165,28 +183,34 @@ export class GitSource {
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  /** Names before contents: what is too much is refused before it is read. */
-  async #find(
-    at: { fs: typeof fs; gitdir: string; cache: object },
-    oid: string,
-    folder: string,
-    found: { path: string; oid: string }[],
-  ): Promise<void> {
+  /** Names before contents: what is too much is refused before it is read. A tree may list another as often as it likes. */
+  async #find(search: Search, oid: string, folder: readonly string[]): Promise<void> {
+    const { at, pace, found } = search;
+    const { files, folders, depth } = this.#limits;
+    const refuse = (what: string) =>
+      new GitSourceError('TooLarge', `${what} under ${this.#location.path || 'the root'}; narrow spec.path`);
+    await pace.turn();
+    search.folders += 1;
+    if (search.folders > folders) throw refuse(`more than ${folders} folders`);
+    if (folder.length > depth) throw refuse(`${folder.slice(0, 5).join('/')}/… is more than ${depth} folders deep`);
     const { tree } = await git.readTree({ ...at, oid });
     for (const entry of tree) {
-      const path = folder === '' ? entry.path : `${folder}/${entry.path}`;
-      if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#find(at, entry.oid, path, found);
+      const path = [...folder, entry.path];
+      if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#find(search, entry.oid, path);
       // Symbolic links (mode 120000) are text to Git and an escape to us: never followed, never read.
       if (entry.type !== 'blob' || entry.mode === '120000' || !MANIFEST.test(entry.path)) continue;
-      const { files } = this.#limits;
-      if (found.length >= files)
-        throw new GitSourceError(
-          'TooLarge',
-          `more than ${files} manifests under ${this.#location.path || 'the root'}; narrow spec.path`,
-        );
-      found.push({ path, oid: entry.oid });
+      if (found.length >= files) throw refuse(`more than ${files} manifests`);
+      found.push({ path: path.join('/'), oid: entry.oid });
     }
   }
+}
+
+/** A walk through the folders of a commit. */
+interface Search {
+  readonly at: { readonly fs: typeof fs; readonly gitdir: string; readonly cache: object };
+  readonly pace: Pace;
+  readonly found: { path: string; oid: string }[];
+  folders: number;
 }
 
 function isFile(repository: string): boolean {

@@ -154,6 +154,25 @@ describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
     expect(error.message).toContain(sentence);
   });
 
+  it('never ends in a tree that lists another again and again', async () => {
+    await commitNested(10, 8);
+    const error = await failure(source(url(), { path: 'd0' }).pull());
+    expect([error.code, error.message]).toEqual(['TooLarge', 'more than 10000 folders under d0; narrow spec.path']);
+  });
+
+  it('looks no deeper than it may', async () => {
+    await commitNested(1, 60);
+    const error = await failure(source(url()).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toMatch(/^d0\/d0\/.*more than 50 folders deep under the root; narrow spec.path$/);
+  });
+
+  it('reads no longer than it may, whatever there is', async () => {
+    const error = await failure(source(url(), {}, { workMs: -1 }).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toContain('narrow spec.path');
+  });
+
   it.each(['apps/nowhere', 'README.md', '../shop'])('says which folder does not exist: %s', async path => {
     const error = await failure(source(url(), { path }).pull());
     expect(error.code).toBe('NoSuchPath');
@@ -230,6 +249,18 @@ describe('what can go wrong on the way', () => {
     const error = await failure(source(server.url, {}, { maxBytes: 100_000 }).pull());
     expect(error.code).toBe('TooLarge');
     expect(error.message).toContain('keep manifests in a repository of their own');
+  });
+});
+
+describe('a tip over http that comes to more than memory has room for', () => {
+  it('is refused before it is unpacked, also for what spec.path leaves out', async () => {
+    await repository.commitFiles('big', { 'video.bin': '0'.repeat(300_000) });
+    const error = await failure(source(server.url, { path: 'apps' }, { objectBytes: 200_000 }).pull());
+    expect(error.code).toBe('TooLarge');
+    expect(error.message).toContain(`the tip of main in ${server.url} has a file of 300000 bytes`);
+    expect(error.message).toContain('keep manifests in a repository of their own');
+    const cache = join(folder, 'cache', `c-${caches}`, 'objects', 'pack');
+    expect(await fs.promises.readdir(cache).catch(() => [])).toEqual([]);
   });
 });
 
@@ -330,6 +361,26 @@ async function commitLink(path: string, target: string): Promise<void> {
   });
   const person = { name: 'A', email: 'a@example.com', timestamp: 1, timezoneOffset: 0 };
   const commit = { message: 'link\n', tree, parent: [], author: person, committer: person };
+  const value = await git.writeCommit({ fs, gitdir, commit });
+  await git.writeRef({ fs, gitdir, ref: 'refs/heads/main', value, force: true });
+}
+
+/** A tree that lists the one below it under each of several names. */
+async function commitNested(width: number, depth: number): Promise<void> {
+  const gitdir = repository.folder;
+  const oid = await git.writeBlob({ fs, gitdir, blob: Buffer.from('text') });
+  let tree = await git.writeTree({ fs, gitdir, tree: [{ mode: '100644', path: 'f.txt', oid, type: 'blob' }] });
+  for (let level = 0; level < depth; level++) {
+    const below = tree;
+    const names = Array.from({ length: width }, (_, n) => `d${n}`);
+    tree = await git.writeTree({
+      fs,
+      gitdir,
+      tree: names.map(path => ({ mode: '040000', path, oid: below, type: 'tree' })),
+    });
+  }
+  const person = { name: 'A', email: 'a@example.com', timestamp: 1, timezoneOffset: 0 };
+  const commit = { message: 'nested\n', tree, parent: [], author: person, committer: person };
   const value = await git.writeCommit({ fs, gitdir, commit });
   await git.writeRef({ fs, gitdir, ref: 'refs/heads/main', value, force: true });
 }
