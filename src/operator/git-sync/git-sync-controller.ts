@@ -18,6 +18,7 @@ import { type WorkOutcome, WorkQueue } from '../../kube/work-queue.ts';
 import type { Log } from '../log.ts';
 import { mergeDiff } from '../merge-diff.ts';
 import type { SecretReader } from '../secrets.ts';
+import { Turnstile } from '../turnstile.ts';
 import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
@@ -67,6 +68,8 @@ export class GitSyncController {
   readonly #applier: Applier;
   readonly #watches: DriftWatches;
   readonly #sources = new Map<string, Source>();
+  /** What a repository may take of memory is counted once: after a start all are read. */
+  readonly #fetches = new Turnstile(1);
   /** Inventory ids that something happened to. */
   readonly #suspects = new Set<string>();
   /** When drift was last corrected, by GitSync, newest last. */
@@ -225,8 +228,10 @@ export class GitSyncController {
     const credentials = await this.#credentials(object, spec);
     const tip = await source.reader.tip(credentials);
     if (source.read?.tip.commit !== tip.commit) {
-      const { files, ...at } = await source.reader.read(tip, credentials);
-      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
+      source.read = await this.#fetches.run(async () => {
+        const { files, ...at } = await source.reader.read(tip, credentials);
+        return { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
+      });
     }
     return source.read;
   }
