@@ -42,6 +42,11 @@ export class GitSourceError extends Error {
     super(message, cause === undefined ? {} : { cause });
     this.code = code;
   }
+
+  /** The same commit fails in the same way each time; one that took too long may have met a busy machine. */
+  get isForGood(): boolean {
+    return this.code === 'TooLarge' && !(this.cause instanceof TookTooLong);
+  }
 }
 
 /** The repository answers, and has no such branch. */

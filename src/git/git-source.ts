@@ -56,6 +56,8 @@ export class GitSource {
   readonly #limits: GitLimits;
   /** Commit that the folder holds. */
   #fetched: string | undefined;
+  /** A commit that asked for more than it may; it will the next time. */
+  #refused: { readonly commit: string; readonly error: GitSourceError } | undefined;
 
   /** @param cacheDir a folder that belongs to this source alone */
   constructor(location: GitLocation, cacheDir: string, limits: Partial<GitLimits> = {}) {
@@ -84,18 +86,32 @@ export class GitSource {
 
   /** The manifests of a tip; of a later one, when the branch moved meanwhile. @throws GitSourceError */
   async read(tip: GitTip, credentials: GitCredentials = {}): Promise<GitTree> {
-    return this.#guarded(async () => {
-      if (isFile(this.#location.repository))
-        return { ...tip, files: await this.#files(await this.#localGitdir(), tip.commit) };
-      const commit = this.#fetched === tip.commit ? tip.commit : await this.#fetch(credentials);
-      return { ...this.#named(commit), files: await this.#files(this.#gitdir, commit) };
-    });
+    if (this.#refused?.commit === tip.commit) throw this.#refused.error;
+    try {
+      return await this.#guarded(() => this.#read(tip, credentials));
+    } catch (error) {
+      if (error instanceof GitSourceError && error.isForGood) await this.#note(tip, error, credentials);
+      throw error;
+    }
   }
 
   /** Forgets everything that was fetched. */
   async remove(): Promise<void> {
     this.#fetched = undefined;
     await rm(this.#gitdir, { recursive: true, force: true });
+  }
+
+  /** A branch that moved meanwhile may have been refused for its next commit. */
+  async #note({ commit }: GitTip, error: GitSourceError, credentials: GitCredentials): Promise<void> {
+    const now = await this.tip(credentials).catch(() => undefined);
+    if (now?.commit === commit) this.#refused = { commit, error };
+  }
+
+  async #read(tip: GitTip, credentials: GitCredentials): Promise<GitTree> {
+    if (isFile(this.#location.repository))
+      return { ...tip, files: await this.#files(await this.#localGitdir(), tip.commit) };
+    const commit = this.#fetched === tip.commit ? tip.commit : await this.#fetch(credentials);
+    return { ...this.#named(commit), files: await this.#files(this.#gitdir, commit) };
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {

@@ -266,19 +266,7 @@ describe('a tip over http that comes to more than memory has room for', () => {
 
 describe('the price of a pull over http', () => {
   it('is one small question while the branch does not move, and no old packs when it does', async () => {
-    const asked: string[] = [];
-    const counting = await listen(async (request, response) => {
-      asked.push(`${request.method} ${request.url}`);
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { method = 'GET' } = request;
-      const answer = await fetch(`${new URL(server.url).origin}${request.url}`, {
-        method,
-        ...(method === 'POST' ? { body: Buffer.concat(chunks) } : {}),
-      });
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-      response.end(Buffer.from(await answer.arrayBuffer()));
-    });
+    const { asked, counting } = await listenAndCount();
     const shop = source(`${counting.url}/${new URL(server.url).pathname.slice(1)}`);
     await shop.pull();
     asked.length = 0;
@@ -291,6 +279,37 @@ describe('the price of a pull over http', () => {
     const packs = await fs.promises.readdir(join(folder, 'cache', `c-${caches}`, 'objects', 'pack'));
     expect(packs.filter(name => name.endsWith('.pack'))).toHaveLength(1);
     counting.close();
+  });
+
+  it('is not paid again for a commit that was refused, and is for the next one', async () => {
+    const { asked, counting } = await listenAndCount();
+    const url = `${counting.url}/${new URL(server.url).pathname.slice(1)}`;
+    const shop = source(url, {}, { objectBytes: 1_000 });
+    await repository.commitFiles('big', { 'video.bin': '0'.repeat(3_000) });
+    const first = await failure(shop.pull());
+    expect((await failure(shop.pull())).message).toBe(first.message);
+    expect(asked.filter(request => request.startsWith('POST'))).toHaveLength(1);
+    await repository.commitFiles('small', { 'video.bin': null });
+    expect(paths(await shop.pull())).toContain('apps/shop/a.yaml');
+    counting.close();
+  });
+
+  it('is paid for a commit that another one was refused in place of', async () => {
+    const reader = new GitSource({ repository: server.url, branch: 'main', path: '' }, join(folder, 'cache', 'moved'), {
+      objectBytes: 1_000,
+    });
+    const good = await reader.tip();
+    await repository.commitFiles('big', { 'video.bin': '0'.repeat(3_000) });
+    expect((await failure(reader.read(good))).code).toBe('TooLarge');
+    await git.writeRef({ fs, gitdir: repository.folder, ref: 'refs/heads/main', value: good.commit, force: true });
+    expect((await reader.read(await reader.tip())).commit).toBe(good.commit);
+  });
+
+  it('is paid again where only the time was too short', async () => {
+    const shop = source(server.url, {}, { workMs: -1 });
+    const first = await failure(shop.pull());
+    expect(first.isForGood).toBe(false);
+    expect(await failure(shop.pull())).not.toBe(first);
   });
 });
 
@@ -363,6 +382,24 @@ async function commitLink(path: string, target: string): Promise<void> {
   const commit = { message: 'link\n', tree, parent: [], author: person, committer: person };
   const value = await git.writeCommit({ fs, gitdir, commit });
   await git.writeRef({ fs, gitdir, ref: 'refs/heads/main', value, force: true });
+}
+
+/** In front of the server; notes what it is asked. */
+async function listenAndCount() {
+  const asked: string[] = [];
+  const counting = await listen(async (request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { method = 'GET' } = request;
+    const answer = await fetch(`${new URL(server.url).origin}${request.url}`, {
+      method,
+      ...(method === 'POST' ? { body: Buffer.concat(chunks) } : {}),
+    });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  });
+  return { asked, counting };
 }
 
 /** A tree that lists the one below it under each of several names. */
