@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import type { Pace } from './pace.ts';
+import { PackBases } from './pack-bases.ts';
 import { BrokenPack, PackCursor } from './pack-cursor.ts';
 import { readDeltaSizes } from './pack-delta.ts';
 
@@ -17,13 +18,20 @@ export interface PackLimits {
 export class PackTooLarge extends Error {}
 
 const HEADER_BYTES = 12;
-const TRAILER_BYTES = 20;
+const HASH_BYTES = 20;
 const OFS_DELTA = 6;
 const REF_DELTA = 7;
 /** Beside the deltas: commits, trees, blobs and tags. */
 const TYPES = new Set([1, 2, 3, 4, OFS_DELTA, REF_DELTA]);
 /** What it may cost to resolve all deltas, each from the start of its chain, as a multiple of what they may come to. */
 const WORK = 8;
+
+/** What is known of the entries before one. */
+interface Known {
+  /** By where they are. */
+  readonly work: ReadonlyMap<number, number | undefined>;
+  readonly bases: PackBases;
+}
 
 interface Entry {
   /** Bytes of the object itself. */
@@ -36,24 +44,21 @@ interface Entry {
 
 /**
  * Looks through a pack before anything unpacks it whole: isomorphic-git unpacks every object in one piece, also those that are in no
- * folder of ours, and a few bytes can become any number. One object at a time is in memory here.
+ * folder of ours, and a few bytes can become any number. Of the objects only the latest few are in memory here.
  * @throws PackTooLarge, BrokenPack, TookTooLong
  */
 export async function checkPack(pack: Buffer, limits: PackLimits, pace: Pace): Promise<void> {
-  if (
-    pack.length < HEADER_BYTES + TRAILER_BYTES ||
-    pack.toString('latin1', 0, 4) !== 'PACK' ||
-    pack.readUInt32BE(4) !== 2
-  )
+  if (pack.length < HEADER_BYTES + HASH_BYTES || pack.toString('latin1', 0, 4) !== 'PACK' || pack.readUInt32BE(4) !== 2)
     throw new BrokenPack('it does not begin as a pack does');
   const count = pack.readUInt32BE(8);
   if (count > limits.objects) throw new PackTooLarge(`has ${count} files and folders, more than ${limits.objects}`);
-  const body = pack.subarray(0, -TRAILER_BYTES);
+  const body = pack.subarray(0, -HASH_BYTES);
   const work = new Map<number, number | undefined>();
+  const bases = new PackBases();
   let [unpacked, worked, unknown, largest] = [0, 0, 0, 0];
   for (let n = 0, at = HEADER_BYTES; n < count; n++) {
     await pace.turn();
-    const entry = readEntry(body, at, limits, work);
+    const entry = readEntry(body, at, limits, { work, bases });
     unpacked += entry.size;
     largest = Math.max(largest, entry.size);
     worked += entry.work ?? entry.size;
@@ -69,24 +74,34 @@ export async function checkPack(pack: Buffer, limits: PackLimits, pace: Pace): P
   }
 }
 
-function readEntry(body: Buffer, at: number, limits: PackLimits, work: ReadonlyMap<number, number | undefined>): Entry {
+function readEntry(body: Buffer, at: number, limits: PackLimits, { work, bases }: Known): Entry {
   const cursor = new PackCursor(body, at);
   const first = cursor.byte();
   const type = (first >> 4) & 0x7;
   const stated = first >= 0x80 ? cursor.number(first & 0xf, 16) : first & 0xf;
   assertSize(stated, limits);
   if (!TYPES.has(type)) throw new BrokenPack('an object is of no kind');
-  const baseAt = type === OFS_DELTA ? at - cursor.distance() : undefined;
+  const baseAt = readBase(cursor, body, at, type, bases);
   // What is no entry would be bytes that nobody looked at.
-  if (baseAt !== undefined && !work.has(baseAt)) throw new BrokenPack('a delta has no base');
-  if (type === REF_DELTA) cursor.skip(20);
+  if (type === OFS_DELTA && !work.has(baseAt ?? -1)) throw new BrokenPack('a delta has no base');
   const { data, consumed } = inflate(body.subarray(cursor.at), stated);
   const end = cursor.at + consumed;
-  if (type !== OFS_DELTA && type !== REF_DELTA) return { size: stated, work: stated, end };
+  if (type !== OFS_DELTA && type !== REF_DELTA) {
+    bases.add(at, type, data);
+    return { size: stated, work: stated, end };
+  }
   const { base: baseSize, result } = readDeltaSizes(data);
-  const base = baseAt === undefined ? undefined : work.get(baseAt);
   for (const size of [baseSize, result]) assertSize(size, limits);
+  bases.addDelta(at, data, baseAt);
+  const base = baseAt === undefined ? undefined : work.get(baseAt);
   return { size: result, work: base === undefined ? undefined : base + stated + result, end };
+}
+
+function readBase(cursor: PackCursor, body: Buffer, at: number, type: number, bases: PackBases): number | undefined {
+  if (type === OFS_DELTA) return at - cursor.distance();
+  if (type !== REF_DELTA) return undefined;
+  cursor.skip(HASH_BYTES);
+  return bases.placeOf(body.toString('hex', cursor.at - HASH_BYTES, cursor.at));
 }
 
 function assertSize(size: number, { objectBytes }: PackLimits): void {
@@ -96,7 +111,7 @@ function assertSize(size: number, { objectBytes }: PackLimits): void {
     );
 }
 
-function inflate(bytes: Uint8Array, stated: number): { data: Uint8Array; consumed: number } {
+function inflate(bytes: Uint8Array, stated: number): { data: Buffer; consumed: number } {
   // One byte more than stated tells that there is more; what was not asked for is never unpacked.
   const options = { info: true, maxOutputLength: stated + 1, chunkSize: Math.min(Math.max(stated + 1, 64), 1 << 16) };
   try {

@@ -64,6 +64,35 @@ describe('a pack that may be unpacked', () => {
   });
 });
 
+describe('a pack of a server that names the base of a delta by its hash', () => {
+  const hashOf = (data: Buffer) => [...createHash('sha1').update(`blob ${data.length}\0`).update(data).digest()];
+  /** Each a change of the one before it. */
+  function chain(length: number, hash: (data: Buffer) => number[]): Buffer[] {
+    const entries = [entry(BLOB, zeros(1_000))];
+    for (let n = 0, before: Buffer = zeros(1_000); n < length; n++) {
+      const own = Buffer.from(String(n).padStart(8, '0'));
+      entries.push(entry(REF_DELTA, delta(before.length, 108, [...copy(100), 8, ...own]), hash(before)));
+      before = Buffer.concat([before.subarray(0, 100), own]);
+    }
+    return entries;
+  }
+  const large = entry(BLOB, zeros(90_000));
+
+  it('may hold changes of changes beside something large that they have nothing to do with', async () => {
+    await check(pack(large, ...chain(100, hashOf)));
+  });
+
+  it('is taken for the worst that it can be where the base is not there', async () => {
+    const nobodys = () => new Array(20).fill(7);
+    await expect(check(pack(large, ...chain(100, nobodys)))).rejects.toThrow('too much work');
+  });
+
+  it('is refused when a delta is one of something else', async () => {
+    const change = entry(REF_DELTA, delta(999, 1, copy(1)), hashOf(zeros(1_000)));
+    await expect(check(pack(entry(BLOB, zeros(1_000)), change))).rejects.toBeInstanceOf(BrokenPack);
+  });
+});
+
 describe('a pack that comes to too much', () => {
   it('is refused by what the header of an object states, in words that help to find it', async () => {
     const big = entry(BLOB, zeros(10), [], 400_000_000);
