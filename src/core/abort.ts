@@ -6,6 +6,7 @@ import type { CommandEffect } from './command.ts';
 import type { Draft } from './draft.ts';
 import { seenPods } from './inspection.ts';
 import type { Mode } from './mode.ts';
+import { STATIONS } from './step-names.ts';
 import { deadlineAt, endDelivery } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { World } from './world.ts';
@@ -98,9 +99,11 @@ export function recordAbort(w: World, d: Draft, call: AbortCall): void {
 
 /** A pass that died behind its first write has taken the traffic back already: what users had is in the status. */
 function storedWeight(w: World, hash: string): number {
-  const { canary, weights, switchedAt } = w.stored ?? {};
+  const { canary, weights, switchedAt, step } = w.stored ?? {};
   if (canary?.podTemplateHash !== hash) return 0;
-  return w.spec.strategy.blueGreen && switchedAt !== undefined ? 100 : (weights?.actualCanary ?? 0);
+  // A trial that Git gave other gates has begun again, and its users were sent home.
+  const isSwitched = switchedAt !== undefined && (step?.index ?? 0) > STATIONS.indexOf('switch');
+  return w.spec.strategy.blueGreen && isSwitched ? 100 : (weights?.actualCanary ?? 0);
 }
 
 /** A mode that can be aborted. */

@@ -17,12 +17,13 @@ export interface PodsWanted {
 
 /**
  * Pods for a weight: by the router's arithmetic, or as a share of the replicas without one.
- * @param frozen whether the canary may not get a larger share of the pods than it has: without a router pods are traffic
+ * @param stays set when the canary may get no larger share of the pods than it has, since without a router pods are traffic;
+ * `some`: it keeps one at least, to be measured
  */
-export function podsWanted(t: CanaryView, index: number, weight: number, frozen = false): PodsWanted {
+export function podsWanted(t: CanaryView, index: number, weight: number, stays?: 'some' | 'as it is'): PodsWanted {
   const { w, canary, steps } = t;
   const scale = new Map<string, number>();
-  if (!w.router) return shareOfReplicas(t, weight, scale, frozen);
+  if (!w.router) return shareOfReplicas(t, weight, scale, stays);
   const promoting = index >= steps.length || t.full;
   const split = routedReplicas({
     replicas: w.replicas,
@@ -40,25 +41,33 @@ export function podsWanted(t: CanaryView, index: number, weight: number, frozen 
   return { canary: split.canary, now: split.canary, scale };
 }
 
-function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, number>, frozen: boolean): PodsWanted {
+function shareOfReplicas(
+  t: CanaryView,
+  weight: number,
+  scale: Map<string, number>,
+  stays: 'some' | 'as it is' | undefined,
+): PodsWanted {
   const { w, canary } = t;
   const budget = replicaBudget(w.replicas, canary.maxSurge, canary.maxUnavailable) ?? { surge: 0, unavailable: 1 };
   const older = w.olderSets.filter(set => set.spec > 0);
   const { canary: wanted, stable } = targetSplit(w.replicas, weight, 100, budget.surge);
-  const now = { canary: w.newSet?.spec ?? 0, stable: w.stableSet?.spec ?? 0 };
-  const rises = wanted > now.canary || stable < now.stable;
+  const least = stays === 'some' ? Math.min(1, wanted) : 0;
+  const now = { canary: Math.max(least, w.newSet?.spec ?? 0), stable: w.stableSet?.spec ?? 0 };
   const all = now.canary + now.stable;
-  const stays = frozen && rises && all >= w.replicas && all <= w.replicas + budget.surge;
-  const split = stays
-    ? now
-    : shareStep({
-        replicas: w.replicas,
-        ...(frozen && rises ? shareOfNow(w, wanted, budget.surge) : { weight, maxWeight: 100 }),
-        budget,
-        canary: w.newSet ?? { spec: 0, available: 0 },
-        stable: w.stableSet,
-        older: sumPods(older),
-      });
+  const frozen = stays !== undefined && (wanted > now.canary || stable < now.stable);
+  // More than one pod above the replicas is no place to rest: there were more replicas before, or a step was under way.
+  const isAtRest = all >= w.replicas && all <= w.replicas + Math.min(1, budget.surge);
+  const split =
+    frozen && isAtRest
+      ? now
+      : shareStep({
+          replicas: w.replicas,
+          ...(frozen ? shareOfNow(w, least, wanted, budget.surge) : { weight, maxWeight: 100 }),
+          budget,
+          canary: w.newSet ?? { spec: 0, available: 0 },
+          stable: w.stableSet,
+          older: sumPods(older),
+        });
   if (w.newSet) scale.set(w.newSet.name, split.canary);
   if (w.stableSet) scale.set(w.stableSet.name, split.stable);
   const elsewhere = (w.newSet?.available ?? 0) + (w.stableSet?.available ?? 0);
@@ -72,8 +81,9 @@ function shareOfReplicas(t: CanaryView, weight: number, scale: Map<string, numbe
  * nearest to it, and no more than a larger number of replicas makes of them.
  * Example: 2 of 10 pods and now 20 replicas: 4; 3 of 8 pods, of which there shall be 10: 3.
  */
-function shareOfNow({ newSet, stableSet, replicas }: World, most: number, surge: number) {
-  const [canary, stable] = [newSet, stableSet].map(set => set?.asked ?? set?.spec ?? 0) as [number, number];
+function shareOfNow({ newSet, stableSet, replicas }: World, least: number, most: number, surge: number) {
+  const [asked, stable] = [newSet, stableSet].map(set => set?.asked ?? set?.spec ?? 0) as [number, number];
+  const canary = Math.max(least, asked);
   const all = Math.max(1, canary + stable);
   const cap = Math.min(most, Math.max(canary, Math.floor((replicas * canary) / all)));
   return targetSplit(replicas, canary, all, surge).canary <= cap

@@ -71,8 +71,10 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
 
   const index = d.status.step?.index ?? 0;
   const desired = full ? max : weightAt(steps, index, max);
-  const unmeasured = dismissed || (background !== undefined && awaitsMeasurement(w, background));
-  const stays = (hold !== undefined && !isReached(t, index)) || (unmeasured && t.actual > 0);
+  // Steps that were passed just now may have begun it.
+  const begun = dismissed || full ? background : backgroundRun(t);
+  const unmeasured = dismissed || (begun !== undefined && awaitsMeasurement(w, begun));
+  const stays = unmeasured ? 'some' : hold !== undefined && !isReached(t, index) ? 'as it is' : undefined;
   const wantedPods = podsWanted(t, index, desired, stays);
   const step = steps[index];
   const stepRun: WantedRun | undefined =
@@ -188,8 +190,11 @@ function weightWanted(
   const { w, steps, actual } = t;
   const service = w.service(t.canary.canaryService);
   if (actual > 0 && (service?.readyOf(w.newSet?.name) ?? 0) === 0) return 0;
-  // More users only when the weight they have now was measured and is good.
-  if (unmeasured && actual > 0 && desired > actual) return actual;
+  // More users only when the weight they have now was measured and is good; one that was lost for a moment is that of the steps before.
+  if (unmeasured && desired > actual) {
+    const had = index === 0 ? 0 : Math.min(desired, weightAt(steps, index - 1, t.max));
+    return had > 0 || actual > 0 ? Math.max(actual, had) : desired;
+  }
   if (frozen && !isReached(t, index)) return Math.min(actual, desired);
   const promoting = index >= steps.length || t.full;
   if (!promoting) return desired;

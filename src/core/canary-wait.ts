@@ -5,6 +5,8 @@ import { type CanaryView, isOver } from './canary-view.ts';
 import type { Because } from './decision.ts';
 import type { GateReading } from './gate.ts';
 import { podTrouble } from './pod-trouble.ts';
+import { stepRunName } from './run-names.ts';
+import { refusedRun } from './runs.ts';
 import { setPause } from './trial.ts';
 
 /** What the analyses say so far. */
@@ -61,6 +63,8 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
     return step.pause.duration === undefined
       ? { reason: 'PauseStep', message: `waits at weight ${desired} until promoted` }
       : { reason: 'PauseStep', message: `pauses for ${step.pause.duration} at weight ${desired}` };
+  const refused = step?.analysis && !stepGate && refusedRun(w, { name: stepRunName(w, d.status, index) });
+  if (refused) return refused;
   if (step?.analysis)
     return stepGate && stepGate.verdict !== 'Passed'
       ? stepGate.because

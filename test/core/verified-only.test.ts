@@ -92,6 +92,67 @@ describe('nothing is promoted, and gets no more users, on what was measured befo
   });
 });
 
+describe('users rise only on what was measured at the weight of now', () => {
+  const HOUR = { pause: { duration: '1h' } };
+  const from = (startingStep: number) => ({ ...SUCCESS_RATE, startingStep });
+
+  it.each(['25%', '100%'])(
+    'also where the analysis begins with the step that was just passed, with a surge of %s',
+    maxSurge => {
+      const ten = { router: false, replicas: 10, canary: { maxSurge } };
+      const steps = [{ setWeight: 10 }, { setWeight: 80 }, HOUR];
+      expect(canaryNow(canaryOnTrial({ ...ten, analysis: from(1), steps }))).toBe('1 pods, 0 %');
+      const asked = canaryOnTrial({ ...ten, analysis: from(2), steps: [{ setWeight: 10 }, { pause: {} }] });
+      send(asked, 'promote');
+      expect(asked.pods(hashOf('2'))).toBe(1);
+    },
+  );
+
+  it.each([
+    ['the promotion', []],
+    ['the next weight', [{ setWeight: 90 }, { pause: {} }]],
+  ])('over a route whose canary has its pods already, before %s', (_, rest) => {
+    const steps = [{ setWeight: 10 }, { pause: {} }, ...rest];
+    const cluster = canaryOnTrial({ replicas: 1, analysis: from(2), steps });
+    send(cluster, 'promote');
+    expect([cluster.canaryWeight(), cluster.runs.size]).toEqual([10, 1]);
+  });
+
+  it.each([true, false])('after pods that were not ready for a moment, too (router: %s)', router => {
+    const steps = [{ setWeight: 10 }, { setWeight: 80 }, HOUR];
+    const cluster = canaryOnTrial({ router, replicas: 10, analysis: SUCCESS_RATE, steps });
+    const before = canaryNow(cluster);
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(canaryNow(cluster)).toBe(before);
+    measure(cluster, runNamed(cluster, '-bg'), 1);
+    cluster.settle();
+    expect(cluster.pods(hashOf('2'))).toBe(8);
+  });
+
+  it('and a set that somebody deletes meanwhile comes back with a pod to be measured', () => {
+    const steps = [{ setWeight: 10 }, { setWeight: 80 }, HOUR];
+    const cluster = canaryOnTrial({ router: false, replicas: 10, analysis: SUCCESS_RATE, steps });
+    cluster.replicaSets.delete(`shop-${hashOf('2')}`);
+    cluster.settle();
+    expect(cluster.pods(hashOf('2'))).toBe(1);
+  });
+
+  it('a blue-green trial that begins again with other gates had no users when it is aborted', () => {
+    const cluster = settledBlueGreen({ postPromotionAnalysis: SUCCESS_RATE });
+    push(cluster, '2');
+    cluster.settle();
+    cluster.edit(spec => {
+      spec['strategy'].blueGreen.prePromotionAnalysis = SUCCESS_RATE;
+    });
+    cluster.settle();
+    send(cluster, 'abort');
+    expect([cluster.status['abort'].weight, cluster.status['history'][0].weightReached]).toEqual([0, 0]);
+  });
+});
+
 describe('nothing stands still for ever without a word', () => {
   it('a background analysis that has ended well lets the canary go on, though its last measurement failed', () => {
     const pause = { pause: { duration: '60s' } };
@@ -141,6 +202,16 @@ describe('nothing stands still for ever without a word', () => {
       cause: 'ProgressDeadlineExceeded',
       message: expect.stringMatching(/^no progress for 600s: analysis shop-\S+-bg cannot begin: forbidden$/),
     });
+  });
+
+  it('an analysis of a step that may not be created ends it as well', () => {
+    const cluster = settledCanary({ steps: [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { setWeight: 60 }] });
+    refuseRuns(cluster);
+    push(cluster, '2');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing WriteRefused', 20]);
+    wait(cluster, 601);
+    expect([cluster.status['abort'].cause, cluster.canaryWeight()]).toEqual(['ProgressDeadlineExceeded', 0]);
   });
 
   it('an analysis before a blue-green switch that may not be created is told, and waits for a person', () => {
@@ -208,9 +279,9 @@ describe('without a router pods are traffic', () => {
   });
 
   /** One pod of ten has users, 80 % are declared, and nothing was measured yet. */
-  const unmeasured = () =>
+  const unmeasured = (replicas = 10, maxSurge = '25%') =>
     canaryOnTrial({
-      ...{ router: false, replicas: 10, analysis: SUCCESS_RATE },
+      ...{ router: false, replicas, analysis: SUCCESS_RATE, canary: { maxSurge } },
       steps: [{ setWeight: 10 }, { setWeight: 80 }, { pause: { duration: '1h' } }],
     });
 
@@ -225,6 +296,16 @@ describe('without a router pods are traffic', () => {
     });
     wait(cluster, 60);
     expect(share(cluster)).toBe(wanted);
+  });
+
+  it('and half the replicas come down to that, however many more are allowed for a while', () => {
+    const cluster = unmeasured(20, '100%');
+    send(cluster, 'pause');
+    cluster.edit(spec => {
+      spec['replicas'] = 10;
+    });
+    wait(cluster, 60);
+    expect(share(cluster)).toBe('1 of 10 others');
   });
 
   it('and pods of stable that somebody takes away make the canary no larger', () => {
