@@ -113,13 +113,18 @@ export function trimEndpointSlice(object: KubeObject): KubeObject {
 }
 
 export function trimRoute(object: KubeObject): KubeObject {
-  const rules = part(object.spec).rules;
+  const { rules, parentRefs } = part(object.spec);
   const parents = part(object.status).parents;
   return {
     ...headOf(object),
-    spec: { rules: Array.isArray(rules) ? rules.map(rule => ({ backendRefs: part(rule).backendRefs })) : rules },
+    spec: {
+      parentRefs,
+      rules: Array.isArray(rules) ? rules.map(rule => ({ backendRefs: part(rule).backendRefs })) : rules,
+    },
     status: {
-      parents: Array.isArray(parents) ? parents.map(parent => ({ conditions: part(parent).conditions })) : undefined,
+      parents: Array.isArray(parents)
+        ? parents.map(parent => ({ parentRef: part(parent).parentRef, conditions: part(parent).conditions }))
+        : undefined,
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ApiObject, ObjectRef } from '../api/object-meta.ts';
 import type { GatewayApiRouting } from '../api/rollout-strategy.ts';
+import { notAccepted } from './route-acceptance.ts';
 import type { Backends, JsonPatchOperation, Patch, RouteState, TrafficRouter, Weights } from './traffic-router.ts';
 
 const API_VERSION = 'gateway.networking.k8s.io/v1';
@@ -8,6 +9,8 @@ interface WeightedPair {
   readonly rule: number;
   readonly stable: { readonly index: number; readonly weight: number | undefined };
   readonly canary: { readonly index: number; readonly weight: number | undefined };
+  /** Whether other backends have a share of the rule's traffic. */
+  readonly isShared: boolean;
 }
 
 /**
@@ -26,6 +29,8 @@ export const gatewayApiRouter: TrafficRouter<GatewayApiRouting> = {
     if (!seen) return { kind: 'missing', why: `HTTPRoute ${spec.httpRoute} does not exist` };
     const found = findPairs(seen, backends);
     if (typeof found === 'string') return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${found}` };
+    const shared = found.find(pair => pair.isShared && !isSharedRightly(pair, backends.max));
+    if (shared) return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${shareAdvice(shared, backends)}` };
     const shares = found.map(pair => canaryShare(pair, backends.max));
     const canary = Math.max(...shares);
     const uniform = found.every(pair => isExact(pair, canary, backends.max));
@@ -60,6 +65,7 @@ interface BackendRef {
   name?: unknown;
   kind?: unknown;
   group?: unknown;
+  namespace?: unknown;
   weight?: unknown;
 }
 
@@ -71,23 +77,45 @@ function findPairs(route: ApiObject, backends: Backends): WeightedPair[] | strin
   for (const [rule, value] of rules.entries()) {
     const refs = (value as { backendRefs?: unknown } | null)?.backendRefs;
     if (!Array.isArray(refs)) continue;
-    const stable = findRef(refs, backends.stable);
-    const canary = findRef(refs, backends.canary);
+    const stable = findRef(refs, backends.stable, route);
+    const canary = findRef(refs, backends.canary, route);
     if (stable.length > 1 || canary.length > 1) return `rule ${rule} names a Service twice; name each once`;
-    if (stable[0] && canary[0]) pairs.push({ rule, stable: stable[0], canary: canary[0] });
+    if (!stable[0] || !canary[0]) continue;
+    const pair = [stable[0].index, canary[0].index];
+    const isShared = refs.some((ref: BackendRef | null, index) => !pair.includes(index) && (ref?.weight ?? 1) !== 0);
+    pairs.push({ rule, stable: stable[0], canary: canary[0], isShared });
   }
   if (pairs.length === 0)
     return `no rule has both backendRefs ${backends.stable} and ${backends.canary}; add the missing one with weight 0`;
   return pairs;
 }
 
-function findRef(refs: readonly unknown[], name: string) {
+function findRef(refs: readonly unknown[], name: string, { metadata }: Partial<ApiObject>) {
   return refs.flatMap((value, index) => {
     const ref = value as BackendRef | null;
     const isService = (ref?.kind ?? 'Service') === 'Service' && (ref?.group ?? '') === '';
     if (!ref || !isService || ref.name !== name) return [];
+    // A Service of the same name in another namespace is somebody else's.
+    if (ref.namespace !== undefined && metadata?.namespace !== undefined && ref.namespace !== metadata.namespace)
+      return [];
     return [{ index, weight: typeof ref.weight === 'number' ? ref.weight : undefined }];
   });
+}
+
+/**
+ * Weights are shares of the rule's sum. At rest the pair must have the sum that it will have with ours, or the other backends would
+ * get another share than Git gave them. Once users are on the canary nothing may keep them from going home.
+ */
+function isSharedRightly({ stable, canary }: WeightedPair, max: number): boolean {
+  return (canary.weight ?? 1) > 0 || (stable.weight ?? 1) === max;
+}
+
+function shareAdvice({ rule, stable }: WeightedPair, { stable: name, max }: Backends): string {
+  const weight = stable.weight ?? 1;
+  return (
+    `rule ${rule} has other backends beside ours, whose share would change with our weights; ` +
+    `give ${name} the weight ${max} there and the others theirs of it, or set maxTrafficWeight to ${weight}`
+  );
 }
 
 /** The canary's share in parts of max, rounded up so that a trace of traffic never reads as none. Default weight is 1. */
@@ -144,35 +172,4 @@ function setWeights(spec: Record<string, unknown>, pair: WeightedPair, want: Wei
   const canary = refs[pair.canary.index];
   if (stable) stable.weight = want.max - want.canary;
   if (canary) canary.weight = want.canary;
-}
-
-interface ParentStatus {
-  conditions?: { type?: unknown; status?: unknown; observedGeneration?: unknown; message?: unknown }[];
-}
-
-/** Undefined when every parent reports Accepted and ResolvedRefs for this generation; else what is missing. */
-function notAccepted(route: ApiObject): { why: string; rejected: boolean } | undefined {
-  const parents = (route['status'] as { parents?: unknown } | undefined)?.parents;
-  const name = `HTTPRoute ${route.metadata.name}`;
-  if (!Array.isArray(parents) || parents.length === 0)
-    return { why: `no gateway has reported on ${name} yet`, rejected: false };
-  for (const parent of parents as ParentStatus[]) {
-    for (const type of ['Accepted', 'ResolvedRefs']) {
-      const condition = parent.conditions?.find(c => c.type === type);
-      if (!condition) return { why: `the gateway has not reported ${type} on ${name}`, rejected: false };
-      if (condition.status !== 'True')
-        return {
-          why: `the gateway reports ${type}=${String(condition.status)} on ${name}: ${String(condition.message ?? '')}`.slice(
-            0,
-            1000,
-          ),
-          rejected: condition.status === 'False',
-        };
-      const observed = condition.observedGeneration;
-      const generation = route.metadata.generation;
-      if (typeof observed === 'number' && generation !== undefined && observed < generation)
-        return { why: `the gateway has not yet taken up the last change of ${name}`, rejected: false };
-    }
-  }
-  return undefined;
 }

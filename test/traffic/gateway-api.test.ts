@@ -165,10 +165,84 @@ describe('whether the data plane has taken a route up', () => {
     });
   });
 
-  it('asks every parent', () => {
-    expect(read(route([{ backendRefs: both(100, 0) }], [{ conditions: ACCEPTED }, {}]))).toMatchObject({
-      accepted: false,
+  describe('by more than one controller', () => {
+    const at = (name: string, more: object = {}) => ({ name, ...more });
+    const reportedOn = (parentRefs: unknown, parents: unknown) => {
+      const object = route([{ backendRefs: both(100, 0) }], parents);
+      return read({ ...object, spec: { ...(object['spec'] as object), parentRefs } });
+    };
+    const yes = (parentRef: object) => ({ parentRef, controllerName: 'a', conditions: ACCEPTED });
+
+    it('asks every gateway that the route names', () => {
+      const refs = [at('inside'), at('outside', { namespace: 'edge' })];
+      expect(reportedOn(refs, [yes(at('inside'))])).toMatchObject({ accepted: false, rejected: false });
+      expect(reportedOn(refs, [yes(at('inside')), yes(at('outside'))])).toMatchObject({ accepted: false });
+      expect(reportedOn(refs, [yes(at('inside')), yes(refs[1] as object)])).toMatchObject({ accepted: true });
     });
+
+    it('knows a parent with its defaults spelled out, and one of its sections', () => {
+      const full = { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'inside' };
+      expect(reportedOn([at('inside', { sectionName: 'https' })], [yes(full)])).toMatchObject({ accepted: true });
+      const other = yes(at('inside', { sectionName: 'http' }));
+      expect(reportedOn([at('inside', { sectionName: 'https' })], [other])).toMatchObject({ accepted: false });
+    });
+
+    it('is not held by what others report on it, such as the controller of a policy', () => {
+      const policy = {
+        parentRef: at('inside'),
+        controllerName: 'example.com/policy-controller',
+        conditions: [{ type: 'example.com/RateLimited', status: 'True' }],
+      };
+      expect(reportedOn([at('inside')], [policy, yes(at('inside'))])).toMatchObject({ accepted: true });
+      expect(reportedOn([at('inside')], [policy])).toMatchObject({ accepted: false });
+      expect(reportedOn(undefined, [policy, { conditions: ACCEPTED }])).toMatchObject({ accepted: true });
+    });
+
+    it('is not held by what a gateway reported that the route names no more', () => {
+      const old = { parentRef: at('former'), conditions: ACCEPTED.map(one => ({ ...one, observedGeneration: 1 })) };
+      expect(reportedOn([at('inside')], [old, yes(at('inside'))])).toMatchObject({ accepted: true });
+    });
+  });
+});
+
+describe('a rule whose traffic others share', () => {
+  const withOther = (stable: number, canary: number) =>
+    route([{ backendRefs: [...both(stable, canary), { name: 'legacy', weight: 1 }] }]);
+
+  it('is refused while the weights of the pair would take away from their share', () => {
+    expect(read(withOther(9, 0))).toEqual({
+      kind: 'malformed',
+      why: expect.stringMatching(
+        /^HTTPRoute shop: rule 0 has other backends .* give stable the weight 100 .* maxTrafficWeight to 9$/,
+      ),
+    });
+  });
+
+  it('is steered where the pair keeps its sum', () => {
+    const object = withOther(9, 0);
+    expect(read(object, 9)).toMatchObject({ canary: 0, uniform: true });
+    applyJsonPatch(object, write(object, 3, 9));
+    expect(object['spec']).toEqual(withOther(6, 3)['spec']);
+    expect(read(withOther(100, 0))).toMatchObject({ canary: 0, uniform: true });
+  });
+
+  it('never keeps users on the canary, whoever wrote its weights', () => {
+    expect(read(withOther(5, 4))).toMatchObject({ kind: 'weights', canary: 45 });
+    expect(write(withOther(5, 4), 0)).not.toEqual([]);
+  });
+});
+
+describe('Services of the same name in another namespace', () => {
+  const elsewhere = both(1, 1).map(ref => ({ ...ref, namespace: 'dr' }));
+  const shop = (rules: unknown) => ({ ...route(rules), metadata: { name: 'shop', namespace: 'shop', generation: 3 } });
+
+  it('are not ours', () => {
+    expect(read(shop([{ backendRefs: elsewhere }]))).toMatchObject({ kind: 'malformed' });
+    const object = shop([{ backendRefs: both(100, 0) }, { backendRefs: elsewhere }]);
+    expect(read(object)).toMatchObject({ kind: 'weights', canary: 0, uniform: true });
+    expect(write(object, 20).map(({ path }) => path)).not.toContain('/spec/rules/1/backendRefs/0/weight');
+    const own = both(100, 0).map(ref => ({ ...ref, namespace: 'shop' }));
+    expect(read(shop([{ backendRefs: own }]))).toMatchObject({ kind: 'weights', canary: 0 });
   });
 });
 
@@ -180,11 +254,11 @@ describe('writing the weights of an HTTPRoute', () => {
     const object = route([
       { backendRefs: both(100, 0), filters },
       other,
-      { backendRefs: [{ name: 'docs' }, ...both(1, 0)] },
+      { backendRefs: [{ name: 'docs', weight: 0 }, ...both(1, 0)] },
     ]);
     const expected = structuredClone(object['spec']) as { rules: { backendRefs: Ref[] }[] };
     expected.rules[0]!.backendRefs = both(75, 25);
-    expected.rules[2]!.backendRefs = [{ name: 'docs' }, ...both(75, 25)];
+    expected.rules[2]!.backendRefs = [{ name: 'docs', weight: 0 }, ...both(75, 25)];
     applyJsonPatch(object, write(object, 25));
     expect(object['spec']).toEqual(expected);
     expect(read(object)).toMatchObject({ canary: 25, uniform: true });

@@ -110,7 +110,10 @@ spec:
     provider:
       prometheus:
         query: |
-          sum(rate(http_requests_total{pod=~"{{args.canary-replicaset}}-[a-z0-9]{5}",code!~"5.."}[5s]))
+          1 - (
+            sum(rate(http_requests_total{pod=~"{{args.canary-replicaset}}-[a-z0-9]{5}",code=~"5.."}[5s]))
+            or 0 * sum(rate(http_requests_total{pod=~"{{args.canary-replicaset}}-[a-z0-9]{5}"}[5s]))
+          )
           / sum(rate(http_requests_total{pod=~"{{args.canary-replicaset}}-[a-z0-9]{5}"}[5s]))
 `;
 
