@@ -1,6 +1,7 @@
 import type { MeasurementPhase } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { type Condition, compileCondition, evaluateCondition } from './condition.ts';
+import { MAX_RESULT_LENGTH } from './condition-environment.ts';
 import { type MissingSample, missingDataText } from './missing-data.ts';
 import type { Sample } from './sample.ts';
 import { numberText, resultText, thresholdText } from './threshold-text.ts';
@@ -75,13 +76,17 @@ function judgeSample(it: Case, sample: Sample): Judged {
     case 'ConfigError':
       return finish(it, 'Error', sample.message);
     case 'ManySeries':
-      if (sample.results && handles(it, 'handlesManySeries')) return judgeValue(it, sample.results);
-      return finish(
-        it,
-        'Error',
-        `query returned ${sample.count} series, expected one; aggregate it, for example with sum()`,
-      );
+      return judgeMany(it, sample);
   }
+}
+
+/* Part of the series must not be judged in the name of all of them. */
+function judgeMany(it: Case, { count, results }: Extract<Sample, { kind: 'ManySeries' }>): Judged {
+  const isForMany = handles(it, 'handlesManySeries');
+  if (isForMany && results?.length === count) return judgeValue(it, results);
+  const expected =
+    isForMany && count > MAX_RESULT_LENGTH ? `at most ${MAX_RESULT_LENGTH} can be judged` : 'expected one';
+  return finish(it, 'Error', `query returned ${count} series, ${expected}; aggregate it, for example with sum()`);
 }
 
 function handles(it: Case, what: 'handlesNaN' | 'handlesInfinity' | 'handlesEmpty' | 'handlesManySeries'): boolean {

@@ -20,7 +20,7 @@ export type Sample =
   | { readonly kind: 'Stale'; readonly ageMs: number }
   /** The backend answered with less than it was asked for. */
   | { readonly kind: 'Partial'; readonly warnings: readonly string[] }
-  /** More than one series where one was expected. `results`: their newest values, where the backend gave any. */
+  /** More than one series where one was expected. `results`: the newest values of all of them, or absent. */
   | { readonly kind: 'ManySeries'; readonly count: number; readonly results?: readonly number[] }
   /** The provider did not answer the question. Retryable: outage, overload, time-out. */
   | { readonly kind: 'ProviderError'; readonly retryable: boolean; readonly message: string }

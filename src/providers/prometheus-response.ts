@@ -82,7 +82,9 @@ function readData(data: Fields, context: ResponseContext): Sample {
 }
 
 function readVector(result: readonly unknown[], context: ResponseContext): Sample {
-  const points = result.slice(0, MAX_RESULTS).map(series => readPoint(isFields(series) ? series.value : undefined));
+  // A condition about "all" of them must never be asked about some of them.
+  if (result.length > MAX_RESULTS) return { kind: 'ManySeries', count: result.length };
+  const points = result.map(series => readPoint(isFields(series) ? series.value : undefined));
   const known = points.filter(point => point !== undefined);
   if (known.length < points.length) return malformed('a series without a value');
   const results = known.map(point => point.value);

@@ -116,6 +116,15 @@ test('several series are judged by a condition that looks at all of them', () =>
   expect(judge(aMetric({ successCondition: 'result.all(v, v < 10)' }), hole).phase).toBe('NoData');
 });
 
+test('of more series than can be judged no part is judged in the name of all', () => {
+  const metric = aMetric({ successCondition: 'result.all(v, v < 5)' });
+  for (const results of [undefined, Array.from({ length: 1000 }, () => 1)]) {
+    const judged = judge(metric, { kind: 'ManySeries', count: 1500, ...(results ? { results } : {}) });
+    expect(judged.phase).toBe('Error');
+    expect(judged.message).toContain('1500 series, at most 1000 can be judged');
+  }
+});
+
 test.each<[Partial<Metric>, number, string, string]>([
   [{ threshold: { min: 0.95 } }, 0.91, '0.91', '≥ 0.95'],
   [{ threshold: { max: 0.5 } }, 0.612345678, '0.612346', '≤ 0.5'],

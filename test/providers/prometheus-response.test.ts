@@ -52,6 +52,21 @@ test.each([
   expect(read(name)).toMatchObject({ kind: 'ProviderError', retryable });
 });
 
+test('more series than can be judged are counted and not cut', () => {
+  const series = (count: number) => ({
+    resultType: 'vector',
+    result: Array.from({ length: count }, () => ({ metric: {}, value: [AT / 1000, '1'] })),
+  });
+  const of = (count: number) => {
+    const sample = readPrometheusResponse(JSON.stringify({ status: 'success', data: series(count) }), { at: AT });
+    return sample.kind === 'ManySeries' ? [sample.count, sample.results?.length] : [];
+  };
+  expect([of(1000), of(1001)]).toEqual([
+    [1000, 1000],
+    [1001, undefined],
+  ]);
+});
+
 test('a sample older than maxAge is stale, one younger is a value', () => {
   expect(read('vector-integer', 499)).toEqual({ kind: 'Stale', ageMs: 500 });
   expect(read('vector-integer', 500)).toMatchObject({ kind: 'Value' });
