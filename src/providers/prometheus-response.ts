@@ -17,6 +17,8 @@ const MAX_RESULTS = 1000;
 /** Error types of Prometheus (web/api/v1); VictoriaMetrics puts the HTTP status in their place. */
 const ERROR_TYPE =
   /^(?:timeout|canceled|execution|bad_data|internal|unavailable|not_found|not_acceptable|[45][0-9]{2})$/;
+/** Notes that belong into `infos`; Prometheus before 2.54 and some versions of Thanos put them among the warnings. */
+const INFO = /^PromQL info:|more info annotations? omitted/;
 const NOT_SHOWN = 'is not shown, because the query holds a secret argument';
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
@@ -37,7 +39,8 @@ export function readPrometheusResponse(body: string, context: ResponseContext): 
   if (envelope.status === 'error') return prometheusError(envelope, context);
   const data = envelope.data;
   if (envelope.status !== 'success' || !isFields(data)) return malformed('no status or no data in the answer');
-  const said = Array.isArray(envelope.warnings) ? envelope.warnings.map(String) : [];
+  const all = Array.isArray(envelope.warnings) ? envelope.warnings.map(String) : [];
+  const said = all.filter(text => !INFO.test(text));
   const warnings = said.length > 0 && context.isSecretQuery ? [`a warning of the provider ${NOT_SHOWN}`] : said;
   if (envelope.isPartial === true) warnings.push('the answer is marked partial');
   if (warnings.length > 0)

@@ -67,6 +67,22 @@ test('more series than can be judged are counted and not cut', () => {
   ]);
 });
 
+const PROMQL_INFO = 'PromQL info: metric might not be a counter, name does not end in _total: "sli" (1:10)';
+test.each([
+  [[PROMQL_INFO, '3 more info annotations omitted'], { kind: 'Value' }],
+  [[PROMQL_INFO, 'no store: x'], { kind: 'Partial', warnings: ['no store: x'] }],
+  [['PromQL warning: bucket label "le" is missing'], { kind: 'Partial' }],
+])('notes of PromQL among the warnings make no answer partial: %j', (warnings, expected) => {
+  const data = { resultType: 'vector', result: [{ metric: {}, value: [AT / 1000, '1'] }] };
+  for (const isSecretQuery of [false, true]) {
+    const sample = readPrometheusResponse(JSON.stringify({ status: 'success', data, warnings }), {
+      at: AT,
+      isSecretQuery,
+    });
+    expect(sample).toMatchObject(isSecretQuery ? { kind: expected.kind } : expected);
+  }
+});
+
 test('a sample older than maxAge is stale, one younger is a value', () => {
   expect(read('vector-integer', 499)).toEqual({ kind: 'Stale', ageMs: 500 });
   expect(read('vector-integer', 500)).toMatchObject({ kind: 'Value' });
