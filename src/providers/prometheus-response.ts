@@ -19,6 +19,9 @@ const ERROR_TYPE =
   /^(?:timeout|canceled|execution|bad_data|internal|unavailable|not_found|not_acceptable|[45][0-9]{2})$/;
 /** Notes that belong into `infos`; Prometheus before 2.54 and some versions of Thanos put them among the warnings. */
 const INFO = /^PromQL info:|more info annotations? omitted/;
+/** Causes of an `execution` error that are no fault of the query: Thanos so reports stores that it cannot reach. */
+const OUTAGE =
+  /expanding series|rpc error|context (?:canceled|deadline)|connection refused|No StoreAPIs|query timed out/i;
 const NOT_SHOWN = 'is not shown, because the query holds a secret argument';
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
@@ -56,7 +59,11 @@ export function prometheusError(envelope: Fields, context: ResponseContext): Sam
     : `${type}: ${String(envelope.error ?? 'no reason given')}`;
   const message = safeText(shown, context.secrets);
   if (type === 'bad_data') return { kind: 'ConfigError', message: safeText(`the query is wrong: ${message}`) };
-  return { kind: 'ProviderError', retryable: !['execution', 'not_acceptable', 'not_found'].includes(type), message };
+  const isOutage =
+    type === 'execution'
+      ? OUTAGE.test(String(envelope.error ?? ''))
+      : type !== 'not_acceptable' && type !== 'not_found';
+  return { kind: 'ProviderError', retryable: isOutage, message };
 }
 
 /** JSON object of a body; undefined when it is none. */

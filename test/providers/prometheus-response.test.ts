@@ -89,6 +89,19 @@ test('a sample older than maxAge is stale, one younger is a value', () => {
   expect(read('matrix-one', 100)).toMatchObject({ kind: 'Stale' });
 });
 
+test.each([
+  [true, 'expanding series: proxy Series(): rpc error: code = Aborted desc = No StoreAPIs matched for this query'],
+  [true, 'expanding series: context deadline exceeded'],
+  [true, 'Post "http://store:10901": dial tcp 10.0.0.1:10901: connect: connection refused'],
+  [true, 'query timed out in query execution'],
+  [false, 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'],
+  [false, undefined],
+])('an execution error is an outage (%s) by what it says: %s', (retryable, error) => {
+  const body = JSON.stringify({ status: 'error', errorType: 'execution', error });
+  for (const isSecretQuery of [false, true])
+    expect(httpStatusFailure(422, body, { at: AT, isSecretQuery })).toMatchObject({ kind: 'ProviderError', retryable });
+});
+
 test('a web page, a cut body and an empty body are never a value', () => {
   const of = (body: string) => readPrometheusResponse(body, { at: AT });
   expect(of('<html>login</html>')).toMatchObject({ kind: 'ConfigError' });
