@@ -1,3 +1,5 @@
+import type { MetricResult } from '../api/analysis-run.ts';
+import type { Metric } from '../api/analysis-template.ts';
 import type { Sample } from './sample.ts';
 
 /** A sample that is not a number to judge and not a mistake of the user. */
@@ -5,6 +7,16 @@ export type MissingSample = Extract<
   Sample,
   { kind: 'ZeroTraffic' | 'NoSeries' | 'NotANumber' | 'NonFinite' | 'Stale' | 'Partial' | 'ProviderError' }
 >;
+
+/**
+ * A redirect to a login, the 404 of an ingress, a web page or an unknown certificate, where this metric has been measured
+ * before in its run: the address was right, so it is an outage. Only with `onNoData: Hold` does a count mean answers.
+ */
+export function outageIfAnswered(metric: Metric, before: MetricResult | undefined, sample: Sample): Sample {
+  if (sample.kind !== 'ConfigError' || !sample.isAddress) return sample;
+  const hasAnswered = (metric.onNoData ?? 'Hold') === 'Hold' && (before?.count ?? 0) > 0;
+  return hasAnswered ? { kind: 'ProviderError', retryable: true, message: sample.message } : sample;
+}
 
 /** What is missing, and what to look at next; one sentence without the query. */
 export function missingDataText(sample: MissingSample): string {

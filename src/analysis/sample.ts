@@ -24,5 +24,8 @@ export type Sample =
   | { readonly kind: 'ManySeries'; readonly count: number; readonly results?: readonly number[] }
   /** The provider did not answer the question. Retryable: outage, overload, time-out. */
   | { readonly kind: 'ProviderError'; readonly retryable: boolean; readonly message: string }
-  /** The question itself is wrong: query, address or credentials need a person. */
-  | { readonly kind: 'ConfigError'; readonly message: string };
+  /**
+   * The question itself is wrong: query, address or certificates need a person. `isAddress`: whoever answered is not the
+   * provider, so that it is the address that is wrong, or something on the way that is for now.
+   */
+  | { readonly kind: 'ConfigError'; readonly message: string; readonly isAddress?: true };

@@ -1,7 +1,8 @@
 import { type Judged, judge } from '../analysis/judge.ts';
+import { outageIfAnswered } from '../analysis/missing-data.ts';
 import { renderQuery } from '../analysis/render-query.ts';
 import type { Sample } from '../analysis/sample.ts';
-import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import type { AnalysisRunSpec, MetricResult } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
 import { DEFAULT_PROVIDER } from '../api/metric-provider.ts';
 import type { ProviderPool } from './provider-pool.ts';
@@ -19,9 +20,16 @@ export class Measurer {
     this.#secrets = secrets;
   }
 
-  async measure(namespace: string, spec: AnalysisRunSpec, metric: Metric, signal: AbortSignal): Promise<Judged> {
+  /** @param before what has been measured of the metric in this run */
+  async measure(
+    namespace: string,
+    spec: AnalysisRunSpec,
+    metric: Metric,
+    before: MetricResult | undefined,
+    signal: AbortSignal,
+  ): Promise<Judged> {
     const { sample, query } = await this.#sample(namespace, spec, metric, signal);
-    return judge(metric, sample, query);
+    return judge(metric, outageIfAnswered(metric, before, sample), query);
   }
 
   close(): void {

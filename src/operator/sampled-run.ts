@@ -57,7 +57,7 @@ export class SampledRun {
   #go(view: RunView, now: number): void {
     const { due, nextAt } = dueSamples(view, now);
     for (const metric of due)
-      if (!this.#measuring.has(metric.name) && !this.#unsaved.isFull(metric.name)) this.#begin(view.spec, metric);
+      if (!this.#measuring.has(metric.name) && !this.#unsaved.isFull(metric.name)) this.#begin(view, metric);
     if (nextAt === undefined) return;
     this.#next = this.#parts.clock.setTimeout(() => {
       this.#next = undefined;
@@ -105,11 +105,12 @@ export class SampledRun {
     return stored?.metadata.uid === uid ? stored : undefined;
   }
 
-  #begin(spec: AnalysisRunSpec, metric: Metric): void {
+  #begin({ spec, status }: RunView, metric: Metric): void {
     const { log, clock, measurer, stopped } = this.#parts;
     const startedAt = clock.now();
+    const before = status.metricResults?.find(({ name }) => name === metric.name);
     const work = measurer
-      .measure(this.#at.namespace, spec, metric, stopped)
+      .measure(this.#at.namespace, spec, metric, before, stopped)
       .then(judged => this.#measured(metric, { metric: metric.name, judged, startedAt, finishedAt: clock.now() }))
       .catch(error => {
         this.#measuring.delete(metric.name);

@@ -8,7 +8,7 @@ import { parse, prometheusError, type ResponseContext } from './prometheus-respo
 export function httpStatusFailure(status: number, body: string, context: ResponseContext): Sample | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (status >= 300 && status < 400)
-    return config(
+    return wrongAddress(
       `the address redirects (HTTP ${status}), which is not followed; put the final address into the MetricProvider`,
     );
   if (status === 401 || status === 403)
@@ -21,7 +21,7 @@ export function httpStatusFailure(status: number, body: string, context: Respons
   }
   if (status >= 500) return down(`the provider failed (HTTP ${status})`);
   if (status === 404)
-    return config('the address has no Prometheus API (HTTP 404); is a path prefix such as /prometheus missing?');
+    return wrongAddress('the address has no Prometheus API (HTTP 404); is a path prefix such as /prometheus missing?');
   return { kind: 'ProviderError', retryable: false, message: `the provider refuses the query (HTTP ${status})` };
 }
 
@@ -59,7 +59,7 @@ export function networkFailure(error: unknown): Sample {
       return config('the address of the MetricProvider is no URL');
   }
   if (TLS_TRUST.test(code))
-    return config(
+    return wrongAddress(
       `the certificate of the provider is not trusted, or ours is wrong (${code}); check tls of the MetricProvider`,
     );
   return down(`the request failed (${code === '' ? 'no code' : code})`);
@@ -79,4 +79,8 @@ function down(message: string): Sample {
 
 function config(message: string): Sample {
   return { kind: 'ConfigError', message };
+}
+
+function wrongAddress(message: string): Sample {
+  return { kind: 'ConfigError', message, isAddress: true };
 }

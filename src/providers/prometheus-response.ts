@@ -149,9 +149,11 @@ export function readNumber(text: unknown): number | undefined {
 
 function notPrometheus(body: string): Sample {
   if (/^\s*</.test(body.slice(0, 200)))
-    return config(
-      'the address answers with a web page, not with the Prometheus API; is a login or a path prefix missing?',
-    );
+    return {
+      kind: 'ConfigError',
+      message: 'the address answers with a web page, not with the Prometheus API; is a login or a path prefix missing?',
+      isAddress: true,
+    };
   return malformed('no JSON object');
 }
 

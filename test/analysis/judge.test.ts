@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { judge } from '../../src/analysis/judge.ts';
+import { outageIfAnswered } from '../../src/analysis/missing-data.ts';
 import type { Sample } from '../../src/analysis/sample.ts';
 import type { MeasurementPhase } from '../../src/api/analysis-run.ts';
 import { type Metric, ON_NO_DATA } from '../../src/api/analysis-template.ts';
-import { aMetric } from './builders.ts';
+import { aMetric, aRun, measured } from './builders.ts';
 
 const value = (...result: number[]): Sample => ({ kind: 'Value', result });
 const success = 'result[0] >= 0.95';
@@ -123,6 +124,27 @@ test('of more series than can be judged no part is judged in the name of all', (
     expect(judged.phase).toBe('Error');
     expect(judged.message).toContain('1500 series, at most 1000 can be judged');
   }
+});
+
+test.each([
+  ['S', {}, 'NoData'],
+  ['F', { failureLimit: 3 }, 'NoData'],
+  ['SNE', {}, 'NoData'],
+  ['', {}, 'Error'],
+  ['NE', {}, 'Error'],
+  // What it counts may be missing data.
+  ['S', { onNoData: 'Pass' as const }, 'Error'],
+])('after %s a wrong address of %o is %s: one that has answered was right', (letters, fields, phase) => {
+  const metric = aMetric({ ...fields, count: 5 });
+  const before = letters === '' ? undefined : measured(aRun([metric]), letters).metricResults?.[0];
+  const page: Sample = { kind: 'ConfigError', message: 'the address redirects', isAddress: true };
+  expect(judge(metric, outageIfAnswered(metric, before, page)).phase).toBe(phase);
+});
+
+test('a wrong query stays an Error after good answers', () => {
+  const before = measured(aRun([aMetric()]), 'S').metricResults?.[0];
+  const query: Sample = { kind: 'ConfigError', message: 'the query is wrong' };
+  expect(judge(aMetric(), outageIfAnswered(aMetric(), before, query)).phase).toBe('Error');
 });
 
 test.each<[Partial<Metric>, number, string, string]>([

@@ -56,6 +56,14 @@ describe('a run that its Rollout waits for', () => {
     expect(asked()).toBe(2);
   });
 
+  it('is held by a redirect where Prometheus has answered before', async () => {
+    await measuredOnce();
+    world.answer.status = 302;
+    for (const more of [2, 3, 4, 5, 6]) await measuredAgain(more);
+    await eventually('it is stored', () => world.status().metricResults?.[0]?.noData === 5);
+    expect(world.status()).toMatchObject({ phase: 'Running', metricResults: [{ successful: 1, error: 0 }] });
+  });
+
   it('has good answers that only show stored every five seconds, all in one write, each with its own time', async () => {
     await measuredOnce();
     for (const more of [2, 3]) await measuredAgain(more);
