@@ -38,9 +38,12 @@ export async function prometheusRequest(
 function parameters({ query, rangeQuery }: Pick<PrometheusQuery, 'query' | 'rangeQuery'>, at: number): URLSearchParams {
   const seconds = at / 1000;
   if (!rangeQuery) return new URLSearchParams({ query, time: String(seconds) });
-  const lookback = (durationMs(rangeQuery.lookback) ?? 0) / 1000;
-  const step = (durationMs(rangeQuery.step) ?? 0) / 1000;
-  return new URLSearchParams({ query, start: String(seconds - lookback), end: String(seconds), step: String(step) });
+  const lookback = durationMs(rangeQuery.lookback) ?? 0;
+  const step = durationMs(rangeQuery.step) ?? 0;
+  // Points lie whole steps from the start: counted back from the end, the newest is of now and not up to a step old.
+  const steps = step > 0 ? Math.floor(lookback / step + 1e-9) : 0;
+  const start = (at - steps * step) / 1000;
+  return new URLSearchParams({ query, start: String(start), end: String(seconds), step: String(step / 1000) });
 }
 
 async function credentials(spec: MetricProviderSpec, secret: (ref: SecretKey) => Promise<string>) {

@@ -101,6 +101,22 @@ test('a range query asks for start, end and step', async () => {
   });
 });
 
+test('the newest point of a range is of now also where steps do not fill the lookback', async () => {
+  const { address, seen } = await aServer(response => response.end(OK));
+  const ranges = [
+    { lookback: '100s', step: '30s' },
+    { lookback: '10s', step: '1m' },
+    { lookback: '1.5s', step: '0.3s' },
+  ];
+  for (const rangeQuery of ranges) await aProvider({ address }).sample({ query: 'up', rangeQuery }, never);
+  const asked = seen.map(({ url }) => ['start', 'end', 'step'].map(name => url.searchParams.get(name)));
+  expect(asked).toEqual([
+    ['1767225510', '1767225600', '30'],
+    ['1767225600', '1767225600', '60'],
+    ['1767225598.5', '1767225600', '0.3'],
+  ]);
+});
+
 test('headers, secret headers, tenant, bearer and basic credentials are sent; line breaks of Secrets are not', async () => {
   const { address, seen } = await aServer(response => response.end(OK));
   const secrets: Record<string, string> = { token: 't0ken\n', pass: 'pässword', key: 'k3y' };
