@@ -29,16 +29,28 @@ export const analysisArgSchema = withRules(
   ],
 );
 
-export const prometheusQuerySchema = z.object({
-  query: z.string().min(1).max(16_384).meta({ description: 'PromQL; {{args.name}} is replaced by the argument.' }),
-  providerRef: objectNameSchema.optional().meta({ description: 'Name of a MetricProvider; absent: "default".' }),
-  timeout: durationSchema.optional(),
-  rangeQuery: z
-    .object({ lookback: durationSchema, step: durationSchema })
-    .optional()
-    .meta({ description: 'Ask for a range: `result` is the list of samples of the one series, oldest first.' }),
-  maxAge: durationSchema.optional().meta({ description: 'Samples older than this are stale, which is no data.' }),
-});
+export const prometheusQuerySchema = withRules(
+  z.object({
+    query: z.string().min(1).max(16_384).meta({ description: 'PromQL; {{args.name}} is replaced by the argument.' }),
+    providerRef: objectNameSchema.optional().meta({ description: 'Name of a MetricProvider; absent: "default".' }),
+    timeout: durationSchema.optional(),
+    rangeQuery: z
+      .object({ lookback: durationSchema, step: durationSchema })
+      .optional()
+      .meta({ description: 'Ask for a range: `result` is the list of samples of the one series, oldest first.' }),
+    maxAge: durationSchema.optional().meta({
+      description: 'Of a rangeQuery: a newest point older than this is stale, which is no data.',
+    }),
+  }),
+  [
+    // Every element of an instant vector carries the time of the evaluation, however old its sample is.
+    {
+      rule: '!has(self.maxAge) || has(self.rangeQuery)',
+      message: 'maxAge needs rangeQuery; in an instant query use timestamp() or a shorter [window]',
+      holds: q => q.maxAge === undefined || q.rangeQuery !== undefined,
+    },
+  ],
+);
 
 export const ON_NO_DATA = ['Hold', 'Inconclusive', 'Fail', 'Pass'] as const;
 

@@ -86,6 +86,11 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
   ],
   ['an empty query', template({ provider: { prometheus: { query: '' } } }), 'expected string to have >=1 characters'],
   [
+    'an age of samples that an instant query does not tell',
+    template({ provider: { prometheus: { query: 'up', maxAge: '1m' } } }),
+    'maxAge needs rangeQuery; in an instant query use timestamp() or a shorter [window]',
+  ],
+  [
     'an argument with value and source',
     { args: [{ name: 'a', value: '1', valueFrom: {} }], ...template() },
     'an argument has either value or valueFrom, not both',
