@@ -68,6 +68,11 @@ export const metricSchema = withRules(
         message: 'threshold needs min or max',
         holds: t => t.min !== undefined || t.max !== undefined,
       },
+      {
+        rule: '!has(self.min) || !has(self.max) || self.min <= self.max',
+        message: 'threshold needs min not above max, or nothing can pass',
+        holds: t => t.min === undefined || t.max === undefined || t.min <= t.max,
+      },
     ]).optional(),
     failureLimit: limit.optional().meta({ description: 'Failures allowed; one more fails the metric. Default 0.' }),
     consecutiveFailureLimit: limit.optional().meta({ description: 'Failures in a row that fail the metric; 0: off.' }),

@@ -59,6 +59,12 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
     'a metric is judged by threshold or by conditions, not by both',
   ],
   ['threshold of nothing', template({ threshold: {} }), 'threshold needs min or max'],
+  [
+    'a threshold that nothing can pass',
+    template({ threshold: { min: 5, max: 1.5 } }),
+    'threshold needs min not above max, or nothing can pass',
+  ],
+  ['a threshold of one number', template({ threshold: { min: 0.5, max: 0.5 } })],
   ['count without interval', template({ count: 2 }), 'count above 1 needs interval'],
   ['count 1 without interval', template({ count: 1 })],
   [
