@@ -3,13 +3,16 @@ import * as z from 'zod';
 /** Go duration syntax ("1h30m", "250ms") or whole seconds as a number or digits ("90"). */
 export const DURATION_PATTERN = '^([0-9]+|([0-9]+(\\.[0-9]+)?(ms|s|m|h))+)$';
 
+/** Longest duration as a number: a year. */
+export const MAX_DURATION_SECONDS = 31_536_000;
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const PART = /([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)/g;
 const WHOLE = new RegExp(DURATION_PATTERN);
 
 /** Schema of a duration: integer seconds or a string in {@link DURATION_PATTERN}. */
 export const durationSchema = z
-  .union([z.int().min(0).max(31_536_000), z.string().max(32).regex(WHOLE)])
+  .union([z.int().min(0).max(MAX_DURATION_SECONDS), z.string().max(32).regex(WHOLE)])
   .meta({ 'x-kubernetes-int-or-string': true, 'x-sluice-duration': true });
 
 /** A duration as users write it. */

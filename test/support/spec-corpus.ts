@@ -65,6 +65,8 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
     'threshold needs min not above max, or nothing can pass',
   ],
   ['a threshold of one number', template({ threshold: { min: 0.5, max: 0.5 } })],
+  ['an interval of a year', template({ interval: 31_536_000 })],
+  ['an interval of more than a year', template({ interval: 31_536_001 }), 'expected number to be <=31536000'],
   ['count without interval', template({ count: 2 }), 'count above 1 needs interval'],
   ['count 1 without interval', template({ count: 1 })],
   [

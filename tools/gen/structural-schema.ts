@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DURATION_PATTERN } from '../../src/api/duration.ts';
+import { DURATION_PATTERN, MAX_DURATION_SECONDS } from '../../src/api/duration.ts';
 
 type Json = Record<string, unknown>;
 
@@ -75,8 +75,8 @@ function intOrString(node: Json): Json {
       maxLength: 32,
       'x-kubernetes-validations': [
         {
-          rule: `type(self) == int ? self >= 0 : self.matches('${DURATION_PATTERN.replaceAll('\\', '\\\\')}')`,
-          message: 'a duration is whole seconds or like "1h30m", "90s", "250ms"',
+          rule: `type(self) == int ? self >= 0 && self <= ${MAX_DURATION_SECONDS} : self.matches('${DURATION_PATTERN.replaceAll('\\', '\\\\')}')`,
+          message: `a duration is whole seconds, at most ${MAX_DURATION_SECONDS}, or like "1h30m", "90s", "250ms"`,
         },
       ],
     };
