@@ -122,11 +122,21 @@ export const dryRunSchema = z.object({
   metricName: z.string().min(1).max(63).meta({ description: 'Name of a metric; "*" at the end matches any rest.' }),
 });
 
-export const analysisTemplateSpecSchema = z.object({
-  args: z.array(analysisArgSchema).max(50).optional(),
-  metrics: z.array(metricSchema).min(1).max(30),
-  dryRun: z.array(dryRunSchema).max(30).optional(),
-});
+export const analysisTemplateSpecSchema = withRules(
+  z.object({
+    args: z.array(analysisArgSchema).max(50).optional(),
+    metrics: z.array(metricSchema).min(1).max(30),
+    dryRun: z.array(dryRunSchema).max(30).optional(),
+  }),
+  [
+    {
+      rule: 'self.metrics.all(m, self.metrics.exists_one(other, other.name == m.name))',
+      message: 'two metrics have the same name; rename one',
+      holds: ({ metrics }) => new Set(metrics.map(({ name }) => name)).size === metrics.length,
+      fieldPath: '.metrics',
+    },
+  ],
+);
 
 /** A template as a Rollout names it. */
 export const templateRefSchema = z.object({

@@ -67,6 +67,8 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
   ['a threshold of one number', template({ threshold: { min: 0.5, max: 0.5 } })],
   ['an interval of a year', template({ interval: 31_536_000 })],
   ['an interval of more than a year', template({ interval: 31_536_001 }), 'expected number to be <=31536000'],
+  ['two metrics', { metrics: [metric(), metric({ name: 'n' })] }],
+  ['two metrics of one name', { metrics: [metric(), metric()] }, 'two metrics have the same name; rename one'],
   ['count without interval', template({ count: 2 }), 'count above 1 needs interval'],
   ['count 1 without interval', template({ count: 1 })],
   [
