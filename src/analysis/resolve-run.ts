@@ -1,4 +1,4 @@
-import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import { type AnalysisRunSpec, RUN_LIMITS } from '../api/analysis-run.ts';
 import {
   type AnalysisArg,
   type AnalysisTemplateSpec,
@@ -41,7 +41,16 @@ export function resolveRun(
   const unset = args.find(arg => arg.value === undefined && arg.valueFrom === undefined);
   if (unset) return invalid(`argument "${unset.name}" has no value; give it in the Rollout or as a default`);
   const dryRun = [...specs.flatMap(spec => spec.dryRun ?? []), ...(use.dryRun ?? [])];
+  const excess = tooMuch('metrics', metrics) ?? tooMuch('args', args) ?? tooMuch('dryRun', dryRun);
+  if (excess !== undefined) return invalid(excess);
   return { ok: true, spec: { metrics, args, ...(dryRun.length > 0 ? { dryRun } : {}) } };
+}
+
+/* The API server would refuse the run, again and again, without its Rollout saying why. */
+function tooMuch(what: keyof typeof RUN_LIMITS, { length }: readonly unknown[]): string | undefined {
+  const most = RUN_LIMITS[what];
+  if (length <= most) return undefined;
+  return `templates and Rollout together have ${length} ${what}, and a run takes at most ${most}; use fewer templates`;
 }
 
 function mergeArgs(

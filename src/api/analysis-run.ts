@@ -21,10 +21,13 @@ export type RunKind = (typeof RUN_KINDS)[number];
 /** Measurements kept per metric, newest last. */
 export const KEPT_MEASUREMENTS = 10;
 
+/** How much a run takes, of all its templates together. */
+export const RUN_LIMITS = { metrics: 60, args: 100, dryRun: 60 } as const;
+
 export const analysisRunSpecSchema = z.object({
-  metrics: z.array(metricSchema).min(1).max(60),
-  args: z.array(analysisArgSchema).max(100).optional(),
-  dryRun: z.array(dryRunSchema).max(60).optional(),
+  metrics: z.array(metricSchema).min(1).max(RUN_LIMITS.metrics),
+  args: z.array(analysisArgSchema).max(RUN_LIMITS.args).optional(),
+  dryRun: z.array(dryRunSchema).max(RUN_LIMITS.dryRun).optional(),
   terminate: z.boolean().optional(),
 });
 
@@ -65,7 +68,7 @@ export const analysisRunStatusSchema = z.object({
   message: z.string().max(2048).optional(),
   startedAt: timeSchema.optional(),
   completedAt: timeSchema.optional(),
-  metricResults: z.array(metricResultSchema).max(60).optional(),
+  metricResults: z.array(metricResultSchema).max(RUN_LIMITS.metrics).optional(),
   /** The metric that decided, or that is nearest to deciding; for the columns of `kubectl get`. */
   worst: z
     .object({

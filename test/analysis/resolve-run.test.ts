@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BuiltInArgs, resolveRun } from '../../src/analysis/resolve-run.ts';
+import { analysisRunSpecSchema } from '../../src/api/analysis-run.ts';
 import type { ApiObject } from '../../src/api/object-meta.ts';
 
 const BUILT_IN: BuiltInArgs = {
@@ -11,6 +12,8 @@ const BUILT_IN: BuiltInArgs = {
   rollout: 'shop',
 };
 const metric = (name: string) => ({ name, interval: '1s', provider: { prometheus: { query: 'up' } } });
+
+const many = (prefix: string, length: number) => Array.from({ length }, (_, i) => `${prefix}${i}`);
 
 function template(spec: unknown): ApiObject {
   return { apiVersion: 'sluice.dev/v1alpha1', kind: 'AnalysisTemplate', metadata: { name: 't' }, spec };
@@ -60,6 +63,38 @@ describe('templates become the spec of one run', () => {
     expect(resolve({ a: { args: [secret], metrics: [metric('x')] } })).toMatchObject({
       ok: true,
       spec: { args: expect.arrayContaining([secret]) },
+    });
+  });
+
+  it.each([
+    [60, { ok: true }],
+    [
+      61,
+      {
+        ok: false,
+        reason: 'TemplateInvalid',
+        message: expect.stringContaining('61 metrics, and a run takes at most 60'),
+      },
+    ],
+  ])('of templates with %i metrics together makes a run that can be stored, or says why not', (length, expected) => {
+    const names = many('m', length);
+    const run = resolve({
+      a: { metrics: names.slice(0, 30).map(metric) },
+      b: { metrics: names.slice(30, 45).map(metric) },
+      c: { metrics: names.slice(45).map(metric) },
+    });
+    expect(run).toMatchObject(expected);
+    if (run.ok) expect(analysisRunSpecSchema.safeParse(run.spec).success).toBe(true);
+  });
+
+  it('says that there are too many arguments or dry runs', () => {
+    const args = many('a', 101).map(name => ({ name, value: '1' }));
+    const dryRun = many('d', 61).map(metricName => ({ metricName }));
+    const use = { a: { metrics: [metric('x')] } };
+    expect(resolve(use, args)).toMatchObject({ ok: false, message: expect.stringContaining('107 args, and') });
+    expect(resolve(use, [], dryRun)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('61 dryRun, and'),
     });
   });
 
