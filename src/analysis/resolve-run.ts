@@ -7,6 +7,7 @@ import {
 } from '../api/analysis-template.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { firstIssue } from '../api/spec-issue.ts';
+import { withoutIdleMaxAge } from './idle-max-age.ts';
 
 /** Values that every template may use without asking. */
 export type BuiltInArgs = Readonly<
@@ -29,7 +30,7 @@ export function resolveRun(
   const specs: AnalysisTemplateSpec[] = [];
   for (const { name, object } of templates) {
     if (!object) return missing(`analysis template ${name} does not exist; create it or change the reference`);
-    const parsed = analysisTemplateSpecSchema.safeParse(object.spec);
+    const parsed = analysisTemplateSpecSchema.safeParse(withoutIdleMaxAge(object['spec']));
     if (!parsed.success) return invalid(`analysis template ${name}: ${firstIssue(parsed.error)}`);
     specs.push(parsed.data);
   }

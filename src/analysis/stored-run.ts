@@ -5,8 +5,9 @@ import {
   analysisRunStatusSchema,
 } from '../api/analysis-run.ts';
 import { lately } from '../api/lately.ts';
+import { withoutIdleMaxAge } from './idle-max-age.ts';
 
-const readSpec = lately((raw: unknown) => analysisRunSpecSchema.safeParse(raw).data);
+const readSpec = lately((raw: unknown) => analysisRunSpecSchema.safeParse(withoutIdleMaxAge(raw)).data);
 const readStatus = lately((raw: unknown) => analysisRunStatusSchema.safeParse(raw).data);
 
 /** A run as it is stored, or none. */

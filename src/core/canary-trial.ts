@@ -190,12 +190,12 @@ function weightWanted(
   const { w, steps, actual } = t;
   const service = w.service(t.canary.canaryService);
   if (actual > 0 && (service?.readyOf(w.newSet?.name) ?? 0) === 0) return 0;
+  if (frozen && !isReached(t, index)) return Math.min(actual, desired);
   // More users only when the weight they have now was measured and is good; one that was lost for a moment is that of the steps before.
   if (unmeasured && desired > actual) {
     const had = index === 0 ? 0 : Math.min(desired, weightAt(steps, index - 1, t.max));
     return had > 0 || actual > 0 ? Math.max(actual, had) : desired;
   }
-  if (frozen && !isReached(t, index)) return Math.min(actual, desired);
   const promoting = index >= steps.length || t.full;
   if (!promoting) return desired;
   return (w.newSet?.available ?? 0) >= Math.max(pods, w.replicas) ? desired : actual;

@@ -1,6 +1,7 @@
 import { Errors } from 'isomorphic-git';
 import { AnswerTooLarge, type GitHttpLimits } from './git-http.ts';
 import { TookTooLong } from './pace.ts';
+import { ServerGaveUp } from './pack-answer.ts';
 import { type PackLimits, PackTooLarge } from './pack-check.ts';
 
 /** Which tree of which repository. */
@@ -75,6 +76,7 @@ export function asSourceError(error: unknown, at: GitLocation, limits: GitLimits
       'TooLarge',
       `the tip of ${at.branch} in ${repository} is larger than ${limits.maxBytes} bytes; keep manifests in a repository of their own`,
     );
+  if (error instanceof ServerGaveUp) return said('Broken', `${repository} gave up while it answered: ${error.message}`);
   if (error instanceof PackTooLarge)
     return said(
       'TooLarge',

@@ -42,6 +42,7 @@ const LIMITS: GitLimits = {
   depth: 50,
   workMs: 60_000,
 };
+const UNPACKING: readonly string[] = ['Receiving objects', 'Resolving deltas'];
 const MANIFEST = /\.(ya?ml|json)$/i;
 /** What git check-ref-format refuses, and a leading dash. A branch name becomes a path below the repository. */
 const NO_BRANCH = /^[-/.@]$|^[-/.]|\.\.|\/\/|\/\.|\.lock(\/|$)|[\p{Cc} ~^:?*[\\]|@\{|[/.]$/u;
@@ -163,7 +164,8 @@ export class GitSource {
       depth: 1,
       singleBranch: true,
       tags: false,
-      onProgress: () => pace?.turn(),
+      // Of unpacking; nobody waits for what is said to a line of the server.
+      onProgress: ({ phase }) => (UNPACKING.includes(phase) ? pace?.turn() : undefined),
     });
     if (!fetchHead) throw noSuchBranch(this.#location);
     this.#fetched = fetchHead;

@@ -29,8 +29,11 @@ export const gatewayApiRouter: TrafficRouter<GatewayApiRouting> = {
     if (!seen) return { kind: 'missing', why: `HTTPRoute ${spec.httpRoute} does not exist` };
     const found = findPairs(seen, backends);
     if (typeof found === 'string') return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${found}` };
-    const shared = found.find(pair => pair.isShared && !isSharedRightly(pair, backends.max));
-    if (shared) return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${shareAdvice(shared, backends)}` };
+    const isAtRest = found.every(pair => (pair.canary.weight ?? 1) === 0);
+    const shared = found.find(pair => pair.isShared && (pair.stable.weight ?? 1) !== backends.max);
+    // Once users are on the canary, over whichever rule, nothing may keep them from going home.
+    if (isAtRest && shared)
+      return { kind: 'malformed', why: `HTTPRoute ${spec.httpRoute}: ${shareAdvice(shared, backends)}` };
     const shares = found.map(pair => canaryShare(pair, backends.max));
     const canary = Math.max(...shares);
     const uniform = found.every(pair => isExact(pair, canary, backends.max));
@@ -103,13 +106,9 @@ function findRef(refs: readonly unknown[], name: string, { metadata }: Partial<A
 }
 
 /**
- * Weights are shares of the rule's sum. At rest the pair must have the sum that it will have with ours, or the other backends would
- * get another share than Git gave them. Once users are on the canary nothing may keep them from going home.
+ * Weights are shares of the rule's sum. The pair must have the sum that it will have with ours, or the other backends would
+ * get another share than Git gave them.
  */
-function isSharedRightly({ stable, canary }: WeightedPair, max: number): boolean {
-  return (canary.weight ?? 1) > 0 || (stable.weight ?? 1) === max;
-}
-
 function shareAdvice({ rule, stable }: WeightedPair, { stable: name, max }: Backends): string {
   const weight = stable.weight ?? 1;
   return (

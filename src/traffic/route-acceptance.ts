@@ -29,9 +29,9 @@ export interface Refusal {
 }
 
 /**
- * Undefined when every parent that the route names reports Accepted and ResolvedRefs for this generation; else what is missing.
- * Others report on a route as well, such as controllers of policies, and what a gateway reported stays behind when the route
- * names it no more: neither decides.
+ * Undefined when a parent that the route names reports Accepted and ResolvedRefs for this generation, and none that reports says
+ * otherwise; else what is missing. Others report on a route as well, such as controllers of policies, and what a gateway
+ * reported stays behind when the route names it no more: neither decides.
  * https://gateway-api.sigs.k8s.io/reference/spec/#routeparentstatus
  */
 export function notAccepted(route: ApiObject): Refusal | undefined {
@@ -41,32 +41,32 @@ export function notAccepted(route: ApiObject): Refusal | undefined {
     return { why: `no gateway has reported on ${name} yet`, rejected: false };
   const refs = (route['spec'] as { parentRefs?: unknown } | undefined)?.parentRefs;
   const asked: (ParentRef | undefined)[] = Array.isArray(refs) && refs.length > 0 ? refs : [undefined];
-  for (const ref of asked) {
-    const about = (parents as ParentStatus[]).filter(({ parentRef }) =>
-      isSame(ref, parentRef, route.metadata.namespace),
-    );
-    const refusal = refusalOf(about, route, name);
+  const gateways = (parents as ParentStatus[]).filter(
+    ({ parentRef, conditions }) =>
+      conditions?.some(({ type }) => type === 'Accepted') &&
+      asked.some(ref => isSame(ref, parentRef, route.metadata.namespace)),
+  );
+  if (gateways.length === 0) return { why: `the gateway has not reported Accepted on ${name}`, rejected: false };
+  for (const { conditions } of gateways) {
+    const refusal = refusalOf(conditions ?? [], route, name);
     if (refusal) return refusal;
   }
   return undefined;
 }
 
-function refusalOf(entries: readonly ParentStatus[], route: ApiObject, name: string): Refusal | undefined {
-  const gateways = entries.filter(({ conditions }) => conditions?.some(({ type }) => type === 'Accepted'));
-  if (gateways.length === 0) return { why: `the gateway has not reported Accepted on ${name}`, rejected: false };
-  for (const { conditions } of gateways)
-    for (const type of ['Accepted', 'ResolvedRefs']) {
-      const condition = conditions?.find(one => one.type === type);
-      if (!condition) return { why: `the gateway has not reported ${type} on ${name}`, rejected: false };
-      const { status, message, observedGeneration: observed } = condition;
-      if (status !== 'True') {
-        const why = `the gateway reports ${type}=${String(status)} on ${name}: ${String(message ?? '')}`;
-        return { why: why.slice(0, 1000), rejected: status === 'False' };
-      }
-      const { generation } = route.metadata;
-      if (typeof observed === 'number' && generation !== undefined && observed < generation)
-        return { why: `the gateway has not yet taken up the last change of ${name}`, rejected: false };
+function refusalOf(conditions: readonly Condition[], route: ApiObject, name: string): Refusal | undefined {
+  for (const type of ['Accepted', 'ResolvedRefs']) {
+    const condition = conditions.find(one => one.type === type);
+    if (!condition) return { why: `the gateway has not reported ${type} on ${name}`, rejected: false };
+    const { status, message, observedGeneration: observed } = condition;
+    if (status !== 'True') {
+      const why = `the gateway reports ${type}=${String(status)} on ${name}: ${String(message ?? '')}`;
+      return { why: why.slice(0, 1000), rejected: status === 'False' };
     }
+    const { generation } = route.metadata;
+    if (typeof observed === 'number' && generation !== undefined && observed < generation)
+      return { why: `the gateway has not yet taken up the last change of ${name}`, rejected: false };
+  }
   return undefined;
 }
 

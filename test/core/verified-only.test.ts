@@ -132,6 +132,19 @@ describe('users rise only on what was measured at the weight of now', () => {
     expect(cluster.pods(hashOf('2'))).toBe(8);
   });
 
+  it('and not at all while somebody holds the canary', () => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { setWeight: 60 }, HOUR], analysis: SUCCESS_RATE });
+    expect(cluster.canaryWeight()).toBe(20);
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    send(cluster, 'pause');
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(cluster.canaryWeight()).toBe(0);
+    send(cluster, 'resume');
+    expect(cluster.canaryWeight()).toBe(20);
+  });
+
   it('and a set that somebody deletes meanwhile comes back with a pod to be measured', () => {
     const steps = [{ setWeight: 10 }, { setWeight: 80 }, HOUR];
     const cluster = canaryOnTrial({ router: false, replicas: 10, analysis: SUCCESS_RATE, steps });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { InventoryEntry } from '../../src/operator/git-sync/inventory.ts';
+import { type InventoryEntry, upcomingEntries } from '../../src/operator/git-sync/inventory.ts';
+import type { Manifest } from '../../src/operator/git-sync/manifests.ts';
 import { eventually } from '../support/eventually.ts';
 import { configMap, dataOf, GitSyncShop } from '../support/git-sync-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
@@ -153,3 +154,12 @@ async function declared(files: Parameters<GitSyncShop['commit']>[0]): Promise<st
   await shop.declare('1s');
   return sha;
 }
+
+it('an entry that would not be believed when it is read back is not new in each pass', () => {
+  const named = (kind: string, apiVersion = 'x.example/v1') => ({
+    object: { apiVersion, kind, metadata: { name: 'a', namespace: 'shop' } },
+  });
+  const all = [named('Foo'), named('Foo_'), named('Foo', './v1')] as unknown as Manifest[];
+  const upcoming = upcomingEntries(all, [], 'shop', () => undefined);
+  expect(upcoming.map(({ id }) => id)).toEqual(['shop_a_x.example_Foo']);
+});

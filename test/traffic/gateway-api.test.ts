@@ -173,11 +173,20 @@ describe('whether the data plane has taken a route up', () => {
     };
     const yes = (parentRef: object) => ({ parentRef, controllerName: 'a', conditions: ACCEPTED });
 
-    it('asks every gateway that the route names', () => {
+    it('asks every gateway that the route names and that reports at all', () => {
       const refs = [at('inside'), at('outside', { namespace: 'edge' })];
-      expect(reportedOn(refs, [yes(at('inside'))])).toMatchObject({ accepted: false, rejected: false });
-      expect(reportedOn(refs, [yes(at('inside')), yes(at('outside'))])).toMatchObject({ accepted: false });
+      const late = ACCEPTED.map(one => ({ ...one, observedGeneration: 2 }));
+      expect(reportedOn(refs, [])).toMatchObject({ accepted: false, rejected: false });
+      expect(reportedOn(refs, [yes(at('outside'))])).toMatchObject({ accepted: false, rejected: false });
+      expect(reportedOn(refs, [yes(at('inside'))])).toMatchObject({ accepted: true });
+      const both = [yes(at('inside')), { parentRef: refs[1], conditions: late }];
+      expect(reportedOn(refs, both)).toMatchObject({ accepted: false, rejected: false });
       expect(reportedOn(refs, [yes(at('inside')), yes(refs[1] as object)])).toMatchObject({ accepted: true });
+    });
+
+    it('is not held by a parent that nobody serves, such as the Service of a mesh that is not there', () => {
+      const mesh = { group: '', kind: 'Service', name: 'stable' };
+      expect(reportedOn([at('inside'), mesh], [yes(at('inside'))])).toMatchObject({ accepted: true });
     });
 
     it('knows a parent with its defaults spelled out, and one of its sections', () => {
@@ -229,6 +238,8 @@ describe('a rule whose traffic others share', () => {
   it('never keeps users on the canary, whoever wrote its weights', () => {
     expect(read(withOther(5, 4))).toMatchObject({ kind: 'weights', canary: 45 });
     expect(write(withOther(5, 4), 0)).not.toEqual([]);
+    const rules = [{ backendRefs: both(80, 20) }, ...(withOther(70, 0)['spec'] as { rules: unknown[] }).rules];
+    expect(read(route(rules))).toMatchObject({ kind: 'weights', canary: 20 });
   });
 });
 

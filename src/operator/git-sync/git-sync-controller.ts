@@ -18,7 +18,6 @@ import { type WorkOutcome, WorkQueue } from '../../kube/work-queue.ts';
 import type { Log } from '../log.ts';
 import { mergeDiff } from '../merge-diff.ts';
 import type { SecretReader } from '../secrets.ts';
-import { Turnstile } from '../turnstile.ts';
 import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
@@ -31,6 +30,11 @@ import { type SyncFact, syncFact } from './sync-fact.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
+/** When to look again whether another repository is still being fetched. */
+const TURN_MS = 500;
+
+/** Another repository is being fetched. */
+class NotItsTurn extends Error {}
 /** Drift is corrected at once, yet several changes of one moment in one go, and not before our own answer is read. */
 const DRIFT_DELAY_MS = 50;
 const MAX_FAILURES = 50;
@@ -69,7 +73,7 @@ export class GitSyncController {
   readonly #watches: DriftWatches;
   readonly #sources = new Map<string, Source>();
   /** What a repository may take of memory is counted once: after a start all are read. */
-  readonly #fetches = new Turnstile(1);
+  #isFetching = false;
   /** Inventory ids that something happened to. */
   readonly #suspects = new Set<string>();
   /** When drift was last corrected, by GitSync, newest last. */
@@ -167,6 +171,8 @@ export class GitSyncController {
       const { again } = await this.#pullAndApply(object, spec);
       if (again) return { outcome: 'backoff', cause: 'an object could not be applied yet' };
     } catch (error) {
+      // Without keeping a worker: others have drift to correct, and a server may take its time.
+      if (error instanceof NotItsTurn) return { outcome: 'wakeAfter', ms: TURN_MS };
       // Deleted while it was worked on. Only its event says so: a 404 may pass, and nothing would bring it back.
       if (!gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
       this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
@@ -183,6 +189,7 @@ export class GitSyncController {
     try {
       pulled = await this.#pull(object, spec);
     } catch (error) {
+      if (error instanceof NotItsTurn) throw error;
       const message = error instanceof Error ? error.message : 'unknown error';
       const reason = error instanceof GitSourceError ? error.code : 'PullFailed';
       log.warn('pull failed', { gitSync: objectKey(object.metadata), reason, error: message });
@@ -228,10 +235,14 @@ export class GitSyncController {
     const credentials = await this.#credentials(object, spec);
     const tip = await source.reader.tip(credentials);
     if (source.read?.tip.commit !== tip.commit) {
-      source.read = await this.#fetches.run(async () => {
+      if (this.#isFetching) throw new NotItsTurn();
+      this.#isFetching = true;
+      try {
         const { files, ...at } = await source.reader.read(tip, credentials);
-        return { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
-      });
+        source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
+      } finally {
+        this.#isFetching = false;
+      }
     }
     return source.read;
   }

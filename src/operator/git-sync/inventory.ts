@@ -46,7 +46,7 @@ export function upcomingEntries(
   otherHolder: (id: string) => string | undefined,
 ): InventoryEntry[] {
   const known = new Set(previous.map(({ id }) => id));
-  return manifests
+  const upcoming = manifests
     .filter(({ object }) => (object.metadata.namespace ?? namespace) === namespace)
     .map(({ object }) => ({
       id: inventoryId(object, namespace),
@@ -55,4 +55,6 @@ export function upcomingEntries(
       revision: '',
     }))
     .filter(({ id }) => !known.has(id) && otherHolder(id) === undefined);
+  // What would not be believed when it is read back would be new for ever.
+  return entriesOf(upcoming, namespace);
 }
