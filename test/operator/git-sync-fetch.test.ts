@@ -14,6 +14,8 @@ let git: GitServer;
 let slow: Server;
 /** Fetches under way now, at most, and in all. */
 let fetches: { now: number; most: number; all: number };
+/** Times that a tip was asked for. */
+let tips: number;
 
 beforeEach(async () => {
   world = await OperatorWorld.start(false);
@@ -25,16 +27,18 @@ beforeEach(async () => {
   git = new GitServer({ repository, useGitProgram: false });
   await git.start();
   fetches = { now: 0, most: 0, all: 0 };
+  tips = 0;
   slow = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = 'GET' } = request;
     const isFetch = method === 'POST';
+    if (!isFetch) tips += 1;
     if (isFetch) {
       fetches.now += 1;
       fetches.all += 1;
       fetches.most = Math.max(fetches.most, fetches.now);
-      await sleep(300);
+      await sleep(1_000);
     }
     const answer = await fetch(`${new URL(git.url).origin}${request.url}`, {
       method,
@@ -68,4 +72,6 @@ it('repositories are fetched one after the other, as memory is only there for on
   for (const name of ['a', 'b', 'c'])
     await eventually(`${name} is applied`, async () => (await dataOf(world, name)) === '1');
   expect(fetches).toEqual({ now: 0, most: 1, all: 3 });
+  // Who waits does not go on asking its server: once to begin with, once when it is its turn, and with the fetch.
+  expect(tips).toBeLessThanOrEqual(10);
 });

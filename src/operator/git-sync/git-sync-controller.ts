@@ -63,6 +63,8 @@ interface Source {
   readonly id: string;
   readonly reader: GitSource;
   read?: { readonly tip: GitTip; readonly reading: ManifestReading };
+  /** Its branch has moved and it waits for its turn to be fetched. */
+  isBehind?: boolean;
 }
 
 /** Pulls repositories and makes the cluster equal to them: at the interval, on every change of a GitSync, and on drift. */
@@ -232,15 +234,19 @@ export class GitSyncController {
   /** Asks for the tip; reads files only when it moved. */
   async #pull(object: KubeObject, spec: GitSyncSpec): Promise<NonNullable<Source['read']>> {
     const source = this.#sourceOf(object, spec);
+    // Known to have to wait still: its server is not asked for the tip each time that it looks.
+    if (source.isBehind && this.#isFetching) throw new NotItsTurn();
     const credentials = await this.#credentials(object, spec);
     const tip = await source.reader.tip(credentials);
-    if (source.read?.tip.commit !== tip.commit) {
+    source.isBehind = source.read?.tip.commit !== tip.commit;
+    if (!source.read || source.isBehind) {
       if (this.#isFetching) throw new NotItsTurn();
       this.#isFetching = true;
       try {
         const { files, ...at } = await source.reader.read(tip, credentials);
         source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
       } finally {
+        source.isBehind = false;
         this.#isFetching = false;
       }
     }
