@@ -1,7 +1,4 @@
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+import { type Fields, isFields } from '../api/fields.ts';
 
 /**
  * A stored spec of a template or a run without the `maxAge` of instant queries. It was accepted once and had no effect; what

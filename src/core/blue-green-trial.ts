@@ -74,12 +74,11 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
 
 /** By kind: the one before the switch may become the one after it. */
 function gatesOf({ prePromotionAnalysis, postPromotionAnalysis }: BlueGreenStrategy, fast: boolean): unknown[] {
-  return fast
-    ? []
-    : [
-        ...(prePromotionAnalysis ? [{ prePromotionAnalysis }] : []),
-        ...(postPromotionAnalysis ? [{ postPromotionAnalysis }] : []),
-      ];
+  if (fast) return [];
+  return [
+    ...(prePromotionAnalysis ? [{ prePromotionAnalysis }] : []),
+    ...(postPromotionAnalysis ? [{ postPromotionAnalysis }] : []),
+  ];
 }
 
 /** Analyses that this trial runs now or has still to run. */

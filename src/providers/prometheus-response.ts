@@ -1,3 +1,4 @@
+import { type Fields, isFields } from '../api/fields.ts';
 import type { Sample } from './metric-provider.ts';
 import { safeText } from './safe-text.ts';
 
@@ -25,7 +26,6 @@ const OUTAGE =
 const NOT_SHOWN = 'is not shown, because the query holds a secret argument';
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
-type Fields = Readonly<Record<string, unknown>>;
 interface Point {
   readonly atMs: number;
   readonly value: number;
@@ -163,8 +163,4 @@ function malformed(what: string): Sample {
 
 function config(message: string): Sample {
   return { kind: 'ConfigError', message };
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
