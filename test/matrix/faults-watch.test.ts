@@ -86,6 +86,18 @@ faultSuite('watches that go wrong', { stories: ['promote', 'abort', 'held'] }, (
     );
   });
 
+  it.concurrent('F6 one watch comes back when everything else has long been quiet: abort', async () => {
+    await survives('abort', 'f6-late', async scene => {
+      await scene.until('it is aborted', () => scene.stage.is('Aborted'));
+      const isList = ({ verb, plural }: ProxiedRequest) => verb === 'list' && plural === 'replicasets';
+      const fault = { kind: 'status', status: 503, reason: 'ServiceUnavailable', retryAfter: 12 } as const;
+      scene.proxy.inject({ when: isList, fault });
+      scene.strikeWatches('the watch of sets carries a line that is no JSON', watch => {
+        if (watch.plural === 'replicasets') watch.send('<html>502 Bad Gateway</html>');
+      });
+    });
+  });
+
   it.concurrent('F6 bookmarks alone move the place from which a watch goes on', async () => {
     await survives('held', 'f6-bookmarks', async scene => {
       await untilHeld(scene.stage);

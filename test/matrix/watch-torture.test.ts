@@ -50,8 +50,8 @@ faultSuite('watches under torture', { plane }, ({ rig }) => {
     await fleet.change(SECONDS * 1_000);
     await torture.stop();
     const unsettled = await fleet.unsettled();
-    await watching(scene);
-    await untilCalm(scene);
+    const followsSince = await watching(scene);
+    await untilCalm(scene, { followsSince: () => followsSince });
     const changes = scene.stage.history.changes();
     const { unknown, ...answered } = answeredStates(rig().plane, changes);
     const { missed, ...deliveries } = deliveriesOf(trace, changes);

@@ -57,8 +57,8 @@ export async function tellUnder(
     });
     await Promise.all([wrong, workload.story(stage)]);
     recoveryMs = Math.max(0, performance.now() - mendedAt);
-    await watching(scene);
-    await untilCalm(scene);
+    const followsSince = await watching(scene);
+    await untilCalm(scene, { followsSince: () => followsSince });
   } catch (error) {
     stuck = error instanceof Error ? error.message : String(error);
   }
@@ -102,14 +102,18 @@ export function busiestOf(trace: Trace, from: number, fits: (request: ProxiedReq
   return most;
 }
 
-/** Waits until every watch that the operator ever had is open: what it does not see yet is no finding. */
-export async function watching({ proxy }: Scene): Promise<void> {
+/**
+ * Waits until every watch that the operator ever had is open: what it does not see yet is no finding.
+ * @returns since when they are, milliseconds of `performance.now()`: what it has only just seen it has yet to store
+ */
+export async function watching({ proxy }: Scene): Promise<number> {
   const opened = proxy.trace.entries.filter(({ request, told }) => request.verb === 'watch' && told === 200);
   const paths = new Set(opened.map(({ request }) => request.path));
   const isOpen = (path: string) => proxy.watches().some(watch => watch.request.path === path);
   const away = () => [...paths].filter(path => !isOpen(path));
   for (const deadline = performance.now() + WATCHING_MS; away().length > 0; await sleep(50))
     if (performance.now() > deadline) throw new Error(`watches are not open again: ${away().join(', ')}`);
+  return performance.now();
 }
 
 /** What is known to have gone wrong from a request on. */
