@@ -68,6 +68,8 @@ const COUNTED = 30;
 /** Within that time a write that changed something is seen, or it has changed nothing. */
 const LAGS_MS = 3_000;
 const FIRST_ANSWER_MS = 20_000;
+/** A test that is over sooner than anything could be counted is given so long. */
+const COUNTING_MS = 10_000;
 
 /** Starts sending, at a steady pace, once the gateway has answered with 200 for the host. `writes`: see {@link judge}. */
 export async function startGatewayClient(
@@ -99,6 +101,9 @@ export async function startGatewayClient(
     agent.destroy();
   };
   const check = async (how: TrafficCheck = {}) => {
+    const deadline = Date.now() + COUNTING_MS;
+    const isCounted = () => countedIn(stretchesOf(answers, timeline.marks(), how, writes())).some(hasEnough);
+    while (!isCounted() && Date.now() < deadline) await sleep(200);
     await end();
     return judge(answers, timeline.marks(), how, writes());
   };
@@ -124,11 +129,9 @@ export function judge(
     except !== undefined && version === undefined && doneMs >= except.fromMs && sentMs <= except.toMs;
   const failures = failed.filter(one => !isExcused(one));
   const stretches = stretchesOf(answers, marks, check, writes);
-  const counted = stretches.flatMap(({ expected, canaryWeight, fromMs, toMs, counts }) =>
-    expected === undefined || fromMs > toMs ? [] : [{ canaryWeight, fromMs, toMs, expected, counts }],
-  );
+  const counted = countedIn(stretches);
   const wrong = shareViolations(counted);
-  const enough = counted.filter(({ counts }) => sum(counts) >= COUNTED);
+  const enough = counted.filter(hasEnough);
   const problems = [
     ...failures.slice(0, 10).map(one => `failed: ${describeAnswer(one)}`),
     ...wrong.map(one => `share: ${JSON.stringify(one)}`),
@@ -184,6 +187,14 @@ function stretchesOf(
     return { ...mark, fromMs, toMs, counts, unseen };
   });
 }
+
+function countedIn(stretches: readonly Stretch[]): (ShareInterval & Pick<TrafficMark, 'canaryWeight'>)[] {
+  return stretches.flatMap(({ expected, canaryWeight, fromMs, toMs, counts }) =>
+    expected === undefined || fromMs > toMs ? [] : [{ canaryWeight, fromMs, toMs, expected, counts }],
+  );
+}
+
+const hasEnough = ({ counts }: ShareInterval) => sum(counts) >= COUNTED;
 
 const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((all, one) => all + one, 0);
 
