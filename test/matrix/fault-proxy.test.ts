@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedApiServer } from '../../src/sandbox/apiserver/embedded-api-server.ts';
-import { ApiClient, type KubeObject } from '../support/control-plane/api-client.ts';
+import { type ApiAccess, ApiClient, type KubeObject } from '../support/control-plane/api-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
 import { type CrashMoment, crashAtWrite, type ProxyFault } from '../support/fault-proxy/proxy-plan.ts';
@@ -26,6 +26,7 @@ describe('the fault proxy', () => {
   let proxy: FaultProxy;
   let client: ApiClient;
   let behind: ApiClient;
+  let access: ApiAccess;
 
   beforeEach(async () => {
     server = await EmbeddedApiServer.start({ tokens: { secret: 'operator' }, bookmarkIntervalMs: 300 });
@@ -35,8 +36,8 @@ describe('the fault proxy', () => {
       users: [{ user: { token: string } }];
     };
     const { server: url, 'certificate-authority-data': ca } = clusters[0].cluster;
-    const access = { server: url, token: users[0].user.token, caPem: Buffer.from(ca, 'base64').toString() };
-    client = new ApiClient(access);
+    access = { server: url, token: users[0].user.token, caPem: Buffer.from(ca, 'base64').toString() };
+    client = new ApiClient(access, { busyForMs: 0 });
     // A second way in, past the proxy's trace: what is really stored.
     behind = new ApiClient({ ...access, server: (await passage()).url });
   });
@@ -155,6 +156,17 @@ describe('the fault proxy', () => {
     await expect(set('one', '2')).rejects.toMatchObject({ status: 429 });
     await set('one', '3');
     expect(await stored('one')).toBe('3');
+  });
+
+  it('a test does not fail because the storage of a kind comes up (429 storage is (re)initializing)', async () => {
+    const patient = new ApiClient(access);
+    try {
+      await create('one');
+      proxy.inject({ when: () => true, times: 3, fault: { kind: 'status', status: 429, retryAfter: 1 } });
+      expect(await patient.list(MAPS)).toHaveLength(1);
+    } finally {
+      patient.close();
+    }
   });
 
   it('says nothing until it is over, delays, and rewrites', async () => {

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiClient, ApiFailure, type KubeObject } from '../control-plane/api-client.ts';
+import type { ApiClient, KubeObject } from '../control-plane/api-client.ts';
 import { type ObjectWatch, watchObjects } from '../control-plane/watch-objects.ts';
 
 /** The collections that a Rollout has to do with, by plural. */
@@ -72,7 +71,6 @@ export class ClusterHistory {
   static async follow(client: ApiClient): Promise<ClusterHistory> {
     const history = new ClusterHistory();
     const kinds = Object.entries(FOLLOWED) as [Followed, string][];
-    for (const [plural, root] of kinds) await untilListed(client, `${root}/${plural}`);
     history.#watches = await Promise.all(
       kinds.map(([plural, root]) =>
         watchObjects(client, `${root}/${plural}`, {
@@ -101,21 +99,5 @@ export class ClusterHistory {
 
   #note(plural: Followed, object: KubeObject, gone: boolean): void {
     this.#namespaces.get(object.metadata.namespace ?? '')?.note(plural, object, gone);
-  }
-}
-
-const LISTED_MS = 30_000;
-
-/** A definition that was just applied answers 429 while its storage comes up. */
-async function untilListed(client: ApiClient, path: string): Promise<void> {
-  const deadline = performance.now() + LISTED_MS;
-  for (;;) {
-    try {
-      await client.list(path);
-      return;
-    } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 429) || performance.now() > deadline) throw error;
-    }
-    await sleep(50);
   }
 }
