@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isOperatorAttempt, isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
+import { isOperatorAttempt, isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
 import { routeDelays } from '../measure/route-delays.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import type { AbortResult, QuietResult } from '../results.ts';
@@ -102,27 +102,24 @@ async function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string
 }
 
 /**
- * Counts what was written about each aborted member from a little after its last write of the route until it may lose its
- * pods.
+ * Counts what was written about the aborted members from a little after their last write of a route until each may lose its
+ * pods. Until then some are still being aborted, and events give way to that.
  */
 async function quietDelay(bench: Bench, members: readonly Member[], mark: number): Promise<QuietResult | undefined> {
-  const routed = new Map<string, number>();
-  for (const request of bench.audit.since(mark))
-    if (request.resource === 'httproutes' && isOperatorWrite(request))
-      routed.set(memberKeyOf(request) ?? '', request.doneMs);
-  const stretches = new Map(
-    members.map(({ key }) => {
-      const endsAt = (bench.prometheus.firstBadAt(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS;
-      return [key, { from: (routed.get(key) ?? Infinity) + SHOWN_LATE_MS, endsAt }];
-    }),
+  const endsAt = new Map(
+    members.map(({ key }) => [key, (bench.prometheus.firstBadAt(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS]),
   );
-  const all = [...stretches.values()];
-  await sleep(Math.max(0, Math.max(...all.map(({ endsAt }) => endsAt)) - Date.now()));
-  const shortest = Math.min(...all.map(({ from, endsAt }) => endsAt - from));
-  if (shortest < QUIET_MS) return undefined;
-  const writes = bench.audit.since(mark).filter(request => {
-    const stretch = stretches.get(memberKeyOf(request) ?? '');
-    return stretch && isOperatorAttempt(request) && request.atMs > stretch.from && request.atMs < stretch.endsAt;
-  });
+  const isAbout = (request: Request) => endsAt.has(memberKeyOf(request) ?? '');
+  const routed = bench.audit
+    .since(mark)
+    .filter(request => request.resource === 'httproutes' && isOperatorWrite(request) && isAbout(request));
+  const from = Math.max(...routed.map(({ doneMs }) => doneMs)) + SHOWN_LATE_MS;
+  await sleep(Math.max(0, Math.max(...endsAt.values()) - Date.now()));
+  const shortest = Math.min(...endsAt.values()) - from;
+  if (routed.length === 0 || shortest < QUIET_MS) return undefined;
+  const writes = bench.audit
+    .since(mark)
+    .filter(request => isOperatorAttempt(request) && isAbout(request) && request.atMs > from)
+    .filter(request => request.atMs < (endsAt.get(memberKeyOf(request) ?? '') ?? 0));
   return { seconds: Math.floor(shortest / 1000), writes: writes.length };
 }
