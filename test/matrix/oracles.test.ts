@@ -121,7 +121,13 @@ describe('the oracles of the matrices', () => {
       endState: object = { 'rollouts/shop.kind': 'Rollout' },
     ) => {
       const dwells = weights.map(([weight, ms]) => ({ weight, mostMs: ms, leastMs: ms }));
-      return { died: false, endState, deeds: {}, traffic: { dwells, voids: [] }, events } as unknown as Outcome;
+      return {
+        died: false,
+        endState,
+        deeds: {},
+        traffic: { dwells, voids: [], lowered: 0 },
+        events,
+      } as unknown as Outcome;
     };
     const workload = { leastDwellMs: { 20: 400 } } as unknown as Workload;
     const usual = run(
@@ -229,6 +235,25 @@ describe('the oracles of the matrices', () => {
     const chronicle = new Chronicle().note('rollouts', 'shop', {}).route(0).slice('shop-stable', 2);
     chronicle.gone('rollouts', 'shop').slice('shop-stable', 0);
     expect(trafficOf(chronicle.history.changes()).voids).toEqual([]);
+  });
+
+  it('let users be sent home after the Rollout is deleted, and nothing else be done to the route', () => {
+    const told = (...weights: readonly number[]) => {
+      const chronicle = new Chronicle().note('rollouts', 'shop', {}).slice('shop-canary', 1).route(0).route(20);
+      chronicle.gone('rollouts', 'shop');
+      for (const weight of weights) chronicle.route(weight);
+      const changes = chronicle.history.changes();
+      const endState = endStateOf(chronicle.history, 'delete-1');
+      return { died: false, endState, deeds: {}, traffic: trafficOf(changes), events: {} } as unknown as Outcome;
+    };
+    const workload = { leastDwellMs: {} } as unknown as Workload;
+    const judge = new Judge(workload, [told(), told()]);
+    expect(judge.findings(told(0))).toEqual([]);
+    expect(judge.findings(told(10, 0))).toEqual([]);
+    expect(judge.findings(told(60))).toContain('weights: 0 20 60 (fault-free: 0 20)');
+    expect(judge.findings(told(0, 20))).toContain('weights: 0 20 20 (fault-free: 0 20)');
+    const renamed = { ...told(0), endState: { ...told(0).endState, 'httproutes/shop.spec.hostnames.0': 'other' } };
+    expect(judge.findings(renamed)).toHaveLength(1);
   });
 
   it('tell the weights in the order of the API server, not in that in which they were heard of', () => {

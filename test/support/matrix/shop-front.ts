@@ -62,6 +62,11 @@ export class ShopFront {
     return hash === undefined || hash === this.#home ? 0 : 100;
   }
 
+  /** Whether the Rollout is deleted. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** Whose requests nobody can answer now, one line each. */
   voids(): string[] {
     if (this.#over) return [];

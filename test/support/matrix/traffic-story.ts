@@ -17,6 +17,8 @@ export interface Traffic {
   readonly dwells: readonly Dwell[];
   /** Moments in which a backend with weight, or the active Service, had nobody who was ready. */
   readonly voids: readonly string[];
+  /** How often the weight was lowered after the Rollout was deleted, which is no dwell: its pods leave, and who sees that first sends users home. */
+  readonly lowered: number;
 }
 
 /** A weight, and between which moments it was stored; milliseconds of `performance.now()`. */
@@ -34,11 +36,15 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
   const front = new ShopFront();
   const marks: Mark[] = [];
   const voids: string[] = [];
+  let last: number | undefined;
+  let lowered = 0;
   const writes = new Map((trace?.entries ?? []).flatMap(entry => keyed(entry)));
   for (const change of changes) {
     if (!front.note(change)) continue;
     const { weight } = front;
-    if (marks.at(-1)?.weight !== weight) marks.push({ weight, ...storedBetween(change, writes) });
+    if (front.isOver && weight < (last ?? 0)) lowered += 1;
+    else if (weight !== last) marks.push({ weight, ...storedBetween(change, writes) });
+    last = weight;
     voids.push(...front.voids().map(line => `${line} at version ${change.version}`));
   }
   const ended = changes.at(-1)?.at ?? 0;
@@ -46,7 +52,7 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
     const next = marks[index + 1] ?? { earliest: ended, latest: ended };
     return { weight, mostMs: Math.round(next.latest - earliest), leastMs: Math.round(next.earliest - latest) };
   });
-  return { dwells, voids };
+  return { dwells, voids, lowered };
 }
 
 /**
