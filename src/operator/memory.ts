@@ -34,8 +34,6 @@ export interface RolloutMemory {
   selectorWrites: readonly { readonly what: string; readonly at: number }[];
   /** What nobody was told yet, since an answer was lost. */
   owed: Owed;
-  /** When a status that may wait is to be stored at the latest, monotonic milliseconds. */
-  statusDueAt: number | undefined;
 }
 
 /** Volatile knowledge by `namespace/name`, dropped with the Rollout. */
@@ -61,7 +59,6 @@ export class Memory {
         lastWeight: undefined,
         selectorWrites: [],
         owed: NOTHING_OWED,
-        statusDueAt: undefined,
       };
       this.#entries.set(key, entry);
     }

@@ -17,7 +17,7 @@ import { observe } from './observe.ts';
 import { doubtOf, isNewAbort } from './outdated.ts';
 import { isAnswerLost, NOTHING_OWED, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
-import { statusRestMs } from './status-delay.ts';
+import { StatusDelay } from './status-delay.ts';
 import { writeStatus } from './status-writer.ts';
 
 export interface ReconcilerParts {
@@ -60,6 +60,7 @@ const LOOKS = 5;
  */
 export class Reconciler {
   readonly #parts: ReconcilerParts;
+  readonly #delay = new StatusDelay();
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -93,6 +94,7 @@ export class Reconciler {
     const { memory, consistency, metrics, reporter } = this.#parts;
     const { namespace, name } = nameOf(key);
     memory.forget(key);
+    this.#delay.forget(key);
     consistency.forget(key);
     metrics.forget(namespace, name);
     reporter.forget(key);
@@ -116,7 +118,7 @@ export class Reconciler {
       return backoff(trouble.error, decision, clock.now());
     }
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = statusRestMs(known, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
+    const restMs = this.#delay.restMs(key, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
     let target = rollout;
     let written: KubeObject | undefined;
     try {
@@ -129,8 +131,7 @@ export class Reconciler {
           return await writeStatus(client, target, diff);
         });
     } catch (error) {
-      // What was due stays due.
-      known.statusDueAt = clock.monotonic();
+      this.#delay.isDue(key, clock.monotonic());
       if (isAnswerLost(error)) known.owed = oweStatus(known.owed, target.metadata.resourceVersion, decision);
       return backoff(error, decision, clock.now());
     } finally {
