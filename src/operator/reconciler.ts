@@ -105,7 +105,10 @@ export class Reconciler {
     const { client, memory, clock, executor, reporter } = this.#parts;
     const known = memory.of(key);
     const decision = this.#look(rollout);
-    if (!decision.status) return { outcome: 'done' };
+    if (!decision.status) {
+      this.#delay.forget(key);
+      return { outcome: 'done' };
+    }
     known.firstVersion ??= rollout.metadata.resourceVersion;
     if (known.owed !== NOTHING_OWED) this.#tellOwed(key, rollout, decision);
     const doubt = doubtOf(known, decision, rollout['status']);
@@ -118,7 +121,9 @@ export class Reconciler {
       return backoff(trouble.error, decision, clock.now());
     }
     const diff = mergeDiff(rollout['status'], decision.status);
-    const restMs = this.#delay.restMs(key, trouble || !diff ? 0 : decision.statusWaitMs, clock.monotonic());
+    const waitMs = trouble || !diff ? 0 : decision.statusWaitMs;
+    const isWarning = decision.facts.some(({ warning }) => warning);
+    const restMs = this.#delay.restMs(key, waitMs, clock.monotonic(), isWarning);
     let target = rollout;
     let written: KubeObject | undefined;
     try {
@@ -150,7 +155,8 @@ export class Reconciler {
       return backoff(trouble.error, decision, clock.now());
     const wake = wakeOf(decision, clock.now(), trouble && troubleMs(known));
     if (restMs === 0) return wake;
-    return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, restMs) : restMs };
+    const ms = restMs + WAKE_MARGIN_MS;
+    return { outcome: 'wakeAfter', ms: wake.outcome === 'wakeAfter' ? Math.min(wake.ms, ms) : ms };
   }
 
   #look(rollout: KubeObject): Decision {

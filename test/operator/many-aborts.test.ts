@@ -40,8 +40,8 @@ it('of many aborts at once all traffic goes home before anything is written abou
   await Promise.all(shops.map(shop => shop.open()));
   await Promise.all(shops.map(shop => shop.deploy('shop:1.1.0')));
   await Promise.all(shops.map(shop => shop.until('it pauses', status => status.phase === 'Paused')));
-  // What only shows is stored a second later.
-  await sleep(1_500);
+  // What only shows is stored two seconds later.
+  await sleep(2_500);
 
   const from = proxy.trace.entries.length;
   proxy.inject({ when: on('patch', 'httproutes'), times: SHOPS, fault: { kind: 'delay', ms: 1_500 } });

@@ -46,12 +46,29 @@ describe('a status that waits to be stored', () => {
     [51, 2_000, 2_040],
     [125, 2_000, 5_000],
     [250, 2_000, 10_000],
+    [251, 2_000, 9_960],
+    [299, 2_000, 8_040],
+    [300, 2_000, 10_000],
     [5_000, 2_000, 10_000],
     [5_000, 10_000, 10_000],
     [5_000, 0, 0],
   ])('waits longer when many do: %i, and it may wait %i ms', (many, waitMs, expected) => {
     wait(many);
     expect(delay.restMs(KEY, waitMs, 0)).toBe(expected);
+  });
+
+  it('waits no longer for statuses that wait for long anyway, or that could not be stored', () => {
+    for (let i = 0; i < 200; i++) delay.restMs(`gate/${i}`, 10_000, 0);
+    expect(delay.restMs(KEY, 2_000, 0)).toBe(2_000);
+    wait(200);
+    for (let i = 0; i < 200; i++) delay.isDue(`shop/${i}`, 10);
+    expect(delay.restMs('shop/new', 2_000, 10)).toBe(2_000);
+  });
+
+  it('waits no longer when it tells of a trouble', () => {
+    wait(200);
+    expect(delay.restMs(KEY, 2_000, 0)).toBe(8_000);
+    expect(delay.restMs(KEY, 2_000, 500, true)).toBe(2_000);
   });
 
   it('waits no longer than it may alone when those before it are stored or gone', () => {

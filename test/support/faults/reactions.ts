@@ -13,7 +13,7 @@ interface Written {
 /**
  * Milliseconds from when the API server received each change to when it received the operator's first write because of it: a
  * set with the image that was declared, the size of a set after a change of the number of pods was told, or a status that
- * names the declaration, which may wait for a second. Infinite without one. Both by the audit log, one clock; what each write
+ * names the declaration, which may wait for two seconds. Infinite without one. Both by the audit log, one clock; what each write
  * was about is in the operator's trace.
  */
 export function reactionsTo(

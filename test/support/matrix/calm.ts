@@ -4,7 +4,7 @@ import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import type { Stage } from './stage.ts';
 
 const SHOWN = { phase: 'Healthy', message: 'then' } as const;
-/** How long the operator may keep back a status that only shows, whatever it is; the last value of a gate is gone in the end. */
+/** How long the operator of a few Rollouts may keep back a status that only shows; the last value of a gate is gone in the end. */
 const KEEPS_MS = statusWaitMs(SHOWN, { ...SHOWN, message: 'now' }, [], false);
 /**
  * Who has written nothing for so long has nothing more to write, with half a second for a busy machine; milliseconds. For those
