@@ -69,12 +69,12 @@ describe('the judge of a story under a fault', () => {
       died: false,
       ms: 0,
     },
-    traffic: { dwells: [], voids: [], lowered: 0 },
+    traffic: { dwells: [], voids: [] },
     from: { request: 0, event: 0 },
     ...{ faultMs: 0, recoveryMs: 0, busiest: 0, log: '' },
   };
   const judge = new StoryJudge('promote', [calm, calm]);
-  const voided = { ...calm, traffic: { dwells: [], voids: ['shop-canary had weight 20'], lowered: 0 } };
+  const voided = { ...calm, traffic: { dwells: [], voids: ['shop-canary had weight 20'] } };
   const excuse = (line: RegExp) => ({ excuses: [{ line, because: 'of this test' }] });
 
   it('finds fault with a run in which nothing went wrong', () => {

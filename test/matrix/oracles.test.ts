@@ -125,7 +125,7 @@ describe('the oracles of the matrices', () => {
         died: false,
         endState,
         deeds: {},
-        traffic: { dwells, voids: [], lowered: 0 },
+        traffic: { dwells, voids: [] },
         events,
       } as unknown as Outcome;
     };
@@ -248,12 +248,37 @@ describe('the oracles of the matrices', () => {
     };
     const workload = { leastDwellMs: {} } as unknown as Workload;
     const judge = new Judge(workload, [told(), told()]);
-    expect(judge.findings(told(0))).toEqual([]);
-    expect(judge.findings(told(10, 0))).toEqual([]);
+    for (const calm of [judge, new Judge(workload, [told(0), told()]), new Judge(workload, [told(0), told(0)])]) {
+      expect(calm.unexplained).toEqual([]);
+      expect(calm.findings(told())).toEqual([]);
+      expect(calm.findings(told(0))).toEqual([]);
+      expect(calm.findings(told(10, 0))).toEqual([]);
+    }
     expect(judge.findings(told(60))).toContain('weights: 0 20 60 (fault-free: 0 20)');
     expect(judge.findings(told(0, 20))).toContain('weights: 0 20 20 (fault-free: 0 20)');
     const renamed = { ...told(0), endState: { ...told(0).endState, 'httproutes/shop.spec.hostnames.0': 'other' } };
     expect(judge.findings(renamed)).toHaveLength(1);
+  });
+
+  it('see a route that loses shares after the Rollout is deleted', () => {
+    const chronicle = new Chronicle().note('rollouts', 'shop', {}).slice('shop-stable', 2).route(0);
+    chronicle.gone('rollouts', 'shop');
+    const backendRefs = [
+      { name: 'shop-stable', weight: 0 },
+      { name: 'shop-canary', weight: 0 },
+    ];
+    chronicle.note('httproutes', 'shop', { spec: { rules: [{ backendRefs }] } });
+    expect(trafficOf(chronicle.history.changes()).voids).toEqual([
+      expect.stringContaining('the weights of the route are 0 in all'),
+    ]);
+  });
+
+  it('go on when another Rollout is deleted, or the same one is made anew', () => {
+    const chronicle = new Chronicle().note('rollouts', 'shop', {}).slice('shop-canary', 1).route(0).route(20);
+    chronicle.note('rollouts', 'giant', {}).gone('rollouts', 'giant').route(0).gone('rollouts', 'shop');
+    chronicle.note('rollouts', 'shop', {}).route(20).route(0);
+    const { dwells } = trafficOf(chronicle.history.changes());
+    expect(dwells.map(({ weight }) => weight)).toEqual([0, 20, 0, 20, 0]);
   });
 
   it('tell the weights in the order of the API server, not in that in which they were heard of', () => {

@@ -6,6 +6,8 @@ export type EndState = Readonly<Record<string, string>>;
 
 const KINDS = ['rollouts', 'replicasets', 'controllerrevisions', 'services', 'httproutes', 'analysisruns'] as const;
 const NEVER_THE_SAME = ['uid', 'resourceVersion', 'creationTimestamp', 'managedFields', 'clusterIP', 'clusterIPs'];
+/** Of a route whose Rollout is gone: users may have been sent home since. Its weights are judged as traffic. */
+const OF_WEIGHTS = /^httproutes\/\S+(\.weight|eneration)$/;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
@@ -18,7 +20,8 @@ export function endStateOf(history: NamespaceHistory, namespace: string): EndSta
     const key = `pods/${setOf(pod)}`;
     leaves[key] = String(Number(leaves[key] ?? 0) + 1);
   }
-  return leaves;
+  if (history.all('rollouts').length > 0) return leaves;
+  return Object.fromEntries(Object.entries(leaves).filter(([path]) => !OF_WEIGHTS.test(path)));
 }
 
 /** Paths on which fault-free runs do not agree with each other; what one of them has not at all included. */

@@ -52,7 +52,7 @@ export class Judge {
     return [
       ...(run.died ? ['the operator ended by itself'] : []),
       ...differences(reference.endState, run.endState, this.#mask)
-        .filter(line => !isOfDips(line, dips) && !isOfLowering(line, run))
+        .filter(line => !isOfDips(line, dips))
         .map(line => `end state: ${line}`),
       ...differences(reference.deeds, run.deeds, this.#deedMask).map(line => `done: ${line}`),
       ...run.traffic.voids.map(line => `traffic: ${line}`),
@@ -115,11 +115,6 @@ export class Judge {
 /** The weights of a run as its terms see them. */
 function judgedBy({ mayDip = false }: Terms, { traffic: { dwells } }: Outcome): ReturnType<typeof withoutDips> {
   return mayDip ? withoutDips(dwells) : { dwells, dips: 0 };
-}
-
-/** What a route shows of a weight that was lowered when the Rollout was gone; what it was lowered from is judged as a dwell. */
-function isOfLowering(line: string, { traffic: { lowered } }: Outcome): boolean {
-  return lowered > 0 && /^httproutes\/\S+(eneration|\.weight): \d+ \(fault-free: \d+\)$/.test(line);
 }
 
 /** A route counts its changes, and its gateway the last one it took up: two for each dip, or one where the next weight came instead. */

@@ -2,6 +2,9 @@ import { HASH_LABEL } from '../../../src/api/names.ts';
 import type { KubeObject } from '../control-plane/api-client.ts';
 import type { Change } from './cluster-history.ts';
 
+/** The Rollout that a story is about. */
+const SHOP = 'shop';
+
 interface BackendRef {
   readonly name: string;
   readonly weight?: number;
@@ -14,8 +17,8 @@ interface RolloutSpec {
 
 /**
  * Who is to get users' requests, change by change: the backends of the route, or of blue-green the pods that the active
- * Service selects. Who has had no endpoint yet since the namespace began is not held against anybody, and nothing after the
- * Rollout is deleted is.
+ * Service selects. Who has had no endpoint yet since the namespace began is not held against anybody, and after the
+ * Rollout is deleted nothing is but weights that are not the whole.
  */
 export class ShopFront {
   readonly #slices = new Map<string, { service: string; ready: number }>();
@@ -33,8 +36,9 @@ export class ShopFront {
     this.#switched = undefined;
     switch (plural) {
       case 'rollouts':
-        this.#rollout = (object?.['spec'] ?? {}) as RolloutSpec;
-        if (!object) this.#over = true;
+        if (name !== SHOP) return false;
+        if (object) this.#rollout = (object['spec'] ?? {}) as RolloutSpec;
+        this.#over = object === undefined;
         return false;
       case 'httproutes':
         this.#refs = backendsOf(object);
@@ -69,9 +73,14 @@ export class ShopFront {
 
   /** Whose requests nobody can answer now, one line each. */
   voids(): string[] {
-    if (this.#over) return [];
+    if (this.#over) return this.#lostShares();
     const active = this.#active;
     return active === undefined ? this.#emptyBackends() : this.#emptyActive(active);
+  }
+
+  #lostShares(): string[] {
+    const whole = this.#refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
+    return this.#refs.length > 1 && whole !== 100 ? [`the weights of the route are ${whole} in all`] : [];
   }
 
   get #active(): string | undefined {

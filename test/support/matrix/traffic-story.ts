@@ -13,12 +13,16 @@ export interface Dwell {
 
 /** What users got while a story was told. */
 export interface Traffic {
-  /** The canary's weights in the order in which they were set; of blue-green 100 while its Service is not where it was first. */
+  /**
+   * The canary's weights in the order in which they were set; of blue-green 100 while its Service is not where it was first. One that
+   * is lowered after the Rollout is deleted is none: its pods leave, and who sees that first sends users home.
+   */
   readonly dwells: readonly Dwell[];
-  /** Moments in which a backend with weight, or the active Service, had nobody who was ready. */
+  /**
+   * Moments in which a backend with weight, or the active Service, had nobody who was ready; after the Rollout is deleted those in
+   * which the weights were no longer the whole.
+   */
   readonly voids: readonly string[];
-  /** How often the weight was lowered after the Rollout was deleted, which is no dwell: its pods leave, and who sees that first sends users home. */
-  readonly lowered: number;
 }
 
 /** A weight, and between which moments it was stored; milliseconds of `performance.now()`. */
@@ -37,13 +41,12 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
   const marks: Mark[] = [];
   const voids: string[] = [];
   let last: number | undefined;
-  let lowered = 0;
   const writes = new Map((trace?.entries ?? []).flatMap(entry => keyed(entry)));
   for (const change of changes) {
     if (!front.note(change)) continue;
     const { weight } = front;
-    if (front.isOver && weight < (last ?? 0)) lowered += 1;
-    else if (weight !== last) marks.push({ weight, ...storedBetween(change, writes) });
+    const isSentHome = front.isOver && weight < (last ?? 0);
+    if (weight !== last && !isSentHome) marks.push({ weight, ...storedBetween(change, writes) });
     last = weight;
     voids.push(...front.voids().map(line => `${line} at version ${change.version}`));
   }
@@ -52,7 +55,7 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
     const next = marks[index + 1] ?? { earliest: ended, latest: ended };
     return { weight, mostMs: Math.round(next.latest - earliest), leastMs: Math.round(next.earliest - latest) };
   });
-  return { dwells, voids, lowered };
+  return { dwells, voids };
 }
 
 /**
