@@ -9,11 +9,13 @@ import { arrivalsSince } from './arrivals.ts';
 
 const SINGLE_SAMPLES = 100;
 const APART_MS = 300;
-/** An aborted canary keeps its pods for 30 s. What only shows is stored up to a second late. */
+/** An aborted canary keeps its pods for 30 s. */
 const DELAY_MS = 30_000;
+/** What only shows is stored as late as this while few wait, and while many do. */
 const SHOWN_LATE_MS = 2_000;
+const LATEST_MS = 10_000;
 /** Shorter stretches of that delay say nothing. */
-const QUIET_MS = 15_000;
+const QUIET_MS = 5_000;
 const ROUTE_SEEN_MS = 30_000;
 
 /** Bad canaries: one at a time, and every tenth at once. */
@@ -102,24 +104,25 @@ async function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string
 }
 
 /**
- * Counts what was written about the aborted members from a little after their last write of a route until each may lose its
- * pods. Until then some are still being aborted, and events give way to that.
+ * Counts what was written about the aborted members in the last part of the delay: from when all that may be told of the aborts is
+ * told, which is some time after the last of them is at 0 %, until the first of their pods may go.
  */
 async function quietDelay(bench: Bench, members: readonly Member[], mark: number): Promise<QuietResult | undefined> {
-  const endsAt = new Map(
-    members.map(({ key }) => [key, (bench.prometheus.firstBadAt(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS]),
-  );
-  const isAbout = (request: Request) => endsAt.has(memberKeyOf(request) ?? '');
-  const routed = bench.audit
-    .since(mark)
-    .filter(request => request.resource === 'httproutes' && isOperatorWrite(request) && isAbout(request));
-  const from = Math.max(...routed.map(({ doneMs }) => doneMs)) + SHOWN_LATE_MS;
-  await sleep(Math.max(0, Math.max(...endsAt.values()) - Date.now()));
-  const shortest = Math.min(...endsAt.values()) - from;
-  if (routed.length === 0 || shortest < QUIET_MS) return undefined;
-  const writes = bench.audit
-    .since(mark)
-    .filter(request => isOperatorAttempt(request) && isAbout(request) && request.atMs > from)
-    .filter(request => request.atMs < (endsAt.get(memberKeyOf(request) ?? '') ?? 0));
+  const badAt = new Map(members.map(({ key }) => [key, bench.prometheus.firstBadAt(key) ?? 0]));
+  const endsAt = (key: string) => (badAt.get(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS;
+  const about = (request: Request) => memberKeyOf(request) ?? '';
+  await sleep(Math.max(0, Math.max(...members.map(({ key }) => endsAt(key))) - Date.now()));
+  const attempts = bench.audit.since(mark).filter(request => isOperatorAttempt(request) && badAt.has(about(request)));
+  const homeAt = new Map<string, number>();
+  for (const request of attempts) {
+    const key = about(request);
+    const isHome =
+      request.resource === 'httproutes' && isOperatorWrite(request) && request.atMs > (badAt.get(key) ?? 0);
+    if (isHome && !homeAt.has(key)) homeAt.set(key, request.doneMs);
+  }
+  const from = Math.max(...homeAt.values()) + LATEST_MS;
+  const shortest = Math.min(...members.map(({ key }) => endsAt(key))) - from;
+  if (homeAt.size < members.length || shortest < QUIET_MS) return undefined;
+  const writes = attempts.filter(request => request.atMs > from && request.atMs < endsAt(about(request)));
   return { seconds: Math.floor(shortest / 1000), writes: writes.length };
 }

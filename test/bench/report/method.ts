@@ -29,4 +29,5 @@ A phase ends when all is at rest again, so its CPU is spread over more time than
 A write that changed nothing is one that no watch saw, of all that were accepted for the object. Events that were told are counted in
 the operator's log, those that arrived in the audit log, Rollout by Rollout; more writes than were told are named, since one could stand for an event that was lost. A change and the first write about it are
 counted from and to the moment at which the API server received each, so its own work on the change is part of the time. Writes
-at rest, after a start and in the delay of an abort count refused ones too. Each measurement has another value.`;
+at rest, after a start and in the delay of an abort count refused ones too. Each measurement has another value.
+The delay of an abort is looked at from ten seconds after the last of those at once is at 0 %, when all about it has been told.`;

@@ -19,7 +19,10 @@ import { Timeline } from './timeline.ts';
 
 /** Requests that the bench has under way at once: enough to keep an API server of two cores busy. */
 const AT_ONCE = 24;
-const CALM_MS = 3_000;
+/** What only shows waits for up to ten seconds: who has written nothing for so long has nothing more to write. */
+const CALM_MS = 11_000;
+/** The same for canaries in flight, of which something is shown all the time. */
+const LULL_MS = 3_000;
 const BESIDES: ReadonlySet<string> = new Set(['analysisruns/status', 'events']);
 
 /** Everything that the phases of one size share. */
@@ -175,22 +178,22 @@ export class Bench {
     await this.calm();
   }
 
-  /** Waits until the operator has written nothing for a few seconds. */
+  /** Waits until the operator has nothing more to write. */
   async calm(): Promise<void> {
-    await this.#lull(isOperatorWrite, this.patience());
+    await this.#lull(CALM_MS, isOperatorWrite, this.patience());
   }
 
   /** The same for canaries in flight, whose measurements go on being written, and events, which may come late. */
   async calmButMeasuring(): Promise<void> {
     // Not for long: a control plane at its limit never becomes calm, and that is what is to be measured then.
     const limitMs = 30_000 + this.size * 20;
-    await this.#lull(request => isOperatorWrite(request) && !BESIDES.has(request.resource), limitMs);
+    await this.#lull(LULL_MS, request => isOperatorWrite(request) && !BESIDES.has(request.resource), limitMs);
   }
 
-  async #lull(counts: (request: Request) => boolean, limitMs: number): Promise<void> {
+  async #lull(quietMs: number, counts: (request: Request) => boolean, limitMs: number): Promise<void> {
     const deadline = Date.now() + limitMs;
     const since = () => Date.now() - (this.audit.last(counts)?.atMs ?? 0);
-    for (; since() < CALM_MS && Date.now() < deadline; await sleep(250)) this.cluster.check();
+    for (; since() < quietMs && Date.now() < deadline; await sleep(250)) this.cluster.check();
   }
 
   /** Sums up what is told second by second. */
