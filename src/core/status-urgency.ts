@@ -21,10 +21,10 @@ const GLANCE_MS = 10_000;
 
 /**
  * Milliseconds for which a new status may wait to be stored, together with what follows; for longer while many do
- * (`src/operator/status-delay.ts`). None when anything differs that a
- * later decision rests on. Counts, texts and the weight that was seen are derived again from the world. So is the end of a
- * timed pause: its start is stored, and the clock does the rest. Conditions are urgent when one of them flips, unless this pass
- * acts (`isActing`): then another one follows at once, and tells what came of it.
+ * (`src/operator/status-delay.ts`). None when anything differs that a later decision rests on. Counts, texts and the weight that
+ * was seen are derived again from the world. So is the end of a timed pause: its start is stored, and the clock does the rest.
+ * Conditions are urgent when one of them flips, unless this pass acts (`isActing`): then another one follows at once, and tells
+ * what came of it.
  */
 export function statusWaitMs(
   before: RolloutStatus | undefined,

@@ -1,7 +1,7 @@
 /** So many may wait for a moment before each waits for longer: 25 statuses that only show are stored in a second then. */
 const FEW = 50;
 /** Nobody is shown anything later than this, milliseconds. Who waits for so long anyway makes nobody wait longer. */
-const LONGEST_MS = 10_000;
+export const LONGEST_MS = 10_000;
 /** Those who would wait for longer than that come within so long before it, milliseconds, and not all at once. */
 const SPREAD_MS = 2_000;
 

@@ -25,8 +25,8 @@ const ENDINGS: Readonly<Record<string, (watch: WatchRelay) => void>> = {
   'tells ERROR 500': watch => watch.error(500),
 };
 
-/** Says nothing new. */
-const OLD_BOOKMARK = JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } });
+const bookmarkAt = (resourceVersion: string) =>
+  JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion } } });
 
 const GIANT: readonly Excuse[] = [
   {
@@ -81,7 +81,8 @@ faultSuite('watches that go wrong', { stories: ['promote', 'abort', 'held'] }, (
         await watching(scene);
         const silent = scene.proxy.watches();
         // The server tells of its version once a minute, too rarely for such a hurry: silence twice in a row is a reason to list.
-        for (const watch of silent) watch.send(OLD_BOOKMARK);
+        // One of long ago says nothing new.
+        for (const watch of silent) watch.send(bookmarkAt('1'));
         const from = scene.proxy.trace.entries.length;
         scene.strikeWatches('silent', watch => watch.freeze());
         await scene.until('every one of them was given up', () => silent.every(watch => !watch.open));
@@ -110,8 +111,7 @@ faultSuite('watches that go wrong', { stories: ['promote', 'abort', 'held'] }, (
       await untilHeld(scene.stage);
       await rest(2_500);
       const version = await presentVersion(scene);
-      const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: version } } };
-      scene.strikeWatches('bookmark', watch => watch.send(JSON.stringify(bookmark)));
+      scene.strikeWatches('bookmark', watch => watch.send(bookmarkAt(version)));
       await rest(1_000);
       const from = scene.proxy.trace.entries.length;
       scene.strikeWatches('cut', watch => watch.cut());

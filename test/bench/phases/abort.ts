@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LONGEST_MS } from '../../../src/operator/status-delay.ts';
 import { isOperatorAttempt, isOperatorWrite, memberKeyOf, type Request } from '../measure/audit-record.ts';
 import { routeDelays } from '../measure/route-delays.ts';
 import { spreadOf } from '../measure/statistics.ts';
@@ -11,9 +12,8 @@ const SINGLE_SAMPLES = 100;
 const APART_MS = 300;
 /** An aborted canary keeps its pods for 30 s. */
 const DELAY_MS = 30_000;
-/** What only shows is stored as late as this while few wait, and while many do. */
+/** What only shows is stored as late as this while few wait. */
 const SHOWN_LATE_MS = 2_000;
-const LATEST_MS = 10_000;
 /** Shorter stretches of that delay say nothing. */
 const QUIET_MS = 5_000;
 const ROUTE_SEEN_MS = 30_000;
@@ -120,7 +120,7 @@ async function quietDelay(bench: Bench, members: readonly Member[], mark: number
       request.resource === 'httproutes' && isOperatorWrite(request) && request.atMs > (badAt.get(key) ?? 0);
     if (isHome && !homeAt.has(key)) homeAt.set(key, request.doneMs);
   }
-  const from = Math.max(...homeAt.values()) + LATEST_MS;
+  const from = Math.max(...homeAt.values()) + LONGEST_MS;
   const shortest = Math.min(...members.map(({ key }) => endsAt(key))) - from;
   if (homeAt.size < members.length || shortest < QUIET_MS) return undefined;
   const writes = attempts.filter(request => request.atMs > from && request.atMs < endsAt(about(request)));

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus as osCpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LONGEST_MS } from '../../../src/operator/status-delay.ts';
 import { applyObject } from '../../support/control-plane/apply-folder.ts';
 import { AuditRecord, isOperatorWrite, type Request } from '../measure/audit-record.ts';
 import { busySeconds } from '../measure/process-meter.ts';
@@ -19,8 +20,8 @@ import { Timeline } from './timeline.ts';
 
 /** Requests that the bench has under way at once: enough to keep an API server of two cores busy. */
 const AT_ONCE = 24;
-/** What only shows waits for up to ten seconds: who has written nothing for so long has nothing more to write. */
-const CALM_MS = 11_000;
+/** Who has written nothing for longer than any status may wait has nothing more to write. */
+const CALM_MS = LONGEST_MS + 1_000;
 /** The same for canaries in flight, of which something is shown all the time. */
 const LULL_MS = 3_000;
 const BESIDES: ReadonlySet<string> = new Set(['analysisruns/status', 'events']);
