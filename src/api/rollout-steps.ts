@@ -30,11 +30,7 @@ export const canaryStepSchema = withRules(
   }),
   [
     ...LATER_STEPS.map(field => refuseNotYet<object>(field, `use ${STEP_KINDS.join(', ')}`)),
-    {
-      rule: `${[...STEP_KINDS, ...LATER_STEPS].map(f => `(has(self.${f}) ? 1 : 0)`).join(' + ')} == 1`,
-      message: `a step needs exactly one of: ${STEP_KINDS.join(', ')}`,
-      holds: step => [...STEP_KINDS, ...LATER_STEPS].filter(f => step[f] !== undefined).length === 1,
-    },
+    exactlyOneOf(STEP_KINDS, 'a step'),
   ],
 );
 

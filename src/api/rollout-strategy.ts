@@ -23,7 +23,7 @@ export const gatewayApiRoutingSchema = withRules(
       })
       .optional()
       .meta({ description: 'Given: Sluice creates and owns the HTTPRoute.' }),
-    grpcRoute: notYet('GRPCRoute.'),
+    grpcRoute: notYet('GRPCRoute.', 'string'),
   }),
   [refuseNotYet('grpcRoute', 'use httpRoute')],
 );
@@ -96,7 +96,7 @@ export const canaryStrategySchema = withRules(
     refuseNotYet('pingPong', 'use stableService and canaryService'),
     refuseNotYet('replicaProgressThreshold', 'leave it out'),
     {
-      rule: '!has(self.trafficRouting) || (has(self.stableService) && has(self.canaryService))',
+      rule: '(has(self.stableService) && has(self.canaryService)) || !has(self.trafficRouting)',
       message: 'trafficRouting needs stableService and canaryService',
       holds: c => !c.trafficRouting || (c.stableService !== undefined && c.canaryService !== undefined),
     },
@@ -127,7 +127,7 @@ export const canaryStrategySchema = withRules(
       holds: c => c.trafficRouting === undefined || (c.maxSurge === undefined && c.maxUnavailable === undefined),
     },
     {
-      rule: '!has(self.steps) || self.steps.all(s, !has(s.setWeight) || s.setWeight <= (has(self.trafficRouting) && has(self.trafficRouting.maxTrafficWeight) ? self.trafficRouting.maxTrafficWeight : 100))',
+      rule: '!has(self.steps) || (has(self.trafficRouting) && has(self.trafficRouting.maxTrafficWeight) ? self.steps.all(s, !has(s.setWeight) || s.setWeight <= self.trafficRouting.maxTrafficWeight) : self.steps.all(s, !has(s.setWeight) || s.setWeight <= 100))',
       message: 'setWeight must not exceed maxTrafficWeight (100 unless set)',
       holds: c => (c.steps ?? []).every(s => (s.setWeight ?? 0) <= (c.trafficRouting?.maxTrafficWeight ?? 100)),
       fieldPath: '.steps',

@@ -63,21 +63,24 @@ export const rolloutSpecSchema = withRules(
     strategy: strategySchema,
     onAbort: z
       .object({
-        git: z.enum(ON_ABORT_GIT).optional().meta({ description: 'What to do in Git after an abort. Default None.' }),
+        git: withRules(z.enum(ON_ABORT_GIT), [
+          {
+            rule: "self == 'None'",
+            message:
+              'onAbort.git is not supported in this version: use None, and let an alert tell who reverts the commit',
+            holds: git => git === 'None',
+          },
+        ])
+          .optional()
+          .meta({ description: 'What to do in Git after an abort. Default None.' }),
       })
       .optional(),
   }),
   [
-    {
-      rule: "!has(self.onAbort) || !has(self.onAbort.git) || self.onAbort.git == 'None'",
-      message: 'onAbort.git is not supported in this version: use None, and let an alert tell who reverts the commit',
-      holds: s => s.onAbort?.git === undefined || s.onAbort.git === 'None',
-      fieldPath: '.onAbort',
-    },
     refuseNotYet('workloadRef', 'move the template into the Rollout'),
     refuseNotYet('restartAt', 'leave it out'),
     {
-      rule: 'has(self.workloadRef) || (has(self.template) && has(self.selector))',
+      rule: '(has(self.template) && has(self.selector)) || has(self.workloadRef)',
       message: 'a Rollout needs selector and template',
       holds: s => s.workloadRef !== undefined || (s.template !== undefined && s.selector !== undefined),
     },

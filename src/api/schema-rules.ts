@@ -11,6 +11,11 @@ export interface CrossFieldRule<T> {
   readonly holds: (value: T) => boolean;
   /** Field the message is about, relative to the object, e.g. ".steps". */
   readonly fieldPath?: string;
+  /**
+   * Field that must not be given. Its rule stands at the field itself, where the API server looks at it only if it is given:
+   * it evaluates every other rule of an object on every write, also of its status.
+   */
+  readonly forbids?: string;
 }
 
 /** Attaches cross-field rules to a schema: as a zod check and as `x-kubernetes-validations` metadata. */
@@ -20,12 +25,15 @@ export function withRules<S extends z.ZodType>(schema: S, rules: readonly CrossF
     const path = fieldPath ? fieldPath.split('.').filter(Boolean) : [];
     ruled = ruled.refine(value => holds(value as z.output<S>), { message, path });
   }
-  const validations = rules.map(({ rule, message, fieldPath }) => ({
-    rule,
-    message,
-    ...(fieldPath ? { fieldPath } : {}),
-  }));
-  return ruled.meta({ ...(schema.meta() ?? {}), 'x-kubernetes-validations': validations }) as S;
+  const validations = rules
+    .filter(({ forbids }) => forbids === undefined)
+    .map(({ rule, message, fieldPath }) => ({ rule, message, ...(fieldPath ? { fieldPath } : {}) }));
+  const forbidden = rules.flatMap(({ forbids, rule, message }) => (forbids ? [[forbids, { rule, message }]] : []));
+  return ruled.meta({
+    ...(schema.meta() ?? {}),
+    ...(validations.length > 0 ? { 'x-kubernetes-validations': validations } : {}),
+    ...(forbidden.length > 0 ? { 'x-sluice-forbidden': Object.fromEntries(forbidden) } : {}),
+  }) as S;
 }
 
 /** Integer, or a percentage such as "25%". A bare number in a string ("25") is refused: is it pods or percent? */
@@ -49,9 +57,11 @@ export function notYet(description: string, type: 'object' | 'array' | 'string' 
 /** Rule that refuses a {@link notYet} field. `instead` tells what to do now. */
 export function refuseNotYet<T>(field: string, instead: string): CrossFieldRule<T> {
   return {
-    rule: `!has(self.${field})`,
+    rule: 'false',
     message: `${field} is not supported in this version: ${instead}`,
     holds: value => (value as Record<string, unknown>)[field] === undefined,
+    fieldPath: `.${field}`,
+    forbids: field,
   };
 }
 

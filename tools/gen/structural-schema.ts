@@ -43,7 +43,11 @@ function convert(node: Json, path: string): Json {
   if (typeof out['type'] !== 'string') throw new Error(`${path}: a node without a type is not structural`);
   if (out['description'] === '') delete out['description'];
   if (isRecord(out['properties'])) {
-    out['properties'] = mapValues(out['properties'], (child, key) => convert(child as Json, `${path}.${key}`));
+    const forbidden = isRecord(node['x-sluice-forbidden']) ? node['x-sluice-forbidden'] : {};
+    out['properties'] = mapValues(out['properties'], (child, key) => {
+      const property = convert(child as Json, `${path}.${key}`);
+      return forbidden[key] ? { ...property, 'x-kubernetes-validations': [forbidden[key]] } : property;
+    });
     delete out['additionalProperties'];
   } else if (isRecord(out['additionalProperties'])) {
     out['additionalProperties'] = convert(out['additionalProperties'], `${path}.*`);
