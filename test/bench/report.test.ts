@@ -91,6 +91,13 @@ describe('the table', () => {
     expect(verdictOf([unread]).met).toBe(met - 1);
   });
 
+  it('takes ten minutes for ten minutes though their timer ended a millisecond early, and nine not', () => {
+    const result = aResult(100);
+    const lasting = (seconds: number) => verdictOf([{ ...result, idle: { ...result.idle!, seconds } }]).judged;
+    expect(lasting(599.999)).toBe(lasting(600));
+    expect(lasting(540)).toBe(lasting(600) - 2);
+  });
+
   it('says where a loss could hide', () => {
     const result = aResult(100);
     const more = { ...result, tenth: { ...result.tenth!, arrivals: { told: 80, lost: 0, surplus: 2 } } };
@@ -122,6 +129,25 @@ describe('the table of CPU', () => {
     });
     expect(sharedMachine([during(0.5)])).toBeUndefined();
     expect(sharedMachine([during(0.5), during(12)])).toContain('up to 60 % of the machine');
+  });
+});
+
+describe('the line above the table', () => {
+  it('says which version was measured when, size by size', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-report-'));
+    try {
+      const LATER = { on: '2026-11-22', version: 'def', machine: '8 × CPU' };
+      const one = aResult(100);
+      const other = aResult(500);
+      saveResult(folder, one);
+      saveResult(folder, { ...other, measured: { ...other.measured, idle: LATER } });
+      const { version, on } = one.measured.idle!;
+      expect(writeReport(folder, undefined)).toContain(
+        `Measured: version ${version} on ${on} (N = 100; N = 500, abort, tenth); version def on 2026-11-22 (N = 500, idle), on `,
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -30,4 +30,17 @@ A write that changed nothing is one that no watch saw, of all that were accepted
 the operator's log, those that arrived in the audit log, Rollout by Rollout; more writes than were told are named, since one could stand for an event that was lost. A change and the first write about it are
 counted from and to the moment at which the API server received each, so its own work on the change is part of the time. Writes
 at rest, after a start and in the delay of an abort count refused ones too. Each measurement has another value.
-The delay of an abort is looked at from ten seconds after the last of those at once is at 0 %, when all about it has been told.`;
+The delay of an abort is looked at from ten seconds after the last of those at once is at 0 %, when all about it has been told.
+
+## What limits it
+
+Measured on 2026-11-23 beside a fleet of 60 at rest, one write after the other, watches included: a patch of a Rollout's status costs the API
+server 9.5 to 11 ms of CPU and one of an HTTPRoute 9 ms, where a ConfigMap of 3 KB takes 1.5 ms, a Service 2.3 ms and an event 0.9 ms. Custom
+resources are copied, validated against their schema and encoded as JSON many times over; a third of it is Go's garbage
+collection. Two cores, shared with all others, come to some 200 to 250 writes a second.
+
+- *The other 9/10 at once*: each takes three such writes (the verdict, the route, the gateway's answer), some 27 ms on two cores: 6 s for 450 and
+  12 s for 900, besides the interval. What is stored is acted upon within a second all the while.
+- *Create*: the last Rollout is healthy a fraction of a second after it was applied; the time is what applying takes beside the writes
+  that each Rollout needs.
+- *All N at once*: each canary takes some 36 such writes, measurements and the gateway's answers among them: 90 s for 500.`;

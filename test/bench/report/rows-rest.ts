@@ -69,7 +69,8 @@ export const REST_ROWS: readonly Row[] = [
 
 /** What is done every few minutes shows only to those who watch for long. */
 function isLong(idle: SizeResult['idle']): boolean {
-  return (idle?.seconds ?? 0) >= LONG_S;
+  // A timer may end a millisecond early.
+  return Math.round(idle?.seconds ?? 0) >= LONG_S;
 }
 
 /** Whether a figure keeps a bound; undefined where either is missing. What is no number (stored as null) keeps none. */

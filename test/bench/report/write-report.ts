@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Measured, SizeResult } from '../results.ts';
+import type { SizeResult } from '../results.ts';
 import { cpuTableOf, sharedMachine } from './cpu-table.ts';
 import { METHOD } from './method.ts';
 import { plotsOf } from './plots.ts';
@@ -41,9 +41,21 @@ rig at default flags, on 2026-11-21; Flagger with its shortest interval of 10 s.
 function introOf(results: readonly SizeResult[]): string {
   const { met, judged, unmeasured } = verdictOf(results);
   const shared = sharedMachine(results);
-  const measured = results.flatMap(result => Object.values(result.measured));
-  const each = (field: keyof Measured) => [...new Set(measured.map(one => one[field]))].sort().join(', ');
-  return `Measured on ${each('on')} (version ${each('version')}) on ${each('machine')}, where kube-apiserver and etcd of the same machine do most of the work: read the
+  const machines = new Set(results.flatMap(({ measured }) => Object.values(measured).map(({ machine }) => machine)));
+  return `Measured: ${versionsOf(results)}, on ${[...machines].sort().join(', ')}, where kube-apiserver and etcd of the same machine do most of the work: read the
 figures as magnitudes. Writes and times are from the API server's audit log, memory and CPU from /proc. ${met} of ${judged}
 aims are met.${unmeasured === 0 ? '' : ` ${unmeasured} phases could not be measured, see below the table.`}${shared === undefined ? '' : `\n${shared}`}`;
+}
+
+/** What is published together need not have been measured together. */
+function versionsOf(results: readonly SizeResult[]): string {
+  const measured = new Map<string, string[]>();
+  for (const { size, measured: phases } of results) {
+    const byVersion = Map.groupBy(Object.entries(phases), ([, { version, on }]) => `version ${version} on ${on}`);
+    for (const [version, some] of byVersion) {
+      const which = byVersion.size === 1 ? '' : `, ${some.map(([phase]) => phase).join(', ')}`;
+      measured.set(version, [...(measured.get(version) ?? []), `N = ${size}${which}`]);
+    }
+  }
+  return [...measured].map(([version, what]) => `${version} (${what.join('; ')})`).join('; ');
 }
