@@ -83,6 +83,8 @@ export const metricSchema = withRules(
     noDataDeadline: durationSchema.optional().meta({ description: 'How long Hold may last. Default 10m.' }),
     noDataAction: z.enum(['Pause', 'Abort']).optional().meta({ description: 'At the deadline. Default Pause.' }),
     provider: withRules(z.object({ prometheus: prometheusQuerySchema.optional(), web: notYet(''), job: notYet('') }), [
+      refuseNotYet('web', 'use prometheus'),
+      refuseNotYet('job', 'use prometheus'),
       {
         rule: 'has(self.prometheus)',
         message: 'provider needs prometheus, the only provider of this version',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { analysisUseSchema } from './analysis-template.ts';
 import { durationSchema } from './duration.ts';
-import { exactlyOneOf, notYet, refuseNotYet, withRules } from './schema-rules.ts';
+import { countOf, exactlyOneOf, notYet, refuseNotYet, withRules } from './schema-rules.ts';
 
 export const canaryScaleSchema = withRules(
   z.object({
@@ -30,7 +30,15 @@ export const canaryStepSchema = withRules(
   }),
   [
     ...LATER_STEPS.map(field => refuseNotYet<object>(field, `use ${STEP_KINDS.join(', ')}`)),
-    exactlyOneOf(STEP_KINDS, 'a step'),
+    {
+      // A step of a later kind is told that, and no more.
+      rule: `${countOf(STEP_KINDS)} == 1 || (${countOf(STEP_KINDS)} == 0 && ${countOf(LATER_STEPS)} > 0)`,
+      message: `a step needs exactly one of: ${STEP_KINDS.join(', ')}`,
+      holds: step => {
+        const [kinds, later] = [STEP_KINDS, LATER_STEPS].map(all => all.filter(f => step[f] !== undefined).length);
+        return kinds === 1 || (kinds === 0 && later !== 0);
+      },
+    },
   ],
 );
 

@@ -65,11 +65,15 @@ export function refuseNotYet<T>(field: string, instead: string): CrossFieldRule<
   };
 }
 
+/** CEL: how many of these fields are given. */
+export function countOf(fields: readonly string[]): string {
+  return fields.map(field => `(has(self.${field}) ? 1 : 0)`).join(' + ');
+}
+
 /** Rule that asks for exactly one of the named fields. */
 export function exactlyOneOf<T>(fields: readonly string[], what: string): CrossFieldRule<T> {
-  const has = fields.map(field => `(has(self.${field}) ? 1 : 0)`).join(' + ');
   return {
-    rule: `${has} == 1`,
+    rule: `${countOf(fields)} == 1`,
     message: `${what} needs exactly one of: ${fields.join(', ')}`,
     holds: value => fields.filter(field => (value as Record<string, unknown>)[field] !== undefined).length === 1,
   };

@@ -108,6 +108,17 @@ export const ROLLOUT_SPECS: readonly [string, unknown, string?][] = [
   ],
   ['a deadline of no time', rollout({ progressDeadlineSeconds: 0 }), 'expected number to be >=1'],
   ['an unknown Git action', rollout({ onAbort: { git: 'Shout' } }), 'Invalid option'],
+  [
+    'a Git action to come',
+    rollout({ onAbort: { git: 'Push' } }),
+    'onAbort.git is not supported in this version: use None',
+  ],
+  [
+    'a field of the Rollout as an argument',
+    step({ analysis: { templates: [{ templateName: 't' }], args: [{ name: 'a', valueFrom: { fieldRef: {} } }] } }),
+    'fieldRef is not supported in this version: give the value itself',
+  ],
+  ['a weight and a plugin in one step', step({ setWeight: 5, plugin: {} }), 'plugin is not supported in this version'],
   ['a step of nothing', step({}), ONE_STEP],
   ['a step of two things', step({ setWeight: 5, pause: {} }), ONE_STEP],
   [

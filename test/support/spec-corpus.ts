@@ -94,6 +94,11 @@ const TEMPLATES: readonly [string, unknown, string?][] = [
     template({ provider: { web: {} } }),
     'provider needs prometheus, the only provider of this version',
   ],
+  [
+    'a provider besides prometheus',
+    template({ provider: { prometheus: { query: 'up' }, job: {} } }),
+    'job is not supported in this version: use prometheus',
+  ],
   ['an empty query', template({ provider: { prometheus: { query: '' } } }), 'expected string to have >=1 characters'],
   [
     'an age of samples that an instant query does not tell',

@@ -43,11 +43,9 @@ function convert(node: Json, path: string): Json {
   if (typeof out['type'] !== 'string') throw new Error(`${path}: a node without a type is not structural`);
   if (out['description'] === '') delete out['description'];
   if (isRecord(out['properties'])) {
-    const forbidden = isRecord(node['x-sluice-forbidden']) ? node['x-sluice-forbidden'] : {};
-    out['properties'] = mapValues(out['properties'], (child, key) => {
-      const property = convert(child as Json, `${path}.${key}`);
-      return forbidden[key] ? { ...property, 'x-kubernetes-validations': [forbidden[key]] } : property;
-    });
+    const properties = mapValues(out['properties'], (child, key) => convert(child as Json, `${path}.${key}`));
+    forbid(properties, (node['x-sluice-forbidden'] ?? {}) as Json, path);
+    out['properties'] = properties;
     delete out['additionalProperties'];
   } else if (isRecord(out['additionalProperties'])) {
     out['additionalProperties'] = convert(out['additionalProperties'], `${path}.*`);
@@ -55,6 +53,16 @@ function convert(node: Json, path: string): Json {
   } else delete out['additionalProperties'];
   if (isRecord(out['items'])) out['items'] = convert(out['items'], `${path}[]`);
   return out;
+}
+
+/** Puts the rule that refuses a field at that field. */
+function forbid(properties: Json, forbidden: Json, path: string): void {
+  for (const [key, rule] of Object.entries(forbidden)) {
+    const property = properties[key];
+    if (!isRecord(property)) throw new Error(`${path}: there is no field ${key} to refuse`);
+    const rules = property['x-kubernetes-validations'];
+    property['x-kubernetes-validations'] = [...(Array.isArray(rules) ? rules : []), rule];
+  }
 }
 
 /** Typed, because CEL does not see a field without a type, and kept, so that the rule can refuse it with a sentence. */
