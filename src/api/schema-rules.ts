@@ -21,8 +21,8 @@ export interface CrossFieldRule<T> {
 /** Attaches cross-field rules to a schema: as a zod check and as `x-kubernetes-validations` metadata. */
 export function withRules<S extends z.ZodType>(schema: S, rules: readonly CrossFieldRule<z.output<S>>[]): S {
   let ruled: z.ZodType = schema;
-  for (const { holds, message, fieldPath } of rules) {
-    const path = fieldPath ? fieldPath.split('.').filter(Boolean) : [];
+  for (const { holds, message, fieldPath, forbids } of rules) {
+    const path = (forbids ?? fieldPath ?? '').split('.').filter(Boolean);
     ruled = ruled.refine(value => holds(value as z.output<S>), { message, path });
   }
   const validations = rules
@@ -60,7 +60,6 @@ export function refuseNotYet<T>(field: string, instead: string): CrossFieldRule<
     rule: 'false',
     message: `${field} is not supported in this version: ${instead}`,
     holds: value => (value as Record<string, unknown>)[field] === undefined,
-    fieldPath: `.${field}`,
     forbids: field,
   };
 }

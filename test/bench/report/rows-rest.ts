@@ -5,6 +5,7 @@ import type { Row } from './rows.ts';
 /** Memory that is allowed at rest, MB, by number of Rollouts. */
 export const RSS_AIM_MB: Readonly<Record<number, number>> = { 100: 90, 500: 95, 1000: 110, 5000: 220 };
 
+/** What is done every few minutes shows only to those who watch for long. */
 const LONG_S = 600;
 
 /** The operator at rest. */
@@ -32,22 +33,21 @@ export const REST_ROWS: readonly Row[] = [
     figure: ({ idle }) => idle && `${shortNumber(idle.cpuPercent)} %`,
     aim: '0.2 % at 500',
     // Clock ticks are too coarse for less.
-    met: ({ idle, size }) =>
-      size <= 500 && idle && Math.round(idle.seconds) >= 60 ? within(idle.cpuPercent, 0.2) : undefined,
+    met: ({ idle, size }) => (size <= 500 && hasLasted(idle, 60) ? within(idle?.cpuPercent, 0.2) : undefined),
     ...peersOf('idleCpuPercent', '%'),
   },
   {
     title: 'writes at rest, lease apart',
     figure: ({ idle }) => idle && `${idle.writes} in ${shortNumber(idle.seconds)} s`,
     aim: '0 in 10 minutes',
-    met: ({ idle }) => (isLong(idle) ? idle?.writes === 0 : undefined),
+    met: ({ idle }) => (hasLasted(idle, LONG_S) ? idle?.writes === 0 : undefined),
     ...peersOf('idleWritesPerSecond', 'per s'),
   },
   {
     title: 'reads at rest, lease apart',
     figure: ({ idle }) => idle && `${idle.reads} in ${shortNumber(idle.seconds)} s`,
     aim: '0 in 10 minutes',
-    met: ({ idle }) => (isLong(idle) ? idle?.reads === 0 : undefined),
+    met: ({ idle }) => (hasLasted(idle, LONG_S) ? idle?.reads === 0 : undefined),
     ...peersOf('idleReadsPerSecond', 'per s'),
   },
   {
@@ -68,10 +68,9 @@ export const REST_ROWS: readonly Row[] = [
   },
 ];
 
-/** What is done every few minutes shows only to those who watch for long. */
-function isLong(idle: SizeResult['idle']): boolean {
-  // A timer may end a millisecond early.
-  return Math.round(idle?.seconds ?? 0) >= LONG_S;
+/** A timer may end a millisecond early. */
+function hasLasted(idle: SizeResult['idle'], seconds: number): boolean {
+  return Math.round(idle?.seconds ?? 0) >= seconds;
 }
 
 /** Whether a figure keeps a bound; undefined where either is missing. What is no number (stored as null) keeps none. */
