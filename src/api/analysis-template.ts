@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { durationSchema } from './duration.ts';
-import { exactlyOneOf, notYet, objectNameSchema, refuseNotYet, withRules } from './schema-rules.ts';
+import { exactlyOneOf, notYet, objectNameSchema, withRules } from './schema-rules.ts';
 
 /** Largest expression accepted as a condition, in characters. */
 export const MAX_CONDITION_LENGTH = 1024;
@@ -12,13 +12,16 @@ export const analysisArgSchema = withRules(
   z.object({
     name: z.string().min(1).max(63),
     value: z.string().max(4096).optional(),
-    valueFrom: withRules(
-      z.object({
+    valueFrom: z
+      .object({
         secretKeyRef: z.object({ name: objectNameSchema, key: z.string().min(1).max(253) }).optional(),
-        fieldRef: notYet('A field of the Rollout.'),
-      }),
-      [refuseNotYet('fieldRef', 'give the value itself, or use a built-in argument such as namespace or rollout')],
-    ).optional(),
+        fieldRef: notYet(
+          'fieldRef',
+          'give the value itself, or use a built-in argument such as namespace or rollout',
+          'A field of the Rollout.',
+        ),
+      })
+      .optional(),
   }),
   [
     {
@@ -82,16 +85,25 @@ export const metricSchema = withRules(
     onNoData: z.enum(ON_NO_DATA).optional().meta({ description: 'Default Hold.' }),
     noDataDeadline: durationSchema.optional().meta({ description: 'How long Hold may last. Default 10m.' }),
     noDataAction: z.enum(['Pause', 'Abort']).optional().meta({ description: 'At the deadline. Default Pause.' }),
-    provider: withRules(z.object({ prometheus: prometheusQuerySchema.optional(), web: notYet(''), job: notYet('') }), [
-      refuseNotYet('web', 'use prometheus'),
-      refuseNotYet('job', 'use prometheus'),
-      {
-        rule: 'has(self.prometheus)',
-        message: 'provider needs prometheus, the only provider of this version',
-        holds: p => p.prometheus !== undefined,
-      },
-    ]).optional(),
-    compare: notYet('Statistical comparison of canary and stable.'),
+    provider: withRules(
+      z.object({
+        prometheus: prometheusQuerySchema.optional(),
+        web: notYet('web', 'use prometheus', 'Answer of a web API.'),
+        job: notYet('job', 'use prometheus', 'Outcome of a Job.'),
+      }),
+      [
+        {
+          rule: 'has(self.prometheus)',
+          message: 'provider needs prometheus, the only provider of this version',
+          holds: p => p.prometheus !== undefined,
+        },
+      ],
+    ).optional(),
+    compare: notYet(
+      'compare',
+      'use provider.prometheus with a threshold or a condition',
+      'Statistical comparison of canary and stable.',
+    ),
   }),
   [
     {
@@ -115,7 +127,6 @@ export const metricSchema = withRules(
       message: 'noDataDeadline needs onNoData: Hold',
       holds: m => m.noDataDeadline === undefined || (m.onNoData ?? 'Hold') === 'Hold',
     },
-    refuseNotYet('compare', 'use provider.prometheus with a threshold or a condition'),
     exactlyOneOf(['provider', 'compare'], 'a metric'),
   ],
 );

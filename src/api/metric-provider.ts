@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { durationSchema } from './duration.ts';
-import { notYet, objectNameSchema, refuseNotYet, stringMapSchema, withRules } from './schema-rules.ts';
+import { notYet, objectNameSchema, stringMapSchema, withRules } from './schema-rules.ts';
 
 /** Name of the MetricProvider that serves templates which name none. */
 export const DEFAULT_PROVIDER = 'default';
@@ -29,8 +29,8 @@ export const metricProviderSpecSchema = withRules(
       z.object({
         basic: z.object({ username: z.string().max(256), passwordSecretRef: secretKeySchema }).optional(),
         bearer: z.object({ tokenSecretRef: secretKeySchema }).optional(),
-        oauth2: notYet(''),
-        sigv4: notYet(''),
+        oauth2: notYet('oauth2', 'use bearer with a token that something else renews', 'OAuth 2.0 client credentials.'),
+        sigv4: notYet('sigv4', 'put a signing proxy in front', 'AWS Signature Version 4.'),
       }),
       [
         {
@@ -38,8 +38,6 @@ export const metricProviderSpecSchema = withRules(
           message: 'auth has either basic or bearer',
           holds: a => !(a.basic !== undefined && a.bearer !== undefined),
         },
-        refuseNotYet('oauth2', 'use bearer with a token that something else renews'),
-        refuseNotYet('sigv4', 'put a signing proxy in front'),
       ],
     ).optional(),
     tls: z

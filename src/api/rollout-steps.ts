@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { analysisUseSchema } from './analysis-template.ts';
 import { durationSchema } from './duration.ts';
-import { countOf, exactlyOneOf, notYet, refuseNotYet, withRules } from './schema-rules.ts';
+import { countOf, exactlyOneOf, notYet, withRules } from './schema-rules.ts';
 
 export const canaryScaleSchema = withRules(
   z.object({
@@ -15,6 +15,9 @@ export const canaryScaleSchema = withRules(
 const STEP_KINDS = ['setWeight', 'pause', 'analysis', 'setCanaryScale'] as const;
 const LATER_STEPS = ['setHeaderRoute', 'setMirrorRoute', 'experiment', 'plugin'] as const;
 
+const laterStep = (field: (typeof LATER_STEPS)[number], description: string) =>
+  notYet(field, `use ${STEP_KINDS.join(', ')}`, description);
+
 export const canaryStepSchema = withRules(
   z.object({
     setWeight: z.int().min(0).max(1_000_000).optional(),
@@ -23,13 +26,12 @@ export const canaryStepSchema = withRules(
       .optional(),
     analysis: analysisUseSchema.optional(),
     setCanaryScale: canaryScaleSchema.optional(),
-    setHeaderRoute: notYet('Route by header.'),
-    setMirrorRoute: notYet('Mirror requests.'),
-    experiment: notYet('Baseline and canary pair.'),
-    plugin: notYet('Step plugin.'),
+    setHeaderRoute: laterStep('setHeaderRoute', 'Route by header.'),
+    setMirrorRoute: laterStep('setMirrorRoute', 'Mirror requests.'),
+    experiment: laterStep('experiment', 'Baseline and canary pair.'),
+    plugin: laterStep('plugin', 'Step plugin.'),
   }),
   [
-    ...LATER_STEPS.map(field => refuseNotYet<object>(field, `use ${STEP_KINDS.join(', ')}`)),
     {
       // A step of a later kind is told that, and no more.
       rule: `${countOf(STEP_KINDS)} == 1 || (${countOf(STEP_KINDS)} == 0 && ${countOf(LATER_STEPS)} > 0)`,

@@ -6,27 +6,23 @@ import {
   notYet,
   objectNameSchema,
   opaqueObject,
-  refuseNotYet,
   stringMapSchema,
   withRules,
 } from './schema-rules.ts';
 
 const seconds = z.int().min(0).max(31_536_000);
 
-export const gatewayApiRoutingSchema = withRules(
-  z.object({
-    httpRoute: objectNameSchema.meta({ description: 'Name of the HTTPRoute, in the namespace of the Rollout.' }),
-    routeTemplate: z
-      .object({
-        metadata: z.object({ labels: stringMapSchema.optional(), annotations: stringMapSchema.optional() }).optional(),
-        spec: opaqueObject('spec of an HTTPRoute; backendRefs to the stable and the canary Service are weighted.'),
-      })
-      .optional()
-      .meta({ description: 'Given: Sluice creates and owns the HTTPRoute.' }),
-    grpcRoute: notYet('GRPCRoute.', 'string'),
-  }),
-  [refuseNotYet('grpcRoute', 'use httpRoute')],
-);
+export const gatewayApiRoutingSchema = z.object({
+  httpRoute: objectNameSchema.meta({ description: 'Name of the HTTPRoute, in the namespace of the Rollout.' }),
+  routeTemplate: z
+    .object({
+      metadata: z.object({ labels: stringMapSchema.optional(), annotations: stringMapSchema.optional() }).optional(),
+      spec: opaqueObject('spec of an HTTPRoute; backendRefs to the stable and the canary Service are weighted.'),
+    })
+    .optional()
+    .meta({ description: 'Given: Sluice creates and owns the HTTPRoute.' }),
+  grpcRoute: notYet('grpcRoute', 'use httpRoute', 'GRPCRoute.', 'string'),
+});
 
 const LATER_ROUTERS = ['istio', 'traefik', 'nginx', 'contour', 'alb', 'smi', 'apisix', 'plugins'] as const;
 
@@ -34,12 +30,10 @@ export const trafficRoutingSchema = withRules(
   z.object({
     gatewayAPI: gatewayApiRoutingSchema.optional(),
     maxTrafficWeight: z.int().min(1).max(1_000_000).optional().meta({ description: 'What full traffic is; 100.' }),
-    managedRoutes: notYet('Header and mirror routes.', 'array'),
-    ...Object.fromEntries(LATER_ROUTERS.map(name => [name, notYet(`Router ${name}.`)])),
+    managedRoutes: notYet('managedRoutes', 'leave it out', 'Header and mirror routes.', 'array'),
+    ...Object.fromEntries(LATER_ROUTERS.map(name => [name, notYet(name, 'use gatewayAPI', `Router ${name}.`)])),
   }),
   [
-    ...LATER_ROUTERS.map(name => refuseNotYet<object>(name, 'use gatewayAPI')),
-    refuseNotYet<object>('managedRoutes', 'leave it out'),
     {
       rule: 'has(self.gatewayAPI)',
       message: 'trafficRouting needs gatewayAPI, the only router of this version',
@@ -66,6 +60,8 @@ const serviceTemplate = z.object({
     .max(20),
 });
 
+const antiAffinity = notYet('antiAffinity', 'put the rule into the pod template', 'Anti-affinity between revisions.');
+
 export const canaryStrategySchema = withRules(
   z.object({
     stableService: objectNameSchema.optional(),
@@ -83,18 +79,13 @@ export const canaryStrategySchema = withRules(
     minPodsPerReplicaSet: z.int().min(1).max(1_000).optional(),
     scaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router, else 0.' }),
     abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router; 0: never.' }),
-    canaryMetadata: notYet('Labels and annotations of the canary pods.'),
-    stableMetadata: notYet('Labels and annotations of the stable pods.'),
-    antiAffinity: notYet('Anti-affinity between revisions.'),
-    pingPong: notYet('Ping-pong Services.'),
-    replicaProgressThreshold: notYet('Partial availability.'),
+    canaryMetadata: notYet('canaryMetadata', 'leave it out', 'Labels and annotations of the canary pods.'),
+    stableMetadata: notYet('stableMetadata', 'leave it out', 'Labels and annotations of the stable pods.'),
+    antiAffinity,
+    pingPong: notYet('pingPong', 'use stableService and canaryService', 'Ping-pong Services.'),
+    replicaProgressThreshold: notYet('replicaProgressThreshold', 'leave it out', 'Partial availability.'),
   }),
   [
-    refuseNotYet('canaryMetadata', 'leave it out'),
-    refuseNotYet('stableMetadata', 'leave it out'),
-    refuseNotYet('antiAffinity', 'put the rule into the pod template'),
-    refuseNotYet('pingPong', 'use stableService and canaryService'),
-    refuseNotYet('replicaProgressThreshold', 'leave it out'),
     {
       rule: '(has(self.stableService) && has(self.canaryService)) || !has(self.trafficRouting)',
       message: 'trafficRouting needs stableService and canaryService',
@@ -157,16 +148,12 @@ export const blueGreenStrategySchema = withRules(
     abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30; 0: never.' }),
     prePromotionAnalysis: analysisUseSchema.optional(),
     postPromotionAnalysis: analysisUseSchema.optional(),
-    previewMetadata: notYet('Labels and annotations of the preview pods.'),
-    activeMetadata: notYet('Labels and annotations of the active pods.'),
-    antiAffinity: notYet('Anti-affinity between revisions.'),
-    maxUnavailable: notYet('Restart budget.', 'intOrString'),
+    previewMetadata: notYet('previewMetadata', 'leave it out', 'Labels and annotations of the preview pods.'),
+    activeMetadata: notYet('activeMetadata', 'leave it out', 'Labels and annotations of the active pods.'),
+    antiAffinity,
+    maxUnavailable: notYet('maxUnavailable', 'leave it out', 'Restart budget.', 'intOrString'),
   }),
   [
-    refuseNotYet('previewMetadata', 'leave it out'),
-    refuseNotYet('activeMetadata', 'leave it out'),
-    refuseNotYet('antiAffinity', 'put the rule into the pod template'),
-    refuseNotYet('maxUnavailable', 'leave it out'),
     {
       rule: '!has(self.previewService) || self.previewService != self.activeService',
       message: 'activeService and previewService must be two different Services',

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { blueGreenStrategySchema, canaryStrategySchema } from './rollout-strategy.ts';
-import { exactlyOneOf, notYet, opaqueObject, refuseNotYet, stringMapSchema, withRules } from './schema-rules.ts';
+import { exactlyOneOf, notYet, opaqueObject, stringMapSchema, withRules } from './schema-rules.ts';
 
 const seconds = z.int().min(0).max(31_536_000);
 
@@ -43,7 +43,7 @@ export const rolloutSpecSchema = withRules(
     }),
     selector: labelSelectorSchema.optional(),
     template: opaqueObject('Pod template, kept as written. Checked by a server dry-run of the ReplicaSet.').optional(),
-    workloadRef: notYet('A Deployment to take the template from.'),
+    workloadRef: notYet('workloadRef', 'move the template into the Rollout', 'A Deployment to take the template from.'),
     minReadySeconds: seconds.optional(),
     progressDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({ description: 'Default 600.' }),
     progressDeadlineAbort: z.boolean().optional().meta({ description: 'Default true.' }),
@@ -59,7 +59,7 @@ export const rolloutSpecSchema = withRules(
       .optional()
       .meta({ description: 'A verified revision at most this many back skips steps and analysis. Default 3; 0: off.' }),
     paused: z.boolean().optional(),
-    restartAt: notYet('Restart of pods.', 'string'),
+    restartAt: notYet('restartAt', 'leave it out', 'Restart of pods.', 'string'),
     strategy: strategySchema,
     onAbort: z
       .object({
@@ -77,8 +77,6 @@ export const rolloutSpecSchema = withRules(
       .optional(),
   }),
   [
-    refuseNotYet('workloadRef', 'move the template into the Rollout'),
-    refuseNotYet('restartAt', 'leave it out'),
     {
       rule: '(has(self.template) && has(self.selector)) || has(self.workloadRef)',
       message: 'a Rollout needs selector and template',

@@ -11,28 +11,22 @@ export interface CrossFieldRule<T> {
   readonly holds: (value: T) => boolean;
   /** Field the message is about, relative to the object, e.g. ".steps". */
   readonly fieldPath?: string;
-  /**
-   * Field that must not be given. Its rule stands at the field itself, where the API server looks at it only if it is given:
-   * it evaluates every other rule of an object on every write, also of its status.
-   */
-  readonly forbids?: string;
 }
 
 /** Attaches cross-field rules to a schema: as a zod check and as `x-kubernetes-validations` metadata. */
 export function withRules<S extends z.ZodType>(schema: S, rules: readonly CrossFieldRule<z.output<S>>[]): S {
   let ruled: z.ZodType = schema;
-  for (const { holds, message, fieldPath, forbids } of rules) {
-    const path = (forbids ?? fieldPath ?? '').split('.').filter(Boolean);
+  for (const { holds, message, fieldPath } of rules) {
+    const path = (fieldPath ?? '').split('.').filter(Boolean);
     ruled = ruled.refine(value => holds(value as z.output<S>), { message, path });
   }
-  const validations = rules
-    .filter(({ forbids }) => forbids === undefined)
-    .map(({ rule, message, fieldPath }) => ({ rule, message, ...(fieldPath ? { fieldPath } : {}) }));
-  const forbidden = rules.flatMap(({ forbids, rule, message }) => (forbids ? [[forbids, { rule, message }]] : []));
   return ruled.meta({
     ...(schema.meta() ?? {}),
-    ...(validations.length > 0 ? { 'x-kubernetes-validations': validations } : {}),
-    ...(forbidden.length > 0 ? { 'x-sluice-forbidden': Object.fromEntries(forbidden) } : {}),
+    'x-kubernetes-validations': rules.map(({ rule, message, fieldPath }) => ({
+      rule,
+      message,
+      ...(fieldPath ? { fieldPath } : {}),
+    })),
   }) as S;
 }
 
@@ -48,20 +42,19 @@ export function opaqueObject(description: string) {
 
 /**
  * A field that the contract names and this version does not act on. It is kept in the schema so that the API server
- * answers with a sentence instead of dropping it silently.
+ * answers with a sentence instead of dropping it silently; `instead` tells what to do now. The rule stands at the field, where
+ * the API server looks at it only if the field is given: it evaluates the rules of an object on every write, also of its status.
  */
-export function notYet(description: string, type: 'object' | 'array' | 'string' | 'intOrString' = 'object') {
-  return z.unknown().optional().meta({ description, 'x-sluice-not-yet': type });
-}
-
-/** Rule that refuses a {@link notYet} field. `instead` tells what to do now. */
-export function refuseNotYet<T>(field: string, instead: string): CrossFieldRule<T> {
-  return {
-    rule: 'false',
-    message: `${field} is not supported in this version: ${instead}`,
-    holds: value => (value as Record<string, unknown>)[field] === undefined,
-    forbids: field,
-  };
+export function notYet(
+  field: string,
+  instead: string,
+  description: string,
+  type: 'object' | 'array' | 'string' | 'intOrString' = 'object',
+) {
+  const message = `${field} is not supported in this version: ${instead}`;
+  return withRules(z.unknown(), [{ rule: 'false', message, holds: () => false }])
+    .optional()
+    .meta({ description, 'x-sluice-not-yet': type });
 }
 
 /** CEL: how many of these fields are given. */

@@ -1,30 +1,36 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { intOrPercentSchema, notYet, refuseNotYet, withRules } from '../../src/api/schema-rules.ts';
+import { notYet } from '../../src/api/schema-rules.ts';
 import { structuralSchema } from '../../tools/gen/structural-schema.ts';
 
-type Rules = { readonly 'x-kubernetes-validations'?: readonly { readonly rule: string }[] };
+type Rules = { readonly 'x-kubernetes-validations'?: readonly unknown[] };
 
-const rulesOf = (schema: Rules | undefined) => schema?.['x-kubernetes-validations']?.map(({ rule }) => rule);
+describe('a field that this version does not act on', () => {
+  const schema = z.object({ here: z.string(), later: notYet('later', 'wait', 'Later.') });
+  const message = 'later is not supported in this version: wait';
 
-describe('a field that must not be given', () => {
   it('is refused where it stands, so that objects without it cost no rule', () => {
-    const schema = withRules(z.object({ here: z.string(), later: notYet('Later.') }), [refuseNotYet('later', 'wait')]);
     const made = structuralSchema(schema) as Rules & { properties: Record<string, Rules> };
-    expect([rulesOf(made), rulesOf(made.properties['here'])]).toEqual([undefined, undefined]);
-    expect(made.properties['later']?.['x-kubernetes-validations']).toEqual([
-      { rule: 'false', message: 'later is not supported in this version: wait' },
-    ]);
+    expect(made['x-kubernetes-validations']).toBeUndefined();
+    expect(made.properties['here']).toEqual({ type: 'string' });
+    expect(made.properties['later']).toEqual({
+      description: 'Later.',
+      type: 'object',
+      'x-kubernetes-preserve-unknown-fields': true,
+      'x-kubernetes-validations': [{ rule: 'false', message }],
+    });
   });
 
-  it('keeps the rules that it has', () => {
-    const schema = withRules(z.object({ surge: intOrPercentSchema.optional() }), [refuseNotYet('surge', 'wait')]);
-    const { properties } = structuralSchema(schema) as { properties: Record<string, Rules> };
-    expect(rulesOf(properties['surge'])).toEqual([expect.stringContaining('matches'), 'false']);
+  it.each(['array', 'string', 'intOrString'] as const)('of type %s is refused too', type => {
+    const typed = z.object({ later: notYet('later', 'wait', 'Later.', type) });
+    const { properties } = structuralSchema(typed) as { properties: Record<string, Rules> };
+    expect(properties['later']?.['x-kubernetes-validations']).toEqual([{ rule: 'false', message }]);
   });
 
-  it('must be a field', () => {
-    const schema = withRules(z.object({ here: z.string() }), [refuseNotYet('hear', 'wait')]);
-    expect(() => structuralSchema(schema)).toThrow('there is no field hear to refuse');
+  it('is refused beside whatever else is wrong, and fine when it is absent', () => {
+    expect(schema.safeParse({ here: 'x' }).success).toBe(true);
+    const { error } = schema.safeParse({ here: 1, later: {} });
+    expect(error?.issues.map(({ path }) => path)).toEqual([['here'], ['later']]);
+    expect(error?.issues[1]?.message).toBe(message);
   });
 });

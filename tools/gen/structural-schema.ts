@@ -29,7 +29,7 @@ export function structuralSchema(schema: z.ZodType): Json {
 
 function convert(node: Json, path: string): Json {
   const extensions = Object.fromEntries(Object.entries(node).filter(([key]) => key.startsWith('x-kubernetes-')));
-  if (typeof node['x-sluice-not-yet'] === 'string') return notYet(node, node['x-sluice-not-yet']);
+  if (typeof node['x-sluice-not-yet'] === 'string') return { ...notYet(node, node['x-sluice-not-yet']), ...extensions };
   if (node['x-kubernetes-int-or-string']) return intOrString(node);
   if (node['x-kubernetes-preserve-unknown-fields'])
     return {
@@ -43,9 +43,7 @@ function convert(node: Json, path: string): Json {
   if (typeof out['type'] !== 'string') throw new Error(`${path}: a node without a type is not structural`);
   if (out['description'] === '') delete out['description'];
   if (isRecord(out['properties'])) {
-    const properties = mapValues(out['properties'], (child, key) => convert(child as Json, `${path}.${key}`));
-    forbid(properties, (node['x-sluice-forbidden'] ?? {}) as Json, path);
-    out['properties'] = properties;
+    out['properties'] = mapValues(out['properties'], (child, key) => convert(child as Json, `${path}.${key}`));
     delete out['additionalProperties'];
   } else if (isRecord(out['additionalProperties'])) {
     out['additionalProperties'] = convert(out['additionalProperties'], `${path}.*`);
@@ -53,16 +51,6 @@ function convert(node: Json, path: string): Json {
   } else delete out['additionalProperties'];
   if (isRecord(out['items'])) out['items'] = convert(out['items'], `${path}[]`);
   return out;
-}
-
-/** Puts the rule that refuses a field at that field. */
-function forbid(properties: Json, forbidden: Json, path: string): void {
-  for (const [key, rule] of Object.entries(forbidden)) {
-    const property = properties[key];
-    if (!isRecord(property)) throw new Error(`${path}: there is no field ${key} to refuse`);
-    const rules = property['x-kubernetes-validations'];
-    property['x-kubernetes-validations'] = [...(Array.isArray(rules) ? rules : []), rule];
-  }
 }
 
 /** Typed, because CEL does not see a field without a type, and kept, so that the rule can refuse it with a sentence. */
