@@ -76,8 +76,18 @@ export function doubtOf(known: RolloutMemory, { actions, status }: Decision, sto
   if (actions.some(isHome)) return undefined;
   const isTrafficKnown = known.lastWeight !== undefined || known.certain.has('traffic');
   if (!isTrafficKnown && (isAbort || isOtherWeight(stored, status))) return 'traffic';
-  return !isAbort && !known.certain.has('analysisRuns') && endsTrial(stored, status) ? 'analysisRuns' : undefined;
+  if (isAbort || known.certain.has('analysisRuns')) return undefined;
+  const isRaised = status.abort === undefined && isMeasured(stored) && actions.some(isMoreTraffic);
+  return isRaised || endsTrial(stored, status) ? 'analysisRuns' : undefined;
 }
+
+/** A run of this trial may have failed before the start: whoever stored that may not have lived to act on it. */
+function isMeasured({ analysis }: Record<string, unknown>): boolean {
+  return isRecord(analysis) && Object.keys(analysis).length > 0;
+}
+
+const isMoreTraffic = (action: Action): boolean =>
+  action.type === 'SelectRevision' || (action.type === 'PatchRoute' && !action.lowers);
 
 /** What a cache that lags shows reads as traffic that somebody moved, or to an abort as traffic that never was. */
 function isOtherWeight(stored: Record<string, unknown>, { weights }: RolloutStatus): boolean {

@@ -76,6 +76,24 @@ describe('the oracles of the matrices', () => {
     expect(trafficOf(lost.history.changes()).voids).toEqual([expect.stringContaining('shop-stable had weight 100')]);
   });
 
+  it('see a weight that is raised once it is stored that what it is for has failed, however soon it is put back', () => {
+    const failed = { metadata: { generation: 2 }, status: { phase: 'Failed' } };
+    const begun = () =>
+      new Chronicle().note('rollouts', 'shop', { metadata: { generation: 2 } }).slice('shop-stable', 2);
+    const tried = () => begun().slice('shop-canary', 1).route(0).route(20).route(60);
+    const found = (chronicle: Chronicle) => trafficOf(chronicle.history.changes()).voids;
+    expect(found(tried().route(0).route(60).route(0))).toEqual([]);
+    const raised = [expect.stringMatching(/^weight 60 after 0, its failure being stored, at version \d+$/)];
+    expect(found(tried().note('analysisruns', 'bad', failed).route(0).route(60).route(0))).toEqual(raised);
+    const aborted = tried()
+      .route(0)
+      .note('rollouts', 'shop', { metadata: { generation: 2 }, status: { abort: {} } });
+    expect(found(aborted.route(60).route(0))).toEqual(raised);
+    // The run of the version before says nothing about the next one, also when it is told again.
+    const next = tried().note('analysisruns', 'bad', failed).route(0).note('rollouts', 'shop', {});
+    expect(found(next.note('analysisruns', 'bad', failed).route(20))).toEqual([]);
+  });
+
   it('see an active Service that is switched to pods that are not ready, or have not all come, or have left', () => {
     const strategy = { blueGreen: { activeService: 'shop-active' } };
     const deployed = () =>

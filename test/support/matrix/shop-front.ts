@@ -30,15 +30,26 @@ export class ShopFront {
   #home: string | undefined;
   #switched: string | undefined;
   #over = false;
+  #generation: number | undefined;
+  #aborted = false;
+  /** Runs that have failed, by uid, and whether one of them did since the spec was written. */
+  readonly #failures = new Set<string>();
+  #failed = false;
 
   /** Takes a change. @returns whether it may matter to users */
-  note({ plural, name, object }: Change): boolean {
+  note({ plural, name, uid, object }: Change): boolean {
     this.#switched = undefined;
     switch (plural) {
       case 'rollouts':
         if (name !== SHOP) return false;
-        if (object) this.#rollout = (object['spec'] ?? {}) as RolloutSpec;
+        if (object) this.#noteRollout(object);
         this.#over = object === undefined;
+        return false;
+      case 'analysisruns':
+        if (object && hasFailed(object) && !this.#failures.has(uid)) {
+          this.#failures.add(uid);
+          this.#failed = true;
+        }
         return false;
       case 'httproutes':
         this.#refs = backendsOf(object);
@@ -71,6 +82,11 @@ export class ShopFront {
     return this.#over;
   }
 
+  /** Whether it is stored that what is tried has failed: by the run that found it, or by the abort. */
+  get isCondemned(): boolean {
+    return this.#aborted || this.#failed;
+  }
+
   /** Whose requests nobody can answer now, one line each. */
   voids(): string[] {
     if (this.#over) return this.#lostShares();
@@ -85,6 +101,14 @@ export class ShopFront {
 
   get #active(): string | undefined {
     return this.#rollout.strategy?.blueGreen?.activeService;
+  }
+
+  #noteRollout({ metadata, spec, status }: KubeObject): void {
+    this.#rollout = (spec ?? {}) as RolloutSpec;
+    // What is written anew is tried anew.
+    if (metadata.generation !== this.#generation) this.#failed = false;
+    this.#generation = metadata.generation;
+    this.#aborted = (status as { abort?: object } | undefined)?.abort !== undefined;
   }
 
   #noteSelector(name: string, service: KubeObject | undefined): void {
@@ -139,6 +163,10 @@ function readyOf(slice: KubeObject): { service: string; ready: number } {
     service: slice.metadata.labels?.['kubernetes.io/service-name'] ?? '',
     ready: (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).length,
   };
+}
+
+function hasFailed({ status }: KubeObject): boolean {
+  return (status as { phase?: string } | undefined)?.phase === 'Failed';
 }
 
 function isReady({ metadata, status }: KubeObject): boolean {

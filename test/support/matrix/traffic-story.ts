@@ -20,7 +20,7 @@ export interface Traffic {
   readonly dwells: readonly Dwell[];
   /**
    * Moments in which a backend with weight, or the active Service, had nobody who was ready; after the Rollout is deleted those in
-   * which the weights were no longer the whole.
+   * which the weights were no longer the whole. And those in which more was sent to what was found bad already.
    */
   readonly voids: readonly string[];
 }
@@ -47,6 +47,10 @@ export function trafficOf(changes: readonly Change[], trace?: Trace): Traffic {
     const { weight } = front;
     const isSentHome = front.isOver && weight < (last ?? 0);
     if (weight !== last && !isSentHome) marks.push({ weight, ...storedBetween(change, writes) });
+    // What others do to a route is theirs.
+    const isOurs = trace === undefined || writes.has(`${change.plural} ${change.version}`);
+    if (isOurs && front.isCondemned && weight > (last ?? 0))
+      voids.push(`weight ${weight} after ${last ?? 0}, its failure being stored, at version ${change.version}`);
     last = weight;
     voids.push(...front.voids().map(line => `${line} at version ${change.version}`));
   }
