@@ -1,23 +1,23 @@
 import type { Condition } from '../../api/conditions.ts';
 import { toTime } from '../../api/time.ts';
-import type { KubeObject } from '../../kube/kube-object.ts';
 
 export type GitSyncState = 'ready' | 'progressing' | 'failed' | 'stalled' | 'suspended';
 
 /**
  * Conditions of a GitSync as kstatus reads them. A suspended one keeps what Ready said last: what was applied is still
  * there, it is only not looked after.
+ * @param generation of the spec that they are about
+ * @param before those that are stored
  * @param now epoch milliseconds
  */
 export function gitSyncConditions(
-  object: KubeObject,
+  generation: number | undefined,
+  before: readonly Condition[],
   state: GitSyncState,
   reason: string,
   message: string,
   now: number,
 ): Condition[] {
-  const before = ((object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? []) as Condition[];
-  const { generation } = object.metadata;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   const claim = (type: string, status: Condition['status']): Condition => {
     const old = before.find(condition => condition.type === type && condition.status === status);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { durationMs } from '../../api/duration.ts';
-import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema, gitSyncStatusSchema } from '../../api/git-sync.ts';
+import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema } from '../../api/git-sync.ts';
 import { API_VERSION } from '../../api/names.ts';
 import { firstIssue } from '../../api/spec-issue.ts';
 import { toTime } from '../../api/time.ts';
@@ -27,6 +27,7 @@ import { type Manifest, type ManifestReading, readManifests } from './manifests.
 import type { Steering } from './steering.ts';
 import { assertStored, writeSyncStatus } from './stored-git-sync.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
+import { readSyncStatus } from './sync-status.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
@@ -141,7 +142,7 @@ export class GitSyncController {
   }
 
   async #sync(key: string): Promise<WorkOutcome> {
-    const { gitSyncs, clock, allowFile } = this.#parts;
+    const { gitSyncs } = this.#parts;
     const slash = key.indexOf('/');
     const object = gitSyncs.store.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
     if (!object || object.metadata.deletionTimestamp !== undefined) {
@@ -150,9 +151,23 @@ export class GitSyncController {
       this.#sources.delete(key);
       return { outcome: 'done' };
     }
+    try {
+      return await this.#pass(key, object);
+    } catch (error) {
+      // Without keeping a worker: others have drift to correct, and a server may take its time.
+      if (error instanceof NotItsTurn) return { outcome: 'wakeAfter', ms: TURN_MS };
+      // Deleted while it was worked on. Only its event says so: a 404 may pass, and nothing would bring it back.
+      if (!gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
+      this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
+      return { outcome: 'backoff', cause: error, atLeastMs: classify(error).retryAfterMs };
+    }
+  }
+
+  async #pass(key: string, object: KubeObject): Promise<WorkOutcome> {
+    const { clock, allowFile } = this.#parts;
     const parsed = gitSyncSpecSchema.safeParse(object['spec']);
     if (!parsed.success) {
-      await this.#tell(object, 'stalled', 'InvalidSpec', firstIssue(parsed.error));
+      await this.#refuse(object, firstIssue(parsed.error));
       return { outcome: 'done' };
     }
     const spec = parsed.data;
@@ -169,24 +184,14 @@ export class GitSyncController {
     }
     const interval = durationMs(spec.interval) ?? DEFAULT_INTERVAL_MS;
     const started = clock.monotonic();
-    try {
-      const { again } = await this.#pullAndApply(object, spec);
-      if (again) return { outcome: 'backoff', cause: 'an object could not be applied yet' };
-    } catch (error) {
-      // Without keeping a worker: others have drift to correct, and a server may take its time.
-      if (error instanceof NotItsTurn) return { outcome: 'wakeAfter', ms: TURN_MS };
-      // Deleted while it was worked on. Only its event says so: a 404 may pass, and nothing would bring it back.
-      if (!gitSyncs.store.get(object.metadata)) return { outcome: 'done' };
-      this.#parts.log.warn('a GitSync is tried again', { gitSync: key, error });
-      return { outcome: 'backoff', cause: error, atLeastMs: classify(error).retryAfterMs };
-    }
+    const { again } = await this.#pullAndApply(object, spec);
+    if (again) return { outcome: 'backoff', cause: 'an object could not be applied yet' };
     return { outcome: 'wakeAfter', ms: Math.max(1_000, interval - (clock.monotonic() - started)) };
   }
 
   async #pullAndApply(object: KubeObject, spec: GitSyncSpec): Promise<{ again: boolean }> {
     const { log } = this.#parts;
-    const stored = gitSyncStatusSchema.safeParse(object['status'] ?? {});
-    const status: GitSyncStatus = stored.success ? stored.data : {};
+    const status = readSyncStatus(object);
     let pulled: NonNullable<Source['read']>;
     try {
       pulled = await this.#pull(object, spec);
@@ -332,6 +337,17 @@ export class GitSyncController {
     this.#corrections.delete(key);
   }
 
+  /** Says that a spec cannot be read. One that breaks a rule of the definition altogether keeps every status from being stored. */
+  async #refuse(object: KubeObject, message: string): Promise<void> {
+    try {
+      await this.#tell(object, 'stalled', 'InvalidSpec', message);
+    } catch (error) {
+      if (classify(error).code !== 'invalid') throw error;
+      const note = `${message}; until it is mended the API server stores no status`;
+      this.#record(object, { reason: 'SyncFailed', warning: true, note });
+    }
+  }
+
   /** Writes status when it says something new. @returns the object as stored then */
   async #tell(
     object: KubeObject,
@@ -340,14 +356,15 @@ export class GitSyncController {
     text: string,
     change: GitSyncStatus = {},
   ): Promise<KubeObject | undefined> {
-    const before = (object['status'] ?? {}) as Record<string, unknown>;
+    const before = readSyncStatus(object);
     const message = text.slice(0, 4096);
-    const conditions = gitSyncConditions(object, state, reason, message, this.#parts.clock.now());
     const observedGeneration = object.metadata.generation;
-    const diff = mergeDiff(before, { ...before, ...change, message, conditions, observedGeneration });
+    const now = this.#parts.clock.now();
+    const conditions = gitSyncConditions(observedGeneration, before.conditions ?? [], state, reason, message, now);
+    const diff = mergeDiff(object['status'], { ...before, ...change, message, conditions, observedGeneration });
     if (!diff) return undefined;
     const stored = await writeSyncStatus(this.#parts, object, diff);
-    const fact = syncFact(before as GitSyncStatus, state, message, change.failures ?? []);
+    const fact = syncFact(before, state, message, change.failures ?? []);
     if (fact) this.#record(object, fact);
     return stored;
   }

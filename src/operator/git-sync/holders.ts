@@ -1,5 +1,5 @@
-import type { GitSyncStatus } from '../../api/git-sync.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
+import { heldIds } from './sync-status.ts';
 
 /**
  * Finds the other GitSync of a namespace that holds an object. Of two that hold the same one, the older has it: without
@@ -13,10 +13,7 @@ export function otherHolder(
   const collect = () => {
     const all = [...gitSyncs()].filter(object => object.metadata.namespace === self.namespace).sort(byAge);
     const found = new Map<string, string>();
-    for (const object of all) {
-      const { inventory = [] } = (object['status'] ?? {}) as GitSyncStatus;
-      for (const { id } of inventory) if (!found.has(id)) found.set(id, object.metadata.name);
-    }
+    for (const object of all) for (const id of heldIds(object)) if (!found.has(id)) found.set(id, object.metadata.name);
     return found;
   };
   return id => {
