@@ -101,6 +101,32 @@ async function expectThirdFromTheStart(team: Team, sinceMs: number): Promise<voi
   expect(await team.column('.status.history[*].outcome')).toBe('Promoted Superseded FirstDeploy');
 }
 
+/** A way to pause a Rollout for as long as one likes, whatever its steps say, and to let it go on. */
+interface Brake {
+  readonly how: string;
+  readonly name: string;
+  readonly reason: string;
+  /** What a promotion is answered meanwhile. */
+  readonly answer: string;
+  readonly pause: (team: Team) => Promise<unknown>;
+  readonly resume: (team: Team) => Promise<unknown>;
+}
+
+const BRAKES: readonly Brake[] = [
+  {
+    ...{ how: 'in its spec', name: 'next-in-spec-pause', reason: 'PausedBySpec' },
+    answer: 'refused: spec.paused is declared in Git; change it there',
+    pause: team => team.release({ tag: '1.1.0', spec: { paused: true } }),
+    resume: team => team.release({ tag: '1.2.0', spec: { paused: false } }),
+  },
+  {
+    ...{ how: 'by command', name: 'next-in-command-pause', reason: 'PausedByCommand' },
+    answer: 'refused: the rollout is paused by command; send resume',
+    pause: team => team.command('pause'),
+    resume: team => team.command('resume'),
+  },
+];
+
 /** When the weights that were given since a moment came to the route; the last time, where one came twice. */
 function timesOf(team: Team, sinceMs: number): ReadonlyMap<number, number> {
   const marks = team.timeline.marks();
@@ -269,6 +295,41 @@ describeOnRig(
         expect(Number(times.get(60)) - Number(times.get(20))).toBeGreaterThan(PAUSE_MS - 1_000);
         const { weights, byVersion } = await client.check();
         expect(weights).toContain(20);
+        expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
+        await team.stop();
+      },
+      SCENARIO_MS,
+    );
+
+    it.concurrent.each(BRAKES)(
+      'gives way to the next revision while it is paused $how: its users go home, and the next one is not tried before it goes on',
+      async ({ name, reason, answer, pause, resume }) => {
+        const { team, client } = await halfway(rig(), name);
+        await pause(team);
+        await team.untilStatus('paused', status => status.pause?.reason === reason);
+        const sinceMs = Date.now();
+        await team.release({ tag: '1.2.0' });
+        await team.untilNow(
+          '3 is paused, with no users on the canary',
+          ({ phase, canary, pause, weights }) =>
+            phase === 'Paused' && canary?.revision === 3 && pause?.reason === reason && weights?.actualCanary === 0,
+        );
+        const id = await team.command('promote');
+        await team.untilStatus('answered', ({ lastCommand }) => lastCommand?.id === id);
+        expect(await team.column('.status.lastCommand.outcome')).toBe(answer);
+        await sleep(QUIET_MS);
+        expect(operatorWrites(rig(), team, sinceMs).filter(({ verb }) => verb === 'create')).toEqual([]);
+        expect(weightsSince(team, sinceMs)).toEqual([0]);
+        expect(await team.column('.status.phase')).toBe('Paused');
+
+        await resume(team);
+        await team.untilNow('3 waits at 40 %', status => isPaused(status) && status.canary?.revision === 3);
+        expect(weightsSince(team, sinceMs)).toEqual([0, 40]);
+        await team.command('promote');
+        await team.untilStatus('promoted', isPromoted(3));
+        await expectThirdFromTheStart(team, sinceMs);
+        const { weights, byVersion } = await client.check();
+        expect(weights).toContain(40);
         expect(Object.keys(byVersion).toSorted()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
         await team.stop();
       },

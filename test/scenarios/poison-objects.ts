@@ -9,7 +9,7 @@ export interface Poison {
   readonly status?: string;
   /**
    * Some of the poison, as the API server gives it out with its schema in force again: it drops fields that the schema does
-   * not know from what is stored already. Of a status, which the operator writes anew, as it is given out before.
+   * not know from what is stored already. Of a status as it is given out before: the operator writes it anew, without that.
    */
   readonly shows: string;
   /** What becomes of it: told as something that cannot be acted on, or served like any other. */
@@ -80,6 +80,7 @@ export function poisonObjects(): Poison[] {
       status: text({ phase: 'Progressing', message: 'm'.repeat(1_000_000) }),
     },
     {
+      // It says itself that all is well.
       ...serves('status-long', '"podTemplateHash":"hash-2999"', spec => spec),
       status: text({ phase: 'Healthy', quarantine: manyEntries() }),
     },

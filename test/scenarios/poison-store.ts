@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import type { ApiFailure } from '../support/control-plane/api-client.ts';
 import type { ControlPlane } from '../support/control-plane.ts';
 
 /** An object of one of Sluice's kinds that nothing has judged. */
@@ -31,5 +33,28 @@ export async function storeUnjudged(plane: ControlPlane, object: Unjudged): Prom
   const answer = await fetch(`${url}/v3/kv/put`, { method: 'POST', body });
   if (!answer.ok) throw new Error(`etcd: ${answer.status} ${await answer.text()}`);
 }
+
+/** What the API server says when an object, as it gives it out, is to be created once more: 422 when it is invalid. */
+export async function judgedNow(plane: ControlPlane, object: Unjudged): Promise<number> {
+  const { name } = object;
+  const again = { ...(await plane.client.get(`${pathOf(object)}/${name}`)), metadata: { name: `${name}-again` } };
+  return await plane.client.create(`${pathOf(object)}?dryRun=All`, again).then(
+    () => 201,
+    (failure: ApiFailure) => failure.status,
+  );
+}
+
+/** Names of those that were stored with a `__proto__` and are given out without it. */
+export async function withoutProto(plane: ControlPlane, objects: readonly Unjudged[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const object of objects.filter(({ content }) => JSON.stringify(content).includes('"__proto__":'))) {
+    const json = await text(await plane.client.open('GET', `${pathOf(object)}/${object.name}`));
+    if (!json.includes('"__proto__":')) found.push(object.name);
+  }
+  return found;
+}
+
+const pathOf = ({ plural, namespace }: Unjudged) =>
+  `/apis/sluice.dev/v1alpha1${namespace === undefined ? '' : `/namespaces/${namespace}`}/${plural}`;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');

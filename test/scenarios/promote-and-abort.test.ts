@@ -3,11 +3,13 @@ import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured, weightsSince } from '../support/rig/expect-team.ts';
 import type { GatewayClient } from '../support/rig/gateway-client.ts';
 import type { Team } from '../support/rig/team.ts';
-import { expectTold } from './scene.ts';
+import { expectTold, isPromoted, notesOf } from './scene.ts';
 
 const DEADLINE_S = 8;
 /** What a busy machine may take from a deadline to the abort. */
 const LATE_MS = 7_000;
+/** How long the pods of a slow version start; the deadline of that test leaves a busy machine 5 s more. */
+const SLOW_START_S = 6;
 
 /** The canary never had a user, and its abort was told. */
 async function expectNobodySawIt(team: Team, client: GatewayClient): Promise<void> {
@@ -108,19 +110,47 @@ describeOnRig('a canary behind a real gateway', rig => {
     SCENARIO_MS,
   );
 
-  it.concurrent(
-    'is aborted at its progress deadline when its pods never become ready',
-    async () => {
-      const team = await rig().team('deadline');
+  it.concurrent.each([
+    { why: 'pods never become ready', team: 'unready', word: 'neverready', said: '0 of 1 canary pods are available' },
+    { why: 'image cannot be pulled', team: 'unpulled', word: 'pullfail', said: 'waits: ImagePullBackOff' },
+  ])(
+    'is aborted at its progress deadline when its $why, and says so',
+    async ({ team: name, word, said }) => {
+      const team = await rig().team(name);
       const client = await team.begin({ tag: '1.0.0', spec: { progressDeadlineSeconds: DEADLINE_S } });
       const releasedMs = Date.now();
-      await team.release({ tag: '1.1.0-neverready' });
+      await team.release({ tag: `1.1.0-${word}` });
       const { abort } = await team.untilStatus('aborted', status => status.phase === 'Aborted');
       await expectBackOnStable(team, 'ProgressDeadlineExceeded');
       const abortedMs = Date.parse(abort?.at ?? '') - releasedMs;
       expect(abortedMs).toBeGreaterThanOrEqual(DEADLINE_S * 1_000);
       expect(abortedMs).toBeLessThan(DEADLINE_S * 1_000 + LATE_MS);
+      expect(await team.column('.status.abort.message')).toContain(said);
       await expectNobodySawIt(team, client);
+      expect(await notesOf(team, 'Aborted')).toEqual([expect.stringContaining(said)]);
+      expect(JSON.stringify(team.alerts('SluiceRolloutAborted')[0]?.annotations)).toContain(said);
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'is promoted when its pods start slowly: each of them within the deadline, all together beyond it',
+    async () => {
+      const team = await rig().team('slow-start');
+      const deadlineS = SLOW_START_S + 5;
+      const steps = [{ setWeight: 40 }, { pause: { duration: '3s' } }];
+      const client = await team.begin({ tag: '1.0.0', steps, spec: { progressDeadlineSeconds: deadlineS } });
+      const releasedMs = Date.now();
+      await team.release({ tag: `1.1.0-slowstart${SLOW_START_S}s` });
+      await team.untilStatus('promoted', isPromoted(2));
+      expect(Date.now() - releasedMs).toBeGreaterThan(deadlineS * 1_000);
+      const since = team.sightings().filter(({ atMs }) => atMs >= releasedMs);
+      expect(since.filter(({ status }) => ['Degraded', 'Aborted'].includes(status.phase ?? ''))).toEqual([]);
+      expect(weightsSince(team, 0)).toEqual([0, 40, 100, 0]);
+      expect(team.alerts()).toEqual([]);
+      const { byVersion } = await client.check();
+      expect(byVersion['1.1.0']).toBeGreaterThan(30);
       await team.stop();
     },
     SCENARIO_MS,

@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { isPausedAndMeasured, weightsSince } from '../support/rig/expect-team.ts';
 import { gateOf, successRate } from '../support/rig/shop-manifests.ts';
-import { allWrites, expectLeavesQuietly, expectUnharmed, type Moment } from './deletion.ts';
+import {
+  allWrites,
+  children,
+  expectKeptAsItWas,
+  expectLeavesQuietly,
+  expectUnharmed,
+  letGo,
+  type Moment,
+} from './deletion.ts';
 import { HALFWAY, QUIET_MS } from './scene.ts';
 
 const MOMENTS: readonly Moment[] = [
@@ -21,6 +29,27 @@ const MOMENTS: readonly Moment[] = [
       await team.release({ tag: '1.1.0' });
       await team.untilStatus('waits', isPausedAndMeasured);
     },
+  },
+  {
+    ...{ name: 'in the foreground while it waits for a person', team: 'del-foreground', shop: { steps: HALFWAY } },
+    reach: async team => {
+      await team.release({ tag: '1.1.0' });
+      await team.untilStatus('waits', isPausedAndMeasured);
+    },
+    leave: async team => {
+      await team.kubectl('delete', 'rollout', 'shop', '--cascade=foreground', '--timeout=60s');
+      // It went last: each of them held it up.
+      expect(await children(team)).toBe('');
+    },
+  },
+  {
+    ...{ name: 'while it waits for a person, and kept by a finalizer,', team: 'del-kept', shop: { steps: HALFWAY } },
+    reach: async (team, rig) => {
+      await team.release({ tag: '1.1.0' });
+      await team.untilStatus('waits', isPausedAndMeasured);
+      await expectKeptAsItWas(team, rig);
+    },
+    leave: letGo,
   },
   {
     ...{ name: 'in the analysis of a step', team: 'del-analysis' },

@@ -67,6 +67,13 @@ export async function countEvents(team: Team, reason: string): Promise<number> {
   return (await team.events()).filter(one => one === reason).length;
 }
 
+/** What was said about the Rollout for that reason, each as often as it was put in other words. */
+export async function notesOf(team: Team, reason: string): Promise<string[]> {
+  const about = `involvedObject.name=shop,involvedObject.kind=Rollout,reason=${reason}`;
+  const path = 'jsonpath={range .items[*]}{.message}{"\\n"}{end}';
+  return (await team.kubectl('get', 'events', '--field-selector', about, '-o', path)).split('\n').filter(Boolean);
+}
+
 /** Waits until something is told that often; a test that ends with it sees that it is not told once more. */
 export async function expectTold(team: Team, reason: string, times = 1): Promise<void> {
   await team.until(`${reason} is told`, async () => (await countEvents(team, reason)) >= times);
