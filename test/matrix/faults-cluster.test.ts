@@ -6,7 +6,7 @@ import { etcdIsFull } from '../support/faults/etcd.ts';
 import { faultSuite } from '../support/faults/fault-suite.ts';
 import { applyRealRbac, takeAway } from '../support/faults/rbac.ts';
 import type { Fault } from '../support/faults/run-story.ts';
-import { closeScenes, rest } from '../support/faults/scene.ts';
+import { closeScenes, rest, type Scene } from '../support/faults/scene.ts';
 import {
   ABORTED,
   atWeight,
@@ -16,17 +16,23 @@ import {
   promoteHeld,
   STABLE,
   TRIED,
+  untilAborted,
+  untilDoomed,
   untilHealthy,
   untilHeld,
 } from '../support/faults/stories.ts';
 import type { Excuse } from '../support/faults/story-judge.ts';
+import { FORBIDDEN_AGAIN_MS, LATE_MS } from '../support/faults/terms.ts';
 import { twoTeams } from '../support/faults/two-teams.ts';
 import { CANARY_SERVICES } from '../support/matrix/canary-strategy.ts';
 import { deedsOf } from '../support/matrix/deeds.ts';
 import { surroundings } from '../support/matrix/shop-objects.ts';
+import type { Stage } from '../support/matrix/stage.ts';
 
-/** What is refused is asked for ever later, at last once a minute. */
-const RETRY_MS = 75_000;
+/** From a right that is given back to the end of what it was needed for: the longest wait, and a story on a busy machine. */
+const RETRY_MS = FORBIDDEN_AGAIN_MS.last + 30_000;
+/** For so long refusals are counted. */
+const REFUSED_MS = 10_000;
 const SLOW_MS = 1_000;
 
 const ROUTE_ANEW: readonly Excuse[] = [
@@ -44,8 +50,15 @@ const ROUTE_ANEW: readonly Excuse[] = [
   },
 ];
 
+/** Where the stories are when something happens to all of them. */
+const IN_THE_MIDDLE = {
+  promote: (stage: Stage) => atWeight(stage, 20),
+  abort: (stage: Stage) => atWeight(stage, 20),
+  doomed: untilDoomed,
+} as const;
+
 const options = {
-  stories: ['promote', 'abort', 'held'],
+  stories: ['promote', 'abort', 'held', 'doomed'],
   plane: { operatorIsClusterAdmin: false },
   prepare: ({ plane }: { plane: { client: Parameters<typeof applyRealRbac>[0] } }) => applyRealRbac(plane.client),
 } as const;
@@ -59,48 +72,69 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
     giveBack = async () => undefined;
   }, 60_000);
 
-  /** A promotion and an abort at once, both in the middle when it happens; `felt` tells requests to which it happened. */
-  async function bothSurvive(
+  /**
+   * A promotion and an abort at once, both in the middle when it happens, and a canary whose verdict comes while it lasts. `felt`
+   * tells requests to which it happened; `spoiled` those in which it met the verdict.
+   */
+  async function allSurvive(
     name: string,
     happens: () => Promise<void>,
     felt: (entry: TraceEntry) => boolean,
+    spoiled = (entry: TraceEntry) => felt(entry) && isMeasurement(entry),
   ): Promise<void> {
-    let waiting = 2;
+    const stories = Object.keys(IN_THE_MIDDLE) as (keyof typeof IN_THE_MIDDLE)[];
+    let waiting = stories.length;
     let go: () => void = () => undefined;
     const together = new Promise<void>(resolve => {
       go = resolve;
     });
     // The gateway of the rig answers a route once: it must have done so.
     const happening = together.then(() => rest(500)).then(happens);
-    const fault: Fault = async scene => {
-      await atWeight(scene.stage, 20);
+    const strike = (story: keyof typeof IN_THE_MIDDLE) => async (scene: Scene) => {
+      await IN_THE_MIDDLE[story](scene.stage);
       waiting -= 1;
       if (waiting === 0) go();
       await together;
       const since = performance.now();
       await happening;
-      const struck = () => scene.proxy.trace.entries.filter(entry => entry.request.at >= since && felt(entry));
+      const strikes = story === 'doomed' ? spoiled : felt;
+      const struck = () => scene.proxy.trace.entries.filter(entry => entry.request.at >= since && strikes(entry));
       await scene.until('the operator felt it', () => struck().length > 0);
       scene.strikes.push(...struck().map(({ request }) => `${request.verb} ${request.plural}`));
     };
-    await Promise.all((['promote', 'abort'] as const).map(story => survives(story, `${name}-${story}`, fault)));
+    await Promise.all(stories.map(story => survives(story, `${name}-${story}`, strike(story))));
+  }
+
+  /**
+   * Waits until it says in its conditions what it may not do. What its own status brings about aside, it is then asked for as rarely
+   * as it should be: once after 5 s, and once more if anything changes.
+   */
+  async function untilForbidden({ proxy }: Scene, stage: Stage, verb: string, resource: string): Promise<void> {
+    const isSaid = () => {
+      const { reason, message = '' } = conditionOf(stage, 'Ready') ?? {};
+      return reason === 'WriteRefused' && message.includes(`cannot ${verb} resource "${resource}"`);
+    };
+    await stage.until(`it says that it may not ${verb} ${resource}`, isSaid);
+    expect(conditionOf(stage, 'Ready')?.message).toContain('forbidden');
+    await rest(1_000);
+    const from = proxy.trace.entries.length;
+    await rest(REFUSED_MS);
+    const refused = proxy.trace.entries.slice(from).filter(isForbidden);
+    const said = JSON.stringify(stage.status).slice(0, 300);
+    console.log(`${stage.namespace}: ${refused.length} refusals in ${REFUSED_MS} ms; ${said}`);
+    expect(refused.length).toBeLessThanOrEqual(REFUSED_MS / FORBIDDEN_AGAIN_MS.first);
+    expect(isSaid(), 'it still says so').toBe(true);
   }
 
   for (const [verb, resource] of [
     ['patch', 'httproutes'],
     ['create', 'replicasets'],
   ] as const)
-    it(`F11 the right to ${verb} ${resource} is taken away in the middle, and given back`, async () => {
+    it(`F11 the right to ${verb} ${resource} is taken away before a delivery, and given back`, async () => {
       const { scene, hurt, unhurt, end } = await twoTeams(rig(), `f11-${resource}`);
       giveBack = await takeAway(rig().plane.client, verb, resource, unhurt.namespace);
       await Promise.all([deliver(hurt), deliver(unhurt)]);
-      await untilHealthy(unhurt, TRIED);
-      await hurt.until('its status says what is forbidden', () => JSON.stringify(hurt.status).includes('forbidden'));
-      const refusedFrom = scene.proxy.trace.entries.length;
-      await rest(3_000);
-      const refused = scene.proxy.trace.entries.slice(refusedFrom).filter(({ told }) => told === 403);
-      console.log(`f11-${resource}: ${refused.length} refusals in 3 s; ${JSON.stringify(hurt.status).slice(0, 300)}`);
-      expect(refused.length).toBeLessThan(15);
+      await Promise.all([untilHealthy(unhurt, TRIED), untilForbidden(scene, hurt, verb, resource)]);
       expect(canaryWeight(hurt)).toBe(0);
       await giveBack();
       const at = performance.now();
@@ -109,12 +143,30 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
       await end();
     });
 
+  it('F11 the right to patch httproutes is taken away under users: the verdict is told, and carried out once it may be', async () => {
+    const fault: Fault = async scene => {
+      const { stage, proxy } = scene;
+      await untilDoomed(stage);
+      giveBack = await takeAway(rig().plane.client, 'patch', 'httproutes');
+      await stage.until('the verdict is stored', () => stage.is('Aborted'));
+      await untilForbidden(scene, stage, 'patch', 'httproutes');
+      expect(conditionOf(stage, 'Stalled')).toMatchObject({ status: 'True', reason: 'WriteRefused' });
+      expect(conditionOf(stage, 'Aborted')?.status).toBe('True');
+      // Nobody else can take them home, and no pod that serves them may go.
+      expect(canaryWeight(stage)).toBe(20);
+      expect(stage.readyPods(TRIED)).toBe(1);
+      const refused = proxy.trace.entries.filter(isForbidden);
+      scene.strikes.push(...refused.map(({ request }) => `${request.verb} ${request.plural} forbidden`));
+      await giveBack();
+    };
+    await survives('doomed', 'f11-verdict', fault, { lateMs: FORBIDDEN_AGAIN_MS.last + LATE_MS.atOnce });
+  });
+
   it('F11 the right to create analysisruns is taken away, and pods do not come and go meanwhile', async () => {
-    const { hurt, unhurt, end } = await twoTeams(rig(), 'f11-runs', ABORTED);
+    const { scene, hurt, unhurt, end } = await twoTeams(rig(), 'f11-runs', ABORTED);
     giveBack = await takeAway(rig().plane.client, 'create', 'analysisruns', unhurt.namespace);
     await deliver(hurt, TRIED, ABORTED);
-    await hurt.until('its status says what is forbidden', () => JSON.stringify(hurt.status).includes('forbidden'));
-    await rest(4_000);
+    await untilForbidden(scene, hurt, 'create', 'analysisruns');
     const scales = Object.entries(deedsOf(hurt.history.changes())).filter(([key]) => key.startsWith('replicas of'));
     console.log(`f11-runs: ${JSON.stringify(scales)}`);
     for (const [set, steps] of scales) expect(steps.split(' ').length, `${set}: ${steps}`).toBeLessThan(4);
@@ -122,7 +174,7 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
     expect(canaryWeight(hurt)).toBeLessThanOrEqual(60);
     await giveBack();
     const at = performance.now();
-    await hurt.until('it is aborted by what it measures', () => hurt.is('Aborted') && hurt.count('pods') === 2);
+    await untilAborted(hurt);
     expect(performance.now() - at).toBeLessThan(RETRY_MS);
     await end();
   });
@@ -154,7 +206,7 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
   });
 
   it('F12 the API server is restarted', async () => {
-    await bothSurvive('f12-apiserver', () => rig().plane.restartApiserver(3_000), isUnanswered);
+    await allSurvive('f12-apiserver', () => rig().plane.restartApiserver(6_000), isUnanswered);
   });
 
   it('F12 etcd stands still for 10 s', async () => {
@@ -164,12 +216,12 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
       await rest(10_000);
       process.kill(etcd, 'SIGCONT');
     };
-    await bothSurvive('f12-etcd', standsStill, isFailedWrite);
+    await allSurvive('f12-etcd', standsStill, isFailedWrite);
   });
 
-  it('F12 etcd is killed, and comes back with its data after 4 s', async () => {
+  it('F12 etcd is killed, and comes back with its data after 6 s', async () => {
     const before = rig().plane.pid('etcd');
-    await bothSurvive('f12-etcd-killed', () => rig().plane.restartEtcd(4_000), isFailedWrite);
+    await allSurvive('f12-etcd-killed', () => rig().plane.restartEtcd(6_000), isFailedWrite);
     expect(rig().plane.pid('etcd')).not.toBe(before);
   });
 
@@ -179,20 +231,25 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
       await rest(8_000);
       await etcdIsFull(rig().plane, false);
     };
-    await bothSurvive('f12-space', isFull, isFailedWrite);
+    await allSurvive('f12-space', isFull, isFailedWrite);
   });
 
-  it('F13 a definition is changed while its objects are followed', async () => {
-    const changed = async () => {
+  it('F13 definitions are changed while their objects are followed, and about when a verdict comes', async () => {
+    const change = async (nth: number) => {
       for (const plural of ['rollouts', 'analysisruns', 'analysistemplates'])
         await rig().plane.client.patch(definitionPath(`${plural}.sluice.dev`), 'merge', {
-          spec: { names: { categories: ['all', `changed-${plural}`] } },
+          spec: { names: { categories: ['all', `changed-${plural}-${nth}`] } },
         });
+    };
+    const changed = async () => {
+      await change(1);
+      await rest(5_500);
+      await change(2);
       await rest(3_000);
     };
     // The API server ends every watch of a definition that changes.
     const isFollowedAnew = ({ request }: TraceEntry) => request.verb === 'watch' && request.plural === 'rollouts';
-    await bothSurvive('f13-changed', changed, isFollowedAnew);
+    await allSurvive('f13-changed', changed, isFollowedAnew, isFollowedAnew);
   });
 
   it('F13 definitions of runs and routes are deleted and installed again', async () => {
@@ -235,6 +292,27 @@ faultSuite('a cluster that fails its operator', options, ({ rig, survives }) => 
     await end();
   });
 });
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function conditionOf({ rollout }: Stage, type: string): Condition | undefined {
+  const { conditions = [] } = (rollout?.['status'] ?? {}) as { conditions?: readonly Condition[] };
+  return conditions.find(condition => condition.type === type);
+}
+
+function isForbidden({ told }: TraceEntry): boolean {
+  return told === 403;
+}
+
+/** A write of what was measured. */
+function isMeasurement({ request }: TraceEntry): boolean {
+  return isWrite(request) && request.plural === 'analysisruns';
+}
 
 function isUnanswered({ request, relayed, status }: TraceEntry): boolean {
   return relayed && status === undefined && performance.now() - request.at > SLOW_MS;

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import type { KubeObject } from '../support/control-plane/api-client.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
 import { faultSuite } from '../support/faults/fault-suite.ts';
-import { type Fault, tellUnder, watching } from '../support/faults/run-story.ts';
+import { type Fault, tellUnder, unhandled, watching } from '../support/faults/run-story.ts';
 import { rest, Scene } from '../support/faults/scene.ts';
 import {
   atWeight,
+  canaryWeight,
   deliver,
   HELD,
   promoteHeld,
@@ -15,6 +17,9 @@ import {
   untilHeld,
 } from '../support/faults/stories.ts';
 import type { Excuse } from '../support/faults/story-judge.ts';
+import { CANARY_SERVICES } from '../support/matrix/canary-strategy.ts';
+import { surroundings } from '../support/matrix/shop-objects.ts';
+import type { Stage } from '../support/matrix/stage.ts';
 
 const always = { times: Number.POSITIVE_INFINITY };
 
@@ -52,6 +57,41 @@ const CANARY_GONE: readonly Excuse[] = [
   },
   MOVES_TOLD,
 ];
+
+/** What the test makes anew, when it is steered as before, and what that looks like. */
+const MADE_ANEW = [
+  {
+    plural: 'services',
+    name: 'shop-canary',
+    isSteered: (stage: Stage) => selectedBy(stage, 'shop-canary') !== undefined,
+    excuses: [
+      {
+        line: /^done: services\/shop-canary: created 2, deleted 1 \(fault-free: created 1, deleted 0\)$/,
+        because: 'the test deletes it once, and makes it anew once',
+      },
+      {
+        line: /^traffic: shop-canary had weight 20 and no ready endpoint at version \d+$/,
+        because: 'nobody is behind a Service that is not there',
+      },
+    ],
+  },
+  {
+    plural: 'httproutes',
+    name: 'shop',
+    isSteered: (stage: Stage) => canaryWeight(stage) === 20,
+    excuses: [
+      {
+        line: /^done: httproutes\/shop: created 2, deleted 1 \(fault-free: created 1, deleted 0\)$/,
+        because: 'the test deletes it once, and makes it anew once',
+      },
+      {
+        line: /^weights: 0 20 0 20 60 100 0 \(fault-free: 0 20 60 100 0\)$/,
+        because: 'Git has the route at weight 0; the operator sets what the step says',
+      },
+      MOVES_TOLD,
+    ],
+  },
+] as const;
 
 faultSuite(
   'lists that go wrong, and events that never come',
@@ -149,22 +189,53 @@ faultSuite(
 
     it.concurrent('F8 a Rollout that was deleted and made anew between two looks is another one', async () => {
       const run = await tellUnder(rig(), 'held', 'f8-anew', async scene => {
-        await untilHeld(scene.stage);
-        const before = scene.stage.rollout?.metadata.uid;
+        const { stage } = scene;
+        await untilHeld(stage);
+        const before = stage.rollout?.metadata.uid;
         await whileBlind(scene, 'rollouts', async () => {
-          await scene.stage.deleteRollout();
-          await scene.until('it is gone', () => scene.stage.rollout === undefined);
-          await deliver(scene.stage);
+          await stage.deleteRollout();
+          await scene.until('it is gone', () => stage.rollout === undefined);
+          await deliver(stage);
         });
-        await untilHealthy(scene.stage, TRIED);
-        expect(scene.stage.rollout?.metadata.uid).not.toBe(before);
-        const owners = scene.stage.history.all('replicasets').map(({ metadata }) => ownerOf(metadata));
-        expect(new Set(owners)).toEqual(new Set([scene.stage.rollout?.metadata.uid]));
+        await untilHealthy(stage, TRIED);
+        expect(stage.rollout?.metadata.uid).not.toBe(before);
+        const owners = stage.history.all('replicasets').map(({ metadata }) => ownerOf(metadata));
+        expect(new Set(owners)).toEqual(new Set([stage.rollout?.metadata.uid]));
+        // It has no past: neither steps that were passed nor a revision to return to.
+        const { history = [] } = (stage.rollout?.['status'] ?? {}) as { history?: { outcome?: string }[] };
+        expect(history.map(({ outcome }) => outcome)).toEqual(['FirstDeploy']);
       });
       expect(run.struck).toBe(true);
       expect(run.stuck).toBeUndefined();
       expect(run.died).toBe(false);
+      expect(unhandled(run.log)).toEqual([]);
+      // No trial, no weight but the one that the old one left behind.
+      expect(run.traffic.dwells.map(({ weight }) => weight)).toEqual([0, 20, 0]);
     });
+
+    for (const { plural, name, isSteered, excuses } of MADE_ANEW)
+      it.concurrent(`F8 ${plural}/${name}, deleted and made anew between two looks, is steered as before`, async () => {
+        const anew: Fault = async scene => {
+          const { stage } = scene;
+          await untilHeld(stage);
+          const before = stage.history.get(plural, name)?.metadata.uid;
+          const declared = surroundings(CANARY_SERVICES, true).filter(
+            one => one.plural === plural && one.object.metadata.name === name,
+          );
+          await whileBlind(scene, plural, async () => {
+            for (const { root } of declared)
+              await rig().plane.client.delete(`${root}/namespaces/${scene.namespace}/${plural}/${name}`);
+            await stage.apply(declared);
+            const isOther = () => ![undefined, before].includes(stage.history.get(plural, name)?.metadata.uid);
+            await scene.until('it is another one', isOther);
+            const isServed = () => plural !== 'services' || readyBehind(stage, name) === 3;
+            await scene.until('all pods are behind it', isServed);
+          });
+          await scene.until('it is steered', () => isSteered(stage));
+          await promoteHeld(stage);
+        };
+        await survives('held', `f8-anew-${plural}`, anew, { excuses });
+      });
 
     it.concurrent('F9 the API server fails over to one that lags behind, and catches up', async () => {
       const fault410 = { kind: 'status', status: 410, reason: 'Expired' } as const;
@@ -226,6 +297,20 @@ async function whileBlind(scene: Scene, plural: string, deed: () => Promise<void
 function isStableSet(scene: Scene, name: string): boolean {
   const { stable } = (scene.stage.rollout?.['status'] ?? {}) as { stable?: { replicaSet?: string } };
   return stable?.replicaSet === name;
+}
+
+/** The revision that the selector of a Service asks for. */
+function selectedBy({ history }: Stage, service: string): string | undefined {
+  const { selector } = (history.get('services', service)?.['spec'] ?? {}) as { selector?: Record<string, string> };
+  return selector?.[HASH_LABEL];
+}
+
+/** Ready endpoints behind the Service of a name that there is now. */
+function readyBehind({ history }: Stage, service: string): number {
+  const uid = history.get('services', service)?.metadata.uid;
+  const slices = history.all('endpointslices').filter(({ metadata }) => ownerOf(metadata) === uid);
+  const endpoints = slices.flatMap(slice => (slice['endpoints'] ?? []) as { conditions?: { ready?: boolean } }[]);
+  return endpoints.filter(({ conditions }) => conditions?.ready === true).length;
 }
 
 function ownerOf(metadata: KubeObject['metadata']): string | undefined {

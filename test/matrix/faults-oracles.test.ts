@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../support/control-plane/audit-log.ts';
 import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
 import { Trace } from '../support/fault-proxy/trace.ts';
+import { unseenDeletions } from '../support/faults/answered-states.ts';
 import { deliveriesOf } from '../support/faults/missed-states.ts';
 import type { FaultyRun } from '../support/faults/run-story.ts';
 import { StoryJudge } from '../support/faults/story-judge.ts';
+import { LATE_MS } from '../support/faults/terms.ts';
 import { toldEvents } from '../support/faults/told-events.ts';
 import type { Change } from '../support/matrix/cluster-history.ts';
+import type { Dwell } from '../support/matrix/traffic-story.ts';
 
 const stored = (name: string, version: number): Change => {
   const metadata = { name, uid: name, resourceVersion: String(version) };
@@ -57,22 +61,23 @@ describe('the oracle of watches', () => {
   });
 });
 
+const calm: FaultyRun = {
+  ...{
+    struck: true,
+    strikes: ['status'],
+    endState: {},
+    deeds: {},
+    events: {},
+    trace: new Trace(),
+    died: false,
+    ms: 0,
+  },
+  traffic: { dwells: [], voids: [] },
+  from: { request: 0, event: 0 },
+  ...{ faultMs: 0, exposedMs: 0, recoveryMs: 0, busiest: 0, log: '' },
+};
+
 describe('the judge of a story under a fault', () => {
-  const calm: FaultyRun = {
-    ...{
-      struck: true,
-      strikes: ['status'],
-      endState: {},
-      deeds: {},
-      events: {},
-      trace: new Trace(),
-      died: false,
-      ms: 0,
-    },
-    traffic: { dwells: [], voids: [] },
-    from: { request: 0, event: 0 },
-    ...{ faultMs: 0, recoveryMs: 0, busiest: 0, log: '' },
-  };
   const judge = new StoryJudge('promote', [calm, calm]);
   const voided = { ...calm, traffic: { dwells: [], voids: ['shop-canary had weight 20'] } };
   const excuse = (line: RegExp) => ({ excuses: [{ line, because: 'of this test' }] });
@@ -92,6 +97,46 @@ describe('the judge of a story under a fault', () => {
   it('finds a recovery that takes too long, too many requests, and a bug in the log', () => {
     const bad = { ...calm, recoveryMs: 36_000, busiest: 151, log: 'fine\nTypeError: x is undefined' };
     expect(judge.findings(bad)).toHaveLength(3);
+  });
+});
+
+describe('the judge of how long a canary had users under a fault', () => {
+  const dwell = (weight: number, ms: number): Dwell => ({ weight, mostMs: ms, leastMs: ms });
+  const users = (ms: number): FaultyRun => {
+    const dwells = [dwell(0, 5_000), dwell(60, ms), dwell(0, 5_000)];
+    return { ...calm, traffic: { dwells, voids: [] } };
+  };
+  const judge = new StoryJudge('abort', [users(1_000), users(1_000)]);
+  const tooLong = [expect.stringMatching(/^weights: \d+ percent seconds/)];
+
+  it('gives it twice its usual time, that of the fault, and what the terms say', () => {
+    expect(judge.findings({ ...users(9_000), exposedMs: 2_000 }, { lateMs: 5_000 })).toEqual([]);
+    expect(judge.findings({ ...users(9_001), exposedMs: 2_000 }, { lateMs: 5_000 })).toEqual(tooLong);
+  });
+
+  it('gives it an end when nothing is said', () => {
+    expect(judge.findings(users(2_000 + LATE_MS.backoff))).toEqual([]);
+    expect(judge.findings(users(2_001 + LATE_MS.backoff))).toEqual(tooLong);
+  });
+
+  it('does not give it the time of a fault that left the route alone', () => {
+    const limits = { lateMs: 5_000, routeIsFree: true };
+    expect(judge.findings({ ...users(7_000), exposedMs: 2_000 }, limits)).toEqual([]);
+    expect(judge.findings({ ...users(7_001), exposedMs: 2_000 }, limits)).toEqual(tooLong);
+  });
+});
+
+describe('deletions of the audit log', () => {
+  const accepted = (name: string, status = 200): AuditEntry => ({
+    ...{ user: 'anybody', verb: 'delete', resource: 'services', group: '', namespace: 'shop', name, status },
+    ...{ atMs: 0, doneMs: 0, uri: '' },
+  });
+  const gone = (name: string): Change => ({ ...stored(name, 9), plural: 'services', object: undefined });
+
+  it('find what a history has not seen go, each time that it went', () => {
+    expect(unseenDeletions([accepted('a'), accepted('b', 404)], [gone('a')])).toEqual([]);
+    expect(unseenDeletions([accepted('a'), accepted('a')], [gone('a')])).toEqual(['services/a: went 2 times, seen 1']);
+    expect(unseenDeletions([accepted('a')], [stored('a', 8)])).toEqual(['services/a: went 1 times, seen 0']);
   });
 });
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AuditEntry } from '../control-plane/audit-log.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Change } from '../matrix/cluster-history.ts';
 
@@ -65,4 +66,26 @@ export function answeredStates({ folder }: Pick<ControlPlane, 'folder'>, changes
   }
   const unknown = [...made].filter(([state]) => !known.has(state)).map(([state, write]) => `${write}: ${state}`);
   return { writes, states: made.size, unknown };
+}
+
+/**
+ * The same for deletions, which are answered with no state: what the API server accepted to delete has to be seen gone, as often as
+ * it went, since another one may have its name by then. @param audit entries of the history's namespace
+ */
+export function unseenDeletions(audit: readonly AuditEntry[], changes: readonly Change[]): string[] {
+  const followed = new Set(RESOURCES.flatMap(({ resources }): readonly string[] => resources));
+  const accepted = audit.filter(({ verb, status }) => verb === 'delete' && status < 300);
+  const went = countsOf(accepted.map(({ resource, name }) => ({ plural: resource, name })));
+  const seen = countsOf(changes.filter(({ object }) => object === undefined));
+  return [...went].flatMap(([what, times]) => {
+    const [plural = ''] = what.split('/');
+    const count = seen.get(what) ?? 0;
+    return followed.has(plural) && times > count ? [`${what}: went ${times} times, seen ${count}`] : [];
+  });
+}
+
+function countsOf(all: readonly { readonly plural: string; readonly name: string | undefined }[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { plural, name } of all) counts.set(`${plural}/${name}`, (counts.get(`${plural}/${name}`) ?? 0) + 1);
+  return counts;
 }

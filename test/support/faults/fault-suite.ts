@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { skipUnless } from '../binaries/availability.ts';
 import { type ControlPlaneOptions, controlPlaneAvailability } from '../control-plane.ts';
 import { type MatrixRig, startMatrixRig } from '../matrix/matrix-rig.ts';
+import { exposureOf } from '../matrix/traffic-story.ts';
 import { type Fault, type FaultyRun, tellUnder } from './run-story.ts';
 import type { SceneOptions } from './scene.ts';
 import type { StoryName } from './stories.ts';
@@ -58,8 +59,9 @@ export function faultSuite(title: string, options: FaultSuiteOptions, define: (s
     };
     const survives: FaultSuite['survives'] = async (story, namespace, fault, limits = {}) => {
       const run = await tellUnder(rig(), story, namespace, fault, limits);
+      const exposure = Math.round(exposureOf(run.traffic) / 1_000);
       console.log(
-        `${namespace}: recovered ${run.recoveryMs} ms after the fault, at most ${run.busiest} requests in 10 s; ${summary(run.strikes)}`,
+        `${namespace}: recovered ${run.recoveryMs} ms after a fault of ${run.faultMs} ms, ${exposure} percent seconds of the canary, at most ${run.busiest} requests in 10 s; ${summary(run.strikes)}`,
       );
       const findings = judge(story).findings(run, limits);
       expect(findings, findings.join('\n')).toEqual([]);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '../control-plane/api-client.ts';
+import type { ApiClient, KubeObject } from '../control-plane/api-client.ts';
 import { type Declared, rollout, surroundings } from '../matrix/shop-objects.ts';
 import type { Stage } from '../matrix/stage.ts';
 
@@ -14,21 +14,38 @@ export interface FleetChange {
   readonly answered: boolean;
 }
 
+/** A Rollout with Services and a route that came, and went again with all of that. */
+export interface Visit {
+  readonly name: string;
+  /** What did not become of it in time; undefined: it was healthy, and then nothing was left of it. */
+  readonly missed: 'healthy' | 'gone' | undefined;
+}
+
 /** How long a change may go unanswered before it counts as missed. */
 const MISSED_MS = 60_000;
 
 /** Every so manieth has a route. */
 const ROUTED = 5;
 
-/** A few small Rollouts, some of them with a route, that are changed all the time, one change of each after the other. */
+/** Those that come and go meanwhile; the next one has the name of the last. */
+const VISITORS = ['visitor-0', 'visitor-1'] as const;
+
+/**
+ * A few small Rollouts, some of them with a route, that are changed all the time, one change of each after the other. Beside them
+ * others come and go.
+ */
 export class Fleet {
   readonly changes: FleetChange[] = [];
+  readonly visits: Visit[] = [];
   readonly #stage: Stage;
+  readonly #client: ApiClient;
   readonly #names: readonly string[];
   readonly #random: () => number;
 
-  constructor(stage: Stage, size: number, random: () => number) {
+  /** @param client of who deletes */
+  constructor(stage: Stage, client: ApiClient, size: number, random: () => number) {
     this.#stage = stage;
+    this.#client = client;
     this.#names = Array.from({ length: size }, (_, nth) => `fleet-${nth}`);
     this.#random = random;
   }
@@ -46,7 +63,10 @@ export class Fleet {
   /** Changes them for so long, and waits each time until the operator has answered. */
   async change(forMs: number): Promise<void> {
     const until = performance.now() + forMs;
-    await Promise.all(this.#names.map((name, nth) => this.#changeOne(name, isRouted(nth), until)));
+    await Promise.all([
+      ...this.#names.map((name, nth) => this.#changeOne(name, isRouted(nth), until)),
+      ...VISITORS.map(name => this.#visit(name, until)),
+    ]);
   }
 
   /** What is not as it was declared last; nothing: all went through. */
@@ -74,15 +94,40 @@ export class Fleet {
     }
   }
 
+  async #visit(name: string, until: number): Promise<void> {
+    const all = [...around(name), declared(name, 'shop:1.0.0', 1, true)];
+    for (; performance.now() < until; await sleep(500 + 1_000 * this.#random())) {
+      await this.#stage.apply(all);
+      const isHealthy = await inTime(() => this.#isAt(name, 'shop:1.0.0', 1));
+      const uid = this.#get(name)?.metadata.uid;
+      // The Rollout first: without it nobody asks for the rest.
+      for (const { root, plural, object } of all.toReversed()) {
+        const path = `${root}/namespaces/${this.#stage.namespace}/${plural}/${object.metadata.name}`;
+        await this.#client.delete(path, { propagationPolicy: 'Background' });
+      }
+      const isGone = await inTime(() => !this.#get(name) && !this.#isLeft(uid) && !this.#hasSlices(name));
+      this.visits.push({ name, missed: isHealthy ? (isGone ? undefined : 'gone') : 'healthy' });
+    }
+  }
+
+  /** Whether there is still something that a Rollout owns. */
+  #isLeft(uid: string | undefined): boolean {
+    const owned = (['replicasets', 'controllerrevisions'] as const).flatMap(plural => this.#stage.history.all(plural));
+    return owned.some(object => ownerOf(object) === uid);
+  }
+
+  #hasSlices(name: string): boolean {
+    const services: readonly (string | undefined)[] = servicesOf(name);
+    const slices = this.#stage.history.all('endpointslices');
+    return slices.some(({ metadata }) => services.includes(metadata.labels?.['kubernetes.io/service-name']));
+  }
+
   /** Waits until the stored status is about a declaration. */
-  async #isAnswered(name: string, generation: number): Promise<boolean> {
-    const isSeen = () => {
+  #isAnswered(name: string, generation: number): Promise<boolean> {
+    return inTime(() => {
       const { observedGeneration = 0 } = (this.#get(name)?.['status'] ?? {}) as { observedGeneration?: number };
       return observedGeneration >= generation;
-    };
-    for (const deadline = performance.now() + MISSED_MS; !isSeen(); await sleep(10))
-      if (performance.now() > deadline) return false;
-    return true;
+    });
   }
 
   #isSettled(name: string): boolean {
@@ -111,6 +156,13 @@ export class Fleet {
   #get(name: string): KubeObject | undefined {
     return this.#stage.history.get('rollouts', name);
   }
+}
+
+/** Whether something comes to be before it counts as missed. */
+async function inTime(check: () => boolean): Promise<boolean> {
+  for (const deadline = performance.now() + MISSED_MS; !check(); await sleep(10))
+    if (performance.now() > deadline) return false;
+  return true;
 }
 
 const isRouted = (nth: number) => nth % ROUTED === 0;

@@ -34,6 +34,32 @@ export function clockJumps(rig: MatrixRig, ms: number): string {
   );
 }
 
+/** An operator whose clock is to meet a change of the clocks starts so long before. */
+const EARLY_MS = 300_000;
+
+/**
+ * The operator in a time zone whose clocks are put forward, or back, some minutes after its start; at every SIGUSR2 its clock jumps
+ * to a second before.
+ * @param change when they are, in ISO 8601
+ */
+export function clocksChange(rig: MatrixRig, zone: string, change: string): string {
+  const at = Date.parse(change);
+  return program(
+    rig,
+    `
+process.env.TZ = ${JSON.stringify(zone)};
+let offset = ${at - EARLY_MS} - Date.now();
+${DATE}
+const minutesOff = ms => new Date(ms).getTimezoneOffset();
+if (minutesOff(${at - 1}) === minutesOff(${at})) throw new Error('no clock is changed there and then');
+process.on('SIGUSR2', () => {
+  offset = ${at - 1_000} - realNow();
+  console.error('odd: the clocks change in a second');
+});
+`,
+  );
+}
+
 /** The operator, whose event loop stands still for so long at every SIGUSR2. */
 export function loopBlocks(rig: MatrixRig, ms: number): string {
   const wait = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms})`;

@@ -28,6 +28,7 @@ export async function runOfPair(pair: Pair, from: number, strike: string): Promi
     events,
     strikes: [strike],
     faultMs: 0,
+    exposedMs: 0,
     recoveryMs: 0,
     busiest: Math.max(...scenes.map(scene => busiestOf(scene.proxy.trace, 0))),
     log: scenes.map(scene => scene.log()).join('\n'),

@@ -22,25 +22,20 @@ export async function applyRealRbac(client: ApiClient): Promise<void> {
 }
 
 /**
- * Takes a verb on a resource from the operator's ClusterRoles; one namespace keeps it by a Role of its own. Resolves when the
- * API server goes by it: it hears of its own rules with some delay.
+ * Takes a verb on a resource from the operator's ClusterRoles; one namespace, if any, keeps it by a Role of its own. Resolves when
+ * the API server goes by it: it hears of its own rules with some delay.
  * @returns gives it back
  */
 export async function takeAway(
   client: ApiClient,
   verb: string,
   resource: string,
-  keptIn: string,
+  keptIn?: string,
 ): Promise<() => Promise<void>> {
   const roles = (await client.list(`${RBAC}/clusterroles`)).filter(role => rulesOf(role).some(has(verb, resource)));
   const ours = roles.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/part-of'] === 'sluice');
   const taken = ours.flatMap(role => rulesOf(role).filter(has(verb, resource)));
-  await client.create(`${RBAC}/namespaces/${keptIn}/roles`, { metadata: { name: `keeps-${resource}` }, rules: taken });
-  await client.create(`${RBAC}/namespaces/${keptIn}/rolebindings`, {
-    metadata: { name: `keeps-${resource}` },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: `keeps-${resource}` },
-    subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'sluice-system' }],
-  });
+  if (keptIn !== undefined) await keep(client, keptIn, `keeps-${resource}`, taken);
   for (const role of ours) {
     const rules = rulesOf(role).map(rule =>
       has(verb, resource)(rule) ? { ...rule, verbs: rule.verbs.filter(one => one !== verb) } : rule,
@@ -49,14 +44,24 @@ export async function takeAway(
   }
   const group = taken[0]?.apiGroups[0] ?? '';
   const may = (namespace: string) => mayOperator(client, { group, resource, verb, namespace });
-  await until(`the operator may ${verb} ${resource} in ${keptIn} only`, async () => {
-    return (await may(keptIn)) && !(await may('default'));
+  await until(`the operator may ${verb} ${resource} in ${keptIn ?? 'no namespace'} only`, async () => {
+    return (keptIn === undefined || (await may(keptIn))) && !(await may('default'));
   });
   return async () => {
     for (const role of ours)
       await client.patch(`${RBAC}/clusterroles/${role.metadata.name}`, 'merge', { rules: rulesOf(role) });
     await until(`the operator may ${verb} ${resource} again`, () => may('default'));
   };
+}
+
+/** A Role of the operator in one namespace. */
+async function keep(client: ApiClient, namespace: string, name: string, rules: readonly PolicyRule[]): Promise<void> {
+  await client.create(`${RBAC}/namespaces/${namespace}/roles`, { metadata: { name }, rules });
+  await client.create(`${RBAC}/namespaces/${namespace}/rolebindings`, {
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+    subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'sluice-system' }],
+  });
 }
 
 async function mayOperator(client: ApiClient, resourceAttributes: Readonly<Record<string, string>>): Promise<boolean> {

@@ -5,7 +5,7 @@ import { untilCalm } from '../matrix/calm.ts';
 import type { MatrixRig } from '../matrix/matrix-rig.ts';
 import { type Outcome, outcomeOf } from '../matrix/outcome.ts';
 import { oddLines, Scene, type SceneOptions } from './scene.ts';
-import { STORIES, type StoryName } from './stories.ts';
+import { firstWeightAt, STORIES, type StoryName } from './stories.ts';
 import { toldEvents } from './told-events.ts';
 
 /** What goes wrong while a story is told. When it resolves, everything works again. */
@@ -17,6 +17,8 @@ export interface FaultyRun extends Outcome {
   readonly strikes: readonly string[];
   /** How long it took for everything to work again; milliseconds. */
   readonly faultMs: number;
+  /** How much of that time came after the canary had got its first users; milliseconds. */
+  readonly exposedMs: number;
   /** From the moment everything worked again to the end of the story; 0 when that was earlier. Milliseconds. */
   readonly recoveryMs: number;
   /** Most requests of the operator within 10 s, from the beginning of the fault on. */
@@ -76,6 +78,7 @@ export async function tellUnder(
     events: toldEvents(proxy.trace, from.request),
     strikes,
     faultMs: Math.round(mendedAt - brokenAt),
+    exposedMs: Math.round(Math.max(0, mendedAt - Math.max(brokenAt, firstWeightAt(stage)))),
     recoveryMs: Math.round(recoveryMs),
     busiest: busiestOf(proxy.trace, from.request),
     log,

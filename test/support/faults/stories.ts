@@ -1,9 +1,13 @@
+import type { KubeObject } from '../control-plane/api-client.ts';
 import { CANARY_SERVICES, canary, gate, pauseOf } from '../matrix/canary-strategy.ts';
-import { rollout, surroundings } from '../matrix/shop-objects.ts';
+import type { Change } from '../matrix/cluster-history.ts';
+import { type Declared, rollout, surroundings } from '../matrix/shop-objects.ts';
 import type { Stage } from '../matrix/stage.ts';
 import type { Workload } from '../matrix/workloads.ts';
 
 const PAUSE_MS = 1_000;
+/** The API server says to the second when a run was made: its first measurement comes after so long, or up to a second earlier. */
+const DOOM_MS = 6_500;
 
 /** Image of the revision that is stable when faults begin, and of the one that is tried. */
 export const STABLE = 'shop:1.0.0';
@@ -18,6 +22,30 @@ export const ABORTED = canary([{ setWeight: 20 }, pause, { setWeight: 60 }, { pa
 });
 /** The strategy of the story `held`. */
 export const HELD = canary([{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, pause]);
+/** The strategy of the story `doomed`: the background analysis begins at the only weight; its first measurement comes late, and is bad. */
+const DOOMED = canary([{ setWeight: 20 }, { pause: { duration: '60s' } }], {
+  analysis: { templates: [{ templateName: 'doom' }], startingStep: 1 },
+});
+
+const DOOM: Declared = {
+  root: '/apis/sluice.dev/v1alpha1',
+  plural: 'analysistemplates',
+  object: {
+    apiVersion: 'sluice.dev/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name: 'doom' },
+    spec: {
+      metrics: [
+        {
+          name: 'success-rate',
+          initialDelay: `${DOOM_MS}ms`,
+          threshold: { min: 0.95 },
+          provider: { prometheus: { query: 'up{verdict="bad"}' } },
+        },
+      ],
+    },
+  },
+};
 
 /** Declares the stable revision and everything around it; resolves when it is healthy. */
 export async function deployStable(stage: Stage, strategy: unknown = PROMOTED): Promise<void> {
@@ -38,11 +66,24 @@ export async function untilHealthy(stage: Stage, image: string, pods = 2): Promi
   );
 }
 
+/** It is aborted, and the canary's pods have left. */
+export async function untilAborted(stage: Stage): Promise<void> {
+  await stage.until('it is aborted and the canary has left', () => stage.is('Aborted') && stage.count('pods') === 2);
+}
+
 /** Present weight of the canary in the route. */
 export function canaryWeight(stage: Stage): number {
-  const spec = stage.history.get('httproutes', 'shop')?.['spec'] as
-    | { rules?: { backendRefs?: { weight?: number }[] }[] }
-    | undefined;
+  return weightIn(stage.history.get('httproutes', 'shop'));
+}
+
+/** When the canary was first given weight, milliseconds of `performance.now()`; infinite: never. */
+export function firstWeightAt(stage: Stage): number {
+  const isGiven = ({ plural, object }: Change) => plural === 'httproutes' && weightIn(object) > 0;
+  return stage.history.changes().find(isGiven)?.at ?? Number.POSITIVE_INFINITY;
+}
+
+function weightIn(route: KubeObject | undefined): number {
+  const spec = route?.['spec'] as { rules?: { backendRefs?: { weight?: number }[] }[] } | undefined;
   return spec?.rules?.[0]?.backendRefs?.[1]?.weight ?? 0;
 }
 
@@ -60,6 +101,12 @@ export async function untilHeld(stage: Stage): Promise<void> {
 export async function promoteHeld(stage: Stage): Promise<void> {
   await untilHeld(stage);
   await stage.command('promote go-on');
+}
+
+/** Waits until the canary of the story `doomed` has users, and its verdict is some seconds away. */
+export async function untilDoomed(stage: Stage): Promise<void> {
+  const isGated = () => stage.status.step?.index === 1 && stage.count('analysisruns') === 1;
+  await stage.until('its analysis has begun', isGated);
 }
 
 const weights = { 20: PAUSE_MS, 60: PAUSE_MS };
@@ -80,10 +127,7 @@ export const STORIES = {
     prelude: stage => deployStable(stage, ABORTED),
     story: async stage => {
       await deliver(stage, TRIED, ABORTED);
-      await stage.until(
-        'it is aborted and the canary has left',
-        () => stage.is('Aborted') && stage.count('pods') === 2,
-      );
+      await untilAborted(stage);
     },
     leastDwellMs: { 20: PAUSE_MS },
   },
@@ -96,6 +140,19 @@ export const STORIES = {
       await untilHealthy(stage, TRIED);
     },
     leastDwellMs: { 60: PAUSE_MS },
+  },
+  /** A canary that fails its measurement at its only weight; seconds go by until then, in which something can go wrong. */
+  doomed: {
+    name: 'doomed',
+    prelude: async stage => {
+      await stage.apply([DOOM]);
+      await deployStable(stage, DOOMED);
+    },
+    story: async stage => {
+      await deliver(stage, TRIED, DOOMED);
+      await untilAborted(stage);
+    },
+    leastDwellMs: { 20: DOOM_MS - 1_000 },
   },
 } satisfies Record<string, Workload>;
 

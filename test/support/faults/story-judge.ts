@@ -2,6 +2,7 @@ import { Judge } from '../matrix/judge-run.ts';
 import type { MatrixRig } from '../matrix/matrix-rig.ts';
 import { type Fault, type FaultyRun, tellUnder, unhandled } from './run-story.ts';
 import { promoteHeld, STORIES, type StoryName } from './stories.ts';
+import { LATE_MS } from './terms.ts';
 
 /** A finding that the fault itself made and not the operator. */
 export interface Excuse {
@@ -14,6 +15,10 @@ export interface Excuse {
 export interface Limits {
   /** From everything working again to the end of the story. Default 35 s: a watch waits for up to 30 s before it tries again. */
   readonly recoveryMs?: number;
+  /** How much longer the canary may keep its highest weight; see `terms.ts`, whose `backoff` is the default. */
+  readonly lateMs?: number;
+  /** Whether users could be sent home all the while: the time of the fault is not given then. */
+  readonly routeIsFree?: boolean;
   /** Requests within any 10 s, beyond the most of a run without faults. Default 150. */
   readonly more?: number;
   /** What the fault itself made; of a fault that strikes more than once, made from how often it did. */
@@ -42,6 +47,7 @@ export class StoryJudge {
   /** What is wrong with a run; nothing: the fault struck, the run converged, did no harm on the way, and did not ask like mad. */
   findings(run: FaultyRun, limits: Limits = {}): string[] {
     const { recoveryMs = 35_000, more = 150, excuses = [], mayDip = false, tellsAll = true } = limits;
+    const { lateMs = LATE_MS.backoff, routeIsFree = false } = limits;
     const excused = typeof excuses === 'function' ? excuses(run) : excuses;
     for (const { line } of excused)
       if (!/^\^.+\$$/.test(line.source))
@@ -50,7 +56,8 @@ export class StoryJudge {
     const found = [
       ...(run.struck ? [] : ['the fault never struck: the run proves nothing']),
       ...this.#judge.findings(run, { tellsAll, mayDip }),
-      // How long the weights lasted needs no look of its own: the story is as long as the fault and the recovery.
+      // While something was broken there might as well have been no operator.
+      ...this.#judge.late({ ...run, awayMs: routeIsFree ? 0 : run.exposedMs }, { lateMs, mayDip }),
       ...(run.recoveryMs > recoveryMs ? [`recovered after ${run.recoveryMs} ms, allowed are ${recoveryMs}`] : []),
       ...(run.busiest > most ? [`${run.busiest} requests within 10 s, allowed are ${most}`] : []),
       ...unhandled(run.log),
