@@ -4,7 +4,7 @@ import { RIG_USERS } from '../support/control-plane/users.ts';
 import type { Request } from './measure/audit-record.ts';
 import { busySeconds, cpuSeconds, residentMb } from './measure/process-meter.ts';
 import { routeDelays } from './measure/route-delays.ts';
-import { wastedWrites } from './measure/wasted-writes.ts';
+import { changesBetween, wastedWrites } from './measure/wasted-writes.ts';
 import { FleetWatch } from './world/fleet-watch.ts';
 import { inParallel } from './world/in-parallel.ts';
 import { patiently } from './world/patiently.ts';
@@ -79,6 +79,15 @@ describe('writes that changed nothing', () => {
     ];
     expect(wastedWrites(requests, new Map([['httproutes/bench-0/app-0', 1]])).count).toBe(1);
     expect(wastedWrites(requests, new Map([['httproutes/bench-0/app-0', 2]])).count).toBe(0);
+  });
+});
+
+describe('changes between two moments', () => {
+  it('leave out those before, and a patch that made its object is none', () => {
+    const before = new Map([['a', 2]]);
+    const after = new Map([['a', 2], ['b', 1]]); // biome-ignore format: short
+    expect([...changesBetween(before, after)]).toEqual([['a', 0], ['b', 1]]); // biome-ignore format: short
+    expect(wastedWrites([request({ status: 201 })], new Map()).count).toBe(0);
   });
 });
 

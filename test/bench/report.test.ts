@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { spreadOf } from './measure/statistics.ts';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
 import { cpuTableOf, sharedMachine } from './report/cpu-table.ts';
 import { spreadText } from './report/figures.ts';
@@ -11,7 +12,7 @@ import { readResult, saveResult } from './report/stored-results.ts';
 import { tableOf, verdictOf } from './report/table.ts';
 import { writeReport } from './report/write-report.ts';
 import { aResult } from './result-fixture.ts';
-import type { AbortResult, SizeResult } from './results.ts';
+import type { AbortResult, SizeResult, SoakResult } from './results.ts';
 
 describe('the table', () => {
   it('has a column per size, figures with verdicts, and peers', () => {
@@ -50,11 +51,12 @@ describe('the table', () => {
   it('never takes a canary that was aborted for one that was fast', () => {
     const result = aResult(100);
     const short = { ...result, tenth: { ...result.tenth!, promoted: 9 } };
-    expect(verdictOf([short]).met).toBe(verdictOf([result]).met - 1);
+    // Its writes and events are fewer, too.
+    expect(verdictOf([short]).met).toBe(verdictOf([result]).met - 3);
     expect(tableOf([short])).toContain('9 of 10 promoted');
   });
 
-  it('judges the growth of memory only after an hour: before, it is that of warming up', () => {
+  it('judges the growth of memory only after two hours, and with its error: before, it is that of warming up', () => {
     const result = aResult(100);
     const soak = {
       changed: 10,
@@ -66,9 +68,11 @@ describe('the table', () => {
       warmHours: 0.1,
       otherWrites: undefined,
     };
-    const judged = (hours: number) => verdictOf([{ ...result, soak: { ...soak, hours } }]);
+    const judged = (hours: number, slope: Partial<SoakResult> = {}) =>
+      verdictOf([{ ...result, soak: { ...soak, hours, ...slope } }]);
     expect(judged(0.1)).toEqual(verdictOf([result]));
-    expect(judged(2).judged - judged(2).met).toBe(1);
+    const missed = (slope: Partial<SoakResult>) => judged(2, slope).judged - judged(2, slope).met;
+    expect([{}, { slopeMbPerHour: 0.8 }, { slopeMbPerHour: 0.5 }].map(missed)).toEqual([1, 1, 0]);
   });
 
   it('misses both aims of an abort that was not seen at all, and says how many were', () => {
@@ -98,10 +102,41 @@ describe('the table', () => {
     expect(lasting(540)).toBe(lasting(600) - 2);
   });
 
-  it('says where a loss could hide', () => {
+  it('says where a loss could hide, and does not say that there is none', () => {
     const result = aResult(100);
     const more = { ...result, tenth: { ...result.tenth!, arrivals: { told: 80, lost: 0, surplus: 2 } } };
-    expect(tableOf([more])).toContain('80 of 80, 2 writes more');
+    expect(tableOf([more])).toContain('80 of 80, 2 writes more ✘');
+  });
+
+  it('judges the memory that is left after all phases only where all of them ran', () => {
+    const { mass: _mass, ...some } = aResult(100);
+    expect(tableOf([aResult(100)])).toMatch(/after all phases.*88 MB ✔/);
+    expect(tableOf([some])).toMatch(/after all phases.*88 MB \|/);
+  });
+
+  it('takes no abort for fast because its metric turned bad just before it was measured', () => {
+    const result = aResult(100);
+    const tenth = { ...result.abort!.tenth, served: spreadOf([30, 400]), turned: spreadOf([900, 1200]) };
+    expect(tableOf([{ ...result, abort: { ...result.abort!, tenth } }])).toContain('1.20 / 1.20 s; 2.40 s ✘');
+  });
+
+  it('takes no delay for quiet of which nothing was seen', () => {
+    const result = aResult(100);
+    const abort = { ...result.abort!, quietSingle: { seconds: 0, writes: 0 } };
+    expect(tableOf([{ ...result, abort }])).toMatch(/one bad canary at a time \| 0 \| no time to see any ✘/);
+  });
+
+  it('counts wasted writes of all phases together', () => {
+    const result = aResult(100);
+    const wasted = { create: { count: 0, unexplained: 0 }, mass: { count: 2, unexplained: 1 } };
+    expect(tableOf([result])).toContain('| 0 (abort) ✔');
+    expect(tableOf([{ ...result, wasted }])).toContain('2, 1 changes of others unexplained (create, mass) ✘');
+    expect(tableOf([{ ...result, wasted: {} }])).not.toContain('(other phases)');
+  });
+
+  it('shows what writes cost', () => {
+    const costs = { 'status of a Rollout': 10, HTTPRoute: 9, Service: 2.34, 'ConfigMap of 3 KB': 1.5, event: 0.9 };
+    expect(tableOf([{ ...aResult(100), costs }])).toContain('10, 9, 2.34, 1.50, 0.90 ms');
   });
 
   it('says how many phases could not be measured', () => {
@@ -133,6 +168,18 @@ describe('the table of CPU', () => {
 });
 
 describe('the line above the table', () => {
+  it('says what was not run', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-report-'));
+    try {
+      saveResult(folder, aResult(100));
+      expect(writeReport(folder, undefined)).toContain(
+        'Not run: N = 100: create, costs, cold, single, restart, all, mass, rested, soak.',
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('says which version was measured when, size by size', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-report-'));
     try {
@@ -172,6 +219,7 @@ describe('a run of some phases', () => {
     idle: { ...before.idle!, rssMb: 77 },
     marks: [],
     operatorEnds: 1,
+    wasted: { create: { count: 1, unexplained: 0 }, idle: { count: 7, unexplained: 0 } },
   };
 
   it('replaces what it was asked for, and keeps the rest with its dates', () => {
@@ -182,6 +230,7 @@ describe('a run of some phases', () => {
     expect(merged.measured.idle?.on).toBe('2026-11-22');
     expect(merged.measured.tenth?.on).toBe('2026-11-21');
     expect([merged.marks, merged.machine]).toEqual([before.marks, before.machine]);
+    expect(merged.wasted).toEqual({ ...now.wasted, abort: { count: 0, unexplained: 0 } });
     expect(merged.measured.idle?.machine).toBe('8 × CPU');
     expect(merged.operatorEnds).toBe(1);
   });

@@ -7,6 +7,7 @@ export const OTHERS = 'others';
 export const PHASES = [
   'create',
   'idle',
+  'costs',
   'cold',
   'single',
   'tenth',
@@ -58,7 +59,15 @@ export interface RestResult {
   /** Writes that were asked for, refused ones among them. */
   readonly writes: number;
   readonly reads: number;
+  /** ReplicaSets, ControllerRevisions and AnalysisRuns per Rollout. Absent in results of versions that did not count. */
+  readonly keptPerRollout?: number;
 }
+
+/** What is written to learn what a write costs, in the order of the table. */
+export const COSTED = ['status of a Rollout', 'HTTPRoute', 'Service', 'ConfigMap of 3 KB', 'event'] as const;
+
+/** CPU of kube-apiserver for one write, milliseconds. */
+export type CostsResult = Readonly<Record<(typeof COSTED)[number], number>>;
 
 /** One change at a time. Milliseconds. */
 export interface SingleResult {
@@ -123,13 +132,15 @@ export interface AbortResults {
   /** One bad canary at a time. */
   readonly single: AbortResult;
   readonly tenth: AbortResult;
-  /** Undefined when the aborts took so long that there was hardly a delay to look at. */
-  readonly quiet: QuietResult | undefined;
+  /** Of those one at a time. Absent in results of versions that did not look. */
+  readonly quietSingle?: QuietResult;
+  /** Of those at once. */
+  readonly quiet?: QuietResult;
 }
 
 /** The delay in which an aborted canary keeps its pods. */
 export interface QuietResult {
-  /** The shortest stretch that was looked at, of any Rollout. */
+  /** The shortest stretch that was looked at, of any Rollout; 0 when the aborts left hardly any. */
   readonly seconds: number;
   /** Writes about Rollouts in their stretches that were asked for, events among them. */
   readonly writes: number;
@@ -154,16 +165,26 @@ export interface SoakResult {
   readonly hours: number;
   readonly changed: number;
   readonly promoted: number;
+  /** As many as were given a bad version. */
   readonly aborted: number;
   readonly slopeMbPerHour: number;
   /** The standard error of that slope. */
   readonly slopeError: number;
-  /** Of each good canary of the last waves, whose history was full: without events and without one write per measurement. */
+  /** Of good canaries whose history was full: without events and without one write per measurement. */
   readonly otherWrites: Counts | undefined;
+  /** How many those were. Absent in results of versions that took those of one wave. */
+  readonly otherCanaries?: number;
   /** The lowest memory of each stretch of some minutes, by hours from the beginning. */
   readonly lows: readonly (readonly [hour: number, rssMb: number])[];
   /** From then on the slope is taken: before, history was not full yet. */
   readonly warmHours: number;
+}
+
+/** Writes of the operator that changed nothing, in one phase. */
+export interface WastedResult {
+  readonly count: number;
+  /** Changes of the same objects that no request in the log explains; 0 unless somebody writes unseen. */
+  readonly unexplained: number;
 }
 
 /** When a phase was measured, which version, and where. */
@@ -200,6 +221,7 @@ export interface SizeResult {
   cold?: ColdResult;
   /** After the fleet was created. */
   idle?: RestResult;
+  costs?: CostsResult;
   single?: SingleResult;
   tenth?: CanaryResult;
   restart?: RestartResult;
@@ -209,6 +231,8 @@ export interface SizeResult {
   /** After all that was done before. */
   rested?: RestResult;
   soak?: SoakResult;
+  /** Of phases that end at rest. Absent in results of versions that did not look. */
+  wasted?: Partial<Record<PhaseName, WastedResult>>;
   /** How often the operator ended by itself, such as for a lease that it could not renew in time. */
   operatorEnds: number;
   readonly failures: Partial<Record<PhaseName, string>>;

@@ -14,6 +14,8 @@ const APART_MS = 300;
 const DELAY_MS = 30_000;
 /** What only shows is stored as late as this while few wait. */
 const SHOWN_LATE_MS = 2_000;
+/** One abort that has the operator for itself is told whole by then. */
+const TOLD_MS = 2 * SHOWN_LATE_MS;
 /** Shorter stretches of that delay say nothing. */
 const QUIET_MS = 5_000;
 const ROUTE_SEEN_MS = 30_000;
@@ -25,13 +27,17 @@ export async function runAbort(bench: Bench, say: (text: string) => void): Promi
   say('bad canaries, one at a time');
   const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(some.length, Math.ceil(bench.size / 2))));
   await holdInFlight(bench, few);
+  const markSingle = bench.audit.mark();
   const single = await abortEach(bench, few);
+  const quietSingle = await quietDelay(bench, few, markSingle, EACH_TOLD);
   await bench.restore();
   say(`${some.length} bad canaries at once`);
   await holdInFlight(bench, some);
   const mark = bench.audit.mark();
   const tenth = await abortAtOnce(bench, some);
-  bench.result.abort = { single, tenth, quiet: await quietDelay(bench, some, mark) };
+  const quiet = await quietDelay(bench, some, mark, ALL_TOLD);
+  await bench.restore();
+  bench.result.abort = { single, tenth, quietSingle, quiet };
 }
 
 /** Bad canaries while all are in flight: every tenth, and all that are left of those. */
@@ -103,11 +109,22 @@ async function resultOf(bench: Bench, mark: number, turnedAt: ReadonlyMap<string
   };
 }
 
+/** From when on nothing more may be written about a member, by when the route of each was at 0 %. */
+type Told = (homeAt: ReadonlyMap<string, number>) => (key: string) => number;
+
+const EACH_TOLD: Told = homeAt => key => (homeAt.get(key) ?? Infinity) + TOLD_MS;
+
+/** While many wait, what only shows waits for as long as it ever does. */
+const ALL_TOLD: Told = homeAt => {
+  const from = Math.max(...homeAt.values()) + LONGEST_MS;
+  return () => from;
+};
+
 /**
  * Counts what was written about the aborted members in the last part of the delay: from when all that may be told of the aborts is
- * told, which is some time after the last of them is at 0 %, until the first of their pods may go.
+ * told until their pods may go.
  */
-async function quietDelay(bench: Bench, members: readonly Member[], mark: number): Promise<QuietResult | undefined> {
+async function quietDelay(bench: Bench, members: readonly Member[], mark: number, told: Told): Promise<QuietResult> {
   const badAt = new Map(members.map(({ key }) => [key, bench.prometheus.firstBadAt(key) ?? 0]));
   const endsAt = (key: string) => (badAt.get(key) ?? 0) + DELAY_MS - SHOWN_LATE_MS;
   const about = (request: Request) => memberKeyOf(request) ?? '';
@@ -120,9 +137,10 @@ async function quietDelay(bench: Bench, members: readonly Member[], mark: number
       request.resource === 'httproutes' && isOperatorWrite(request) && request.atMs > (badAt.get(key) ?? 0);
     if (isHome && !homeAt.has(key)) homeAt.set(key, request.doneMs);
   }
-  const from = Math.max(...homeAt.values()) + LONGEST_MS;
-  const shortest = Math.min(...members.map(({ key }) => endsAt(key))) - from;
-  if (homeAt.size < members.length || shortest < QUIET_MS) return undefined;
-  const writes = attempts.filter(request => request.atMs > from && request.atMs < endsAt(about(request)));
+  const from = told(homeAt);
+  const shortest = Math.min(...members.map(({ key }) => endsAt(key) - from(key)));
+  if (homeAt.size < members.length || shortest < QUIET_MS) return { seconds: 0, writes: 0 };
+  const isQuiet = (request: Request, key: string) => request.atMs > from(key) && request.atMs < endsAt(key);
+  const writes = attempts.filter(request => isQuiet(request, about(request)));
   return { seconds: Math.floor(shortest / 1000), writes: writes.length };
 }

@@ -1,9 +1,8 @@
 import { isOperatorAttempt, isOperatorWrite, memberKeyOf } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
 import { countBy } from '../measure/count-by.ts';
-import { wastedWrites } from '../measure/wasted-writes.ts';
 import type { CanaryResult } from '../results.ts';
-import type { Bench } from '../world/bench.ts';
+import type { Bench, Moment } from '../world/bench.ts';
 import { type Member, PAUSE_SECONDS } from '../world/fleet.ts';
 import type { MemberState } from '../world/fleet-watch.ts';
 import { arrivalsSince } from './arrivals.ts';
@@ -16,22 +15,21 @@ export interface Delivery {
   readonly begun: number;
   readonly begunS: number;
   readonly appliedSeconds: number;
-  readonly mark: number;
+  readonly from: Moment;
   readonly told: ReadonlyMap<string, number>;
   readonly measured: ReadonlyMap<string, number>;
 }
 
 /** Sends a new version to some members, all at once. */
 export async function beginDelivery(bench: Bench, members: readonly Member[]): Promise<Delivery> {
-  bench.changes.reset();
   const image = bench.nextImage();
-  const mark = bench.audit.mark();
+  const from = bench.moment();
   const told = bench.told();
   const measured = bench.prometheus.answered();
   const begunS = bench.timeline.now;
   const begun = Date.now();
   await bench.change(members, image);
-  return { members, image, begun, begunS, appliedSeconds: (Date.now() - begun) / 1000, mark, told, measured };
+  return { members, image, begun, begunS, appliedSeconds: (Date.now() - begun) / 1000, from, told, measured };
 }
 
 /**
@@ -53,10 +51,10 @@ export async function deliver(bench: Bench, members: readonly Member[]): Promise
   const seconds = (Date.now() - delivery.begun) / 1000;
   if (promoted === members.length) await bench.settle();
   else await bench.calm();
-  const requests = bench.audit.since(delivery.mark);
+  const requests = bench.audit.since(delivery.from.mark);
   const writes = requests.filter(isOperatorWrite);
   const events = writes.filter(({ resource }) => resource === 'events');
-  const wasted = wastedWrites(requests, bench.changes.changes);
+  const wasted = bench.wastedSince(delivery.from);
   return {
     canaries: members.length,
     promoted,
@@ -65,10 +63,10 @@ export async function deliver(bench: Bench, members: readonly Member[]): Promise
     appliedSeconds: delivery.appliedSeconds,
     writes: byKind(writes, members.length),
     writesPerCanary: (writes.length - events.length) / members.length,
-    otherWrites: otherWrites(bench, delivery),
+    otherWrites: otherWrites(bench, { ...delivery, mark: delivery.from.mark }),
     refusedWrites: requests.filter(isOperatorAttempt).length - writes.length,
     events: countsOf(members, countBy(events, memberKeyOf)),
-    arrivals: arrivalsSince(bench, delivery.mark, delivery.told),
+    arrivals: arrivalsSince(bench, delivery.from.mark, delivery.told),
     wastedWrites: wasted.count,
     unexplainedChanges: wasted.unexplained,
     peakRssMb: bench.timeline.peakMb(delivery.begunS),

@@ -40,5 +40,6 @@ async function watchRest(bench: Bench, restMs: number): Promise<RestResult> {
     cpuPercent: ((operator.cpu() - cpu) / seconds) * 100,
     writes: requests.filter(isOperatorAttempt).length,
     reads: requests.filter(isOperatorRead).length,
+    keptPerRollout: bench.changes.objects(['replicasets', 'controllerrevisions', 'analysisruns']) / bench.size,
   };
 }

@@ -18,9 +18,6 @@ export async function runRestart(bench: Bench): Promise<void> {
   await operator.untilLeading(bench.patience());
   const toLeadingSeconds = (Date.now() - killedAt) / 1000;
   const promoted = await untilPromoted(bench, delivery);
-  bench.result.restart = {
-    canaries: members.length,
-    promoted,
-    toLeadingSeconds,
-  };
+  bench.result.restart = { canaries: members.length, promoted, toLeadingSeconds };
+  await bench.restore();
 }

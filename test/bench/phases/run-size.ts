@@ -1,8 +1,9 @@
 import type { BenchOptions } from '../options.ts';
 import { type ControlResult, PHASES, type PhaseName, type SizeResult } from '../results.ts';
-import { Bench } from '../world/bench.ts';
+import { Bench, type Moment } from '../world/bench.ts';
 import { runAbort, runMass } from './abort.ts';
 import { runCold } from './cold.ts';
+import { runCosts } from './costs.ts';
 import { measureControlPace, runCreate } from './create.ts';
 import { runIdle, runRested } from './idle.ts';
 import { runRestart } from './restart.ts';
@@ -43,6 +44,7 @@ export async function runSize(
     create: () => runCreate(bench, control),
     cold: () => runCold(bench),
     idle: () => runIdle(bench, options.idleMs),
+    costs: () => runCosts(bench),
     single: () => runSingle(bench),
     tenth: () => runTenth(bench),
     restart: () => runRestart(bench),
@@ -59,7 +61,9 @@ export async function runSize(
       say(`${phase}…`);
       try {
         if (failed >= GIVEN_UP || bench.result.failures.create) throw new Error('not tried after those that failed');
+        const from = bench.moment();
         await bench.timeline.during(phase, run[phase]);
+        noteWasted(bench, phase, from);
         failed = 0;
         say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase]))}`);
       } catch (error) {
@@ -80,6 +84,15 @@ export async function runSize(
     await bench.stop();
   }
   return bench.result;
+}
+
+/** Phases whose writes are judged for it here. A new process repeats what the killed one may have done: that is none. */
+const NO_WASTE: ReadonlySet<PhaseName> = new Set(['create', 'single', 'abort', 'mass', 'soak']);
+
+function noteWasted(bench: Bench, phase: PhaseName, from: Moment): void {
+  if (!NO_WASTE.has(phase)) return;
+  const { count, unexplained } = bench.wastedSince(from);
+  bench.result.wasted = { ...bench.result.wasted, [phase]: { count, unexplained } };
 }
 
 async function controlPace(size: number, say: Say): Promise<ControlResult | undefined> {

@@ -19,9 +19,13 @@ const BAD_SHARE = 0.2;
 const ENDED_SHARE = 0.95;
 /** Before so many waves, a few that are late would count for too much. */
 const TELLING_WAVES = 5;
+/** After so many the history of each group is full: ten revisions and ten runs. */
+const FULL_WAVES = 11 * GROUPS;
 
 interface Tally {
   changed: number;
+  /** Of those changed, to a bad version. */
+  bad: number;
   promoted: number;
   aborted: number;
 }
@@ -36,26 +40,27 @@ export async function runSoak(bench: Bench, soakMs: number, say: (text: string) 
   const begun = Date.now();
   const begunS = bench.timeline.now;
   const perWave = Math.max(2, Math.ceil(bench.size / 20));
-  const tally = { changed: 0, promoted: 0, aborted: 0 };
+  const tally: Tally = { changed: 0, bad: 0, promoted: 0, aborted: 0 };
   const good = new Map<number, Counted>();
-  let written: Counts | undefined;
+  const written: Counts[] = [];
   for (let wave = 0; Date.now() - begun < soakMs; wave++) {
     const group = wave % GROUPS;
     const before = good.get(group);
     // All that its canaries left behind has been collected since.
-    if (before) written = otherWrites(bench, before);
+    if (before && wave >= FULL_WAVES) written.push(otherWrites(bench, before));
     const members = bench.members.slice(group * perWave, (group + 1) * perWave);
-    const bad = members.slice(0, Math.ceil(members.length * BAD_SHARE));
+    const bad = members.slice(0, badOf(members.length));
     const some = members.slice(bad.length);
     good.set(group, { members: some, mark: bench.audit.mark(), measured: bench.prometheus.answered() });
     const ended = await runWave(bench, members, bad);
-    for (const figure of ['changed', 'promoted', 'aborted'] as const) tally[figure] += ended[figure];
+    for (const figure of ['changed', 'bad', 'promoted', 'aborted'] as const) tally[figure] += ended[figure];
     if (wave % 10 === 0) say(`${JSON.stringify(tally)}, RSS ${operator.rssMb()} MB`);
     if (operator !== bench.operator || operator.ended()) throw new Error('the operator ended by itself');
     if (wave >= TELLING_WAVES) mustHaveEnded(tally);
     bench.cluster.check();
   }
   mustHaveEnded(tally);
+  const { changed, promoted, aborted } = tally;
   const hours = (Date.now() - begun) / 3_600_000;
   const windowHours = Math.min(WINDOW_MS / 3_600_000, hours / 20);
   const points = bench.timeline.points.flatMap(({ t, rssMb }) =>
@@ -67,12 +72,27 @@ export async function runSoak(bench: Bench, soakMs: number, say: (text: string) 
   const line = fitLine(lows.filter(([hour]) => hour >= warmHours));
   if (line === undefined) throw new Error('too short to see whether memory grows');
   const { slope: slopeMbPerHour, slopeError } = line;
-  bench.result.soak = { hours, ...tally, otherWrites: written, slopeMbPerHour, slopeError, lows, warmHours };
+  await bench.restore();
+  bench.result.soak = {
+    ...{ hours, changed, promoted, aborted, slopeMbPerHour, slopeError, lows, warmHours },
+    otherWrites: together(written),
+    otherCanaries: written.length * (perWave - badOf(perWave)),
+  };
 }
 
+/** Those of several waves of the same size. */
+function together(waves: readonly Counts[]): Counts | undefined {
+  if (waves.length === 0) return undefined;
+  const mean = waves.reduce((sum, wave) => sum + wave.mean, 0) / waves.length;
+  return { mean, max: Math.max(...waves.map(({ max }) => max)) };
+}
+
+const badOf = (members: number) => Math.ceil(members * BAD_SHARE);
+
 function mustHaveEnded(tally: Tally): void {
-  if (tally.promoted + tally.aborted < ENDED_SHARE * tally.changed)
-    throw new Error(`canaries did not reach their end: ${JSON.stringify(tally)}`);
+  const { changed, bad, promoted, aborted } = tally;
+  const asMeant = Math.min(promoted, changed - bad) + Math.min(aborted, bad);
+  if (asMeant < ENDED_SHARE * changed) throw new Error(`canaries did not reach their end: ${JSON.stringify(tally)}`);
 }
 
 /** Changes some members, a few of them to a bad version, and takes those back that were aborted. */
@@ -92,5 +112,5 @@ async function runWave(bench: Bench, members: readonly Member[], bad: readonly M
     ({ key }) => stable.get(key) ?? image,
   );
   await sleep(Math.max(0, begun + WAVE_MS - Date.now()));
-  return { changed: members.length, promoted: promoted.length, aborted: aborted.length };
+  return { changed: members.length, bad: bad.length, promoted: promoted.length, aborted: aborted.length };
 }

@@ -41,9 +41,9 @@ export function arrivalsText(arrivals: Arrivals | undefined): string | undefined
   return `${told - lost} of ${told}${surplus > 0 ? `, ${surplus} writes more` : ''}`;
 }
 
-/** Whether all events that were told arrived; that none was told means that nobody looked. */
+/** Whether all events that were told arrived; that none was told means that nobody looked, and one too many may hide a loss. */
 export function allArrived(arrivals: Arrivals | undefined): boolean | undefined {
-  return arrivals && arrivals.told > 0 && arrivals.lost === 0;
+  return arrivals && arrivals.told > 0 && arrivals.lost === 0 && arrivals.surplus === 0;
 }
 
 /** A peer's figures at 100 and 500, `95 / 153`. */

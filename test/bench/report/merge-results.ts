@@ -15,11 +15,13 @@ export function mergeResults(before: SizeResult | undefined, now: SizeResult, as
     ...Object.fromEntries(kept.map(phase => [phase, before[field][phase]] as const).filter(([, value]) => value)),
   });
   const failures = pick('failures');
+  const wasted = { ...now.wasted, ...Object.fromEntries(kept.map(phase => [phase, before.wasted?.[phase]])) };
   for (const phase of kept) if (before.failures[phase] === undefined) delete failures[phase];
   return {
     ...now,
     ...Object.fromEntries(kept.map(phase => [phase, before[phase]])),
     measured: pick('measured'),
+    wasted: Object.fromEntries(Object.entries(wasted).filter(([, value]) => value)),
     failures,
     operatorEnds: before.operatorEnds + now.operatorEnds,
     machine,

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import type { SizeResult } from '../results.ts';
+import { PHASES, type SizeResult } from '../results.ts';
 import { cpuTableOf, sharedMachine } from './cpu-table.ts';
 import { METHOD } from './method.ts';
 import { plotsOf } from './plots.ts';
@@ -43,8 +43,17 @@ function introOf(results: readonly SizeResult[]): string {
   const shared = sharedMachine(results);
   const machines = new Set(results.flatMap(({ measured }) => Object.values(measured).map(({ machine }) => machine)));
   return `Measured: ${versionsOf(results)}, on ${[...machines].sort().join(', ')}, where kube-apiserver and etcd of the same machine do most of the work: read the
-figures as magnitudes. Writes and times are from the API server's audit log, memory and CPU from /proc. ${met} of ${judged}
-aims are met.${unmeasured === 0 ? '' : ` ${unmeasured} phases could not be measured, see below the table.`}${shared === undefined ? '' : `\n${shared}`}`;
+figures as magnitudes. Writes are from the API server's audit log, times from it and the bench's clock, memory and CPU from /proc. ${met} of ${judged}
+aims are met.${notRun(results)}${unmeasured === 0 ? '' : ` ${unmeasured} phases could not be measured, see below the table.`}${shared === undefined ? '' : `\n${shared}`}`;
+}
+
+/** What nobody tried is neither met nor missed. */
+function notRun(results: readonly SizeResult[]): string {
+  const some = results.flatMap(({ size, measured }) => {
+    const phases = PHASES.filter(phase => measured[phase] === undefined);
+    return phases.length === 0 ? [] : [`N = ${size}: ${phases.join(', ')}`];
+  });
+  return some.length === 0 ? '' : ` Not run: ${some.join('; ')}.`;
 }
 
 /** What is published together need not have been measured together. */

@@ -6,6 +6,7 @@ import { applyObject } from '../../support/control-plane/apply-folder.ts';
 import { AuditRecord, isOperatorWrite, type Request } from '../measure/audit-record.ts';
 import { busySeconds } from '../measure/process-meter.ts';
 import { perSecond } from '../measure/statistics.ts';
+import { type Changes, changesBetween, type Wasted, wastedWrites } from '../measure/wasted-writes.ts';
 import { OTHERS, type SizeResult } from '../results.ts';
 import { type BenchCluster, startBenchCluster } from './bench-cluster.ts';
 import { type BenchOperator, startBenchOperator } from './bench-operator.ts';
@@ -25,6 +26,12 @@ const CALM_MS = LONGEST_MS + 1_000;
 /** The same for canaries in flight, of which something is shown all the time. */
 const LULL_MS = 3_000;
 const BESIDES: ReadonlySet<string> = new Set(['analysisruns/status', 'events']);
+
+/** A moment to look back to. */
+export interface Moment {
+  readonly mark: number;
+  readonly changes: Changes;
+}
 
 /** Everything that the phases of one size share. */
 export class Bench {
@@ -139,6 +146,16 @@ export class Bench {
   /** Events that the operator told of since the beginning, over all its processes, by member. */
   told(): ReadonlyMap<string, number> {
     return addTo(new Map(this.#toldBefore), this.#operator?.told() ?? new Map());
+  }
+
+  /** Now, for {@link wastedSince}. */
+  moment(): Moment {
+    return { mark: this.audit.mark(), changes: new Map(this.changes.changes) };
+  }
+
+  /** Writes since then that changed nothing. All must be at rest at both ends: watches tell later than the log. */
+  wastedSince({ mark, changes }: Moment): Wasted {
+    return wastedWrites(this.audit.since(mark), changesBetween(changes, this.changes.changes));
   }
 
   /** A version that no member has had yet. */

@@ -14,9 +14,10 @@ const WATCHED = {
 
 /** Counts how often each object really changed, as watches tell it. */
 export interface ChangeCounter {
-  /** Changes since the last reset, by `resource/namespace/name`; an object's coming and going do not count. */
+  /** Changes so far, by `resource/namespace/name`; an object's coming and going do not count. */
   readonly changes: ReadonlyMap<string, number>;
-  reset(): void;
+  /** How many objects there are of some kinds together. */
+  objects(kinds: readonly (keyof typeof WATCHED)[]): number;
   stop(): Promise<void>;
 }
 
@@ -25,8 +26,10 @@ export async function startChangeCounter(access: ApiAccess): Promise<ChangeCount
   const client = new MetadataClient(access);
   const changes = new Map<string, number>();
   const watches: ObjectWatch[] = [];
+  const alive = new Map<string, Map<string, string | undefined>>();
   for (const [resource, path] of Object.entries(WATCHED)) {
     const versions = new Map<string, string | undefined>();
+    alive.set(resource, versions);
     const keyOf = ({ metadata }: KubeObject) => `${resource}/${metadata.namespace}/${metadata.name}`;
     const onObject = (object: KubeObject) => {
       const key = keyOf(object);
@@ -38,7 +41,7 @@ export async function startChangeCounter(access: ApiAccess): Promise<ChangeCount
   }
   return {
     changes,
-    reset: () => changes.clear(),
+    objects: kinds => kinds.reduce((sum, kind) => sum + (alive.get(kind)?.size ?? 0), 0),
     stop: async () => {
       await Promise.all(watches.map(watch => watch.stop()));
       client.close();

@@ -41,7 +41,8 @@ export function tenthOf(members: readonly Member[]): readonly Member[] {
   return members.slice(0, Math.ceil(members.length / 10));
 }
 
-const API = {
+/** Collections of the API. */
+export const API = {
   services: (namespace: string) => `/api/v1/namespaces/${namespace}/services`,
   deployments: (namespace: string) => `/apis/apps/v1/namespaces/${namespace}/deployments`,
   routes: (namespace: string) => `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`,
