@@ -7,7 +7,7 @@ import type { Caches } from './caches.ts';
 import type { LiveReader } from './live-reader.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
-import { type Certainty, certaintyFor, findOutdated } from './outdated.ts';
+import { type Certainty, certaintyFor, findOutdated, isMeasured } from './outdated.ts';
 import { isAnswerLost, notOwedAnyMore, oweAction } from './owed-report.ts';
 
 /** What an {@link Executor} works with. */
@@ -60,6 +60,8 @@ export class Executor {
       const outcome = outdated ?? (await this.#perform(known, rollout, action));
       if (outcome.kind === 'done') {
         noteDone(known, action, clock.now());
+        // The first of a trial: there are no others that could be unknown.
+        if (action.type === 'CreateAnalysisRun' && !isMeasured(rollout['status'])) known.certain.add('analysisRuns');
         acted.push(...facts.filter(({ ofAction }) => ofAction === action));
         known.owed = notOwedAnyMore(known.owed, acted);
         const isHome = action.type === 'PatchRoute' && action.lowers && status?.abort !== undefined;
@@ -119,7 +121,6 @@ function noteDone(known: RolloutMemory, action: Action, now: number): void {
     const what = `${action.service} ${action.podTemplateHash}`;
     known.selectorWrites = [...known.selectorWrites.slice(1 - KEPT_SELECTOR_WRITES), { what, at: now }];
   }
-  if (action.type === 'CreateAnalysisRun') known.certain.add('analysisRuns');
   if (action.type !== 'PatchRoute') return;
   known.lastWeight = action.canaryWeight;
   if (action.reassert) known.conflicts = [...known.conflicts.slice(-9), now];

@@ -77,17 +77,22 @@ export function doubtOf(known: RolloutMemory, { actions, status }: Decision, sto
   const isTrafficKnown = known.lastWeight !== undefined || known.certain.has('traffic');
   if (!isTrafficKnown && (isAbort || isOtherWeight(stored, status))) return 'traffic';
   if (isAbort || known.certain.has('analysisRuns')) return undefined;
-  const isRaised = status.abort === undefined && isMeasured(stored) && actions.some(isMoreTraffic);
+  const isRaised =
+    status.abort === undefined && isMeasured(stored) && actions.some(action => isMoreTraffic(action, stored));
   return isRaised || endsTrial(stored, status) ? 'analysisRuns' : undefined;
 }
 
 /** A run of this trial may have failed before the start: whoever stored that may not have lived to act on it. */
-function isMeasured({ analysis }: Record<string, unknown>): boolean {
+export function isMeasured(stored: unknown): boolean {
+  const analysis = member(stored, 'analysis');
   return isRecord(analysis) && Object.keys(analysis).length > 0;
 }
 
-const isMoreTraffic = (action: Action): boolean =>
-  action.type === 'SelectRevision' || (action.type === 'PatchRoute' && !action.lowers);
+/** To what is tried. A Service that goes back, or is put right, waits for nothing. */
+function isMoreTraffic(action: Action, { canary }: Record<string, unknown>): boolean {
+  if (action.type === 'SelectRevision') return action.podTemplateHash === member(canary, 'podTemplateHash');
+  return action.type === 'PatchRoute' && !action.lowers;
+}
 
 /** What a cache that lags shows reads as traffic that somebody moved, or to an abort as traffic that never was. */
 function isOtherWeight(stored: Record<string, unknown>, { weights }: RolloutStatus): boolean {

@@ -160,7 +160,12 @@ describe('the AnalysisRuns that a cache shows', () => {
   const superseded = decided({ canary: { revision: 3 }, history: [now, before] });
   const aborted = decided({ canary: { revision: 2 }, abort: { at: 'now' }, history: [now, before] });
   const first = { history: [] };
-  const measured = { ...stored, analysis: { background: 'shop-bg' } };
+  const measured = {
+    ...stored,
+    canary: { revision: 2, podTemplateHash: 'new' },
+    analysis: { background: 'shop-bg' },
+  };
+  const select = (podTemplateHash: string) => ({ type: 'SelectRevision', podTemplateHash });
   const moving = (action: object, of: object = measured) => ({ status: of, actions: [action] }) as unknown as Decision;
   const more = { type: 'PatchRoute', lowers: false };
   const less = { type: 'PatchRoute', lowers: true };
@@ -170,12 +175,13 @@ describe('the AnalysisRuns that a cache shows', () => {
     ['are in doubt when another revision takes its place', superseded, stored, {}, 'analysisRuns'],
     ['are in no doubt while it goes on', decided({ ...stored }), stored, {}, undefined],
     ['are in doubt when more users are sent to what they measure', moving(more), measured, {}, 'analysisRuns'],
-    ['are in doubt when all users are', moving({ type: 'SelectRevision' }), measured, {}, 'analysisRuns'],
+    ['are in doubt when all users are', moving(select('new')), measured, {}, 'analysisRuns'],
+    ['never keep users from home', moving(select('old')), measured, {}, undefined],
     ['are in no doubt when there is none yet', moving(more, stored), stored, {}, undefined],
     ['never keep less weight waiting', moving(less), measured, {}, undefined],
     [
       'never keep users from home who were aborted before',
-      moving({ type: 'SelectRevision' }, { ...measured, abort: { at: 'before' } }),
+      moving(select('new'), { ...measured, abort: { at: 'before' } }),
       { ...measured, abort: { at: 'before' } },
       { lastWeight: 0 },
       undefined,

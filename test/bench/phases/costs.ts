@@ -16,6 +16,16 @@ const FILLER = 'x'.repeat(3_000);
 export async function runCosts(bench: Bench): Promise<void> {
   await bench.restore();
   await bench.endOperator('terminate');
+  try {
+    bench.result.costs = await measureCosts(bench);
+  } finally {
+    const operator = await bench.startOperator();
+    await operator.untilLeading(bench.patience());
+    await bench.calm();
+  }
+}
+
+async function measureCosts(bench: Bench): Promise<CostsResult> {
   const apiServer = () => bench.cluster.cpu()['kube-apiserver'] ?? Number.NaN;
   const before = apiServer();
   await sleep(STILL_MS);
@@ -30,10 +40,7 @@ export async function runCosts(bench: Bench): Promise<void> {
     costs[what] = ((apiServer() - from - still * (Date.now() - begun)) / WRITES) * 1_000;
   }
   await undo();
-  const operator = await bench.startOperator();
-  await operator.untilLeading(bench.patience());
-  await bench.calm();
-  bench.result.costs = costs as CostsResult;
+  return costs as CostsResult;
 }
 
 interface Writes {

@@ -61,6 +61,7 @@ export async function runSize(
       say(`${phase}…`);
       try {
         if (failed >= GIVEN_UP || bench.result.failures.create) throw new Error('not tried after those that failed');
+        if (phase !== 'create') await bench.restore();
         const from = bench.moment();
         await bench.timeline.during(phase, run[phase]);
         noteWasted(bench, phase, from);
