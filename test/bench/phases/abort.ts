@@ -23,7 +23,6 @@ const ROUTE_SEEN_MS = 30_000;
 /** Bad canaries: one at a time, and every tenth at once. */
 export async function runAbort(bench: Bench, say: (text: string) => void): Promise<void> {
   const some = tenthOf(bench.members);
-  await bench.restore();
   say('bad canaries, one at a time');
   const few = bench.members.slice(0, Math.min(SINGLE_SAMPLES, Math.max(some.length, Math.ceil(bench.size / 2))));
   await holdInFlight(bench, few);
@@ -36,7 +35,6 @@ export async function runAbort(bench: Bench, say: (text: string) => void): Promi
   const mark = bench.audit.mark();
   const tenth = await abortAtOnce(bench, some);
   const quiet = await quietDelay(bench, some, mark, ALL_TOLD);
-  await bench.restore();
   bench.result.abort = { single, tenth, quietSingle, quiet };
 }
 
@@ -44,7 +42,6 @@ export async function runAbort(bench: Bench, say: (text: string) => void): Promi
 export async function runMass(bench: Bench, say: (text: string) => void): Promise<void> {
   const some = tenthOf(bench.members);
   const others = bench.members.slice(some.length);
-  await bench.restore();
   const mark = bench.audit.mark();
   const told = bench.told();
   say(`all ${bench.size} in flight, ${some.length} of them bad`);

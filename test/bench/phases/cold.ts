@@ -10,7 +10,6 @@ const AFTER_MS = 30_000;
  * @throws Error when the audit log shows nothing of the new one
  */
 export async function runCold(bench: Bench): Promise<void> {
-  await bench.restore();
   await bench.endOperator('terminate');
   const mark = bench.audit.mark();
   const operator = await bench.startOperator();

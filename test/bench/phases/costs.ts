@@ -14,14 +14,12 @@ const FILLER = 'x'.repeat(3_000);
  * at rest, with the watches of bench and gateway, and without the operator, which would answer.
  */
 export async function runCosts(bench: Bench): Promise<void> {
-  await bench.restore();
   await bench.endOperator('terminate');
   try {
     bench.result.costs = await measureCosts(bench);
   } finally {
     const operator = await bench.startOperator();
     await operator.untilLeading(bench.patience());
-    await bench.calm();
   }
 }
 

@@ -9,14 +9,12 @@ const RESTED_MS = 20_000;
 
 /** Watches the operator do nothing. */
 export async function runIdle(bench: Bench, idleMs: number): Promise<void> {
-  await bench.restore();
   await sleep(Math.min(UNTIL_COLLECTED_MS, Math.max(15_000, idleMs)));
   bench.result.idle = await watchRest(bench, idleMs);
 }
 
 /** Lets the operator rest after all that it has done, and looks what it keeps. Of no worth after a short run. */
 export async function runRested(bench: Bench): Promise<void> {
-  await bench.restore();
   await sleep(UNTIL_COLLECTED_MS);
   bench.result.rested = await watchRest(bench, RESTED_MS);
 }

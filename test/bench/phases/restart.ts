@@ -8,7 +8,6 @@ const INTO_MS = 8_000;
 
 /** Kills the operator amid N/10 canaries and starts it anew at once: what it takes up, and whether any is lost. */
 export async function runRestart(bench: Bench): Promise<void> {
-  await bench.restore();
   const members = bench.members.slice(-tenthOf(bench.members).length);
   const delivery = await beginDelivery(bench, members);
   await sleep(Math.max(0, delivery.begun + INTO_MS - Date.now()));
@@ -19,5 +18,4 @@ export async function runRestart(bench: Bench): Promise<void> {
   const toLeadingSeconds = (Date.now() - killedAt) / 1000;
   const promoted = await untilPromoted(bench, delivery);
   bench.result.restart = { canaries: members.length, promoted, toLeadingSeconds };
-  await bench.restore();
 }

@@ -30,7 +30,7 @@ export interface RunSetting {
 
 /**
  * Runs the phases on a fleet of one size. The fleet is always created, else there would be nothing to measure. A phase that
- * fails is noted with its reason and the next one begins: each brings the fleet to rest first.
+ * fails is noted with its reason and the next one begins. Each begins and ends with the fleet at rest.
  */
 export async function runSize(
   size: number,
@@ -61,9 +61,13 @@ export async function runSize(
       say(`${phase}…`);
       try {
         if (failed >= GIVEN_UP || bench.result.failures.create) throw new Error('not tried after those that failed');
+        // One that failed may have left the fleet in motion.
         if (phase !== 'create') await bench.restore();
         const from = bench.moment();
-        await bench.timeline.during(phase, run[phase]);
+        await bench.timeline.during(phase, async () => {
+          await run[phase]();
+          await bench.restore();
+        });
         noteWasted(bench, phase, from);
         failed = 0;
         say(`${phase}: ${JSON.stringify(shortOf(bench.result[phase]))}`);

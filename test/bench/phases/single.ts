@@ -11,7 +11,6 @@ const GIVEN_UP_MS = 5_000;
 
 /** One change at a time: how long until the operator writes about it for the first time. */
 export async function runSingle(bench: Bench): Promise<void> {
-  await bench.restore();
   const image = bench.nextImage();
   const asked: number[] = [];
   const answered: number[] = [];
@@ -30,7 +29,6 @@ export async function runSingle(bench: Bench): Promise<void> {
     await bench.change([member], stable);
     await sleep(APART_MS);
   }
-  await bench.restore();
   bench.result.single = { asked: spreadOf(asked), answered: spreadOf(answered), missed: members.length - asked.length };
 }
 

@@ -35,7 +35,6 @@ interface Tally {
  * @throws Error when canaries did not reach their end, or the operator did not live through it
  */
 export async function runSoak(bench: Bench, soakMs: number, say: (text: string) => void): Promise<void> {
-  await bench.restore();
   const { operator } = bench;
   const begun = Date.now();
   const begunS = bench.timeline.now;
@@ -72,7 +71,6 @@ export async function runSoak(bench: Bench, soakMs: number, say: (text: string) 
   const line = fitLine(lows.filter(([hour]) => hour >= warmHours));
   if (line === undefined) throw new Error('too short to see whether memory grows');
   const { slope: slopeMbPerHour, slopeError } = line;
-  await bench.restore();
   bench.result.soak = {
     ...{ hours, changed, promoted, aborted, slopeMbPerHour, slopeError, lows, warmHours },
     otherWrites: together(written),

@@ -4,12 +4,10 @@ import { deliver } from './canaries.ts';
 
 /** Every tenth member at once through five steps. */
 export async function runTenth(bench: Bench): Promise<void> {
-  await bench.restore();
   bench.result.tenth = await deliver(bench, tenthOf(bench.members));
 }
 
 /** All members at once. */
 export async function runAll(bench: Bench): Promise<void> {
-  await bench.restore();
   bench.result.all = await deliver(bench, bench.members);
 }
