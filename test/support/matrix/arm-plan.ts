@@ -138,10 +138,14 @@ function eventOf({ id, event }: Plan): Point {
   return event;
 }
 
-/** When the latest operator process began to watch Rollouts, milliseconds of `performance.now()`; undefined: not yet. */
+/** What a story's first objects are of: who follows one of them alone may take the other for missing. */
+const FOLLOWED: readonly string[] = ['rollouts', 'httproutes'];
+
+/** When the latest operator process began to follow the cluster, milliseconds of `performance.now()`; undefined: not yet. */
 export function followsSince({ trace }: FaultProxy, { startedAt }: PlanOperator): number | undefined {
-  const isWatch = ({ verb, plural, at }: ProxiedRequest) => verb === 'watch' && plural === 'rollouts' && at > startedAt;
-  return trace.entries.find(({ request }) => isWatch(request))?.request.at;
+  const watches = trace.entries.filter(({ request }) => request.verb === 'watch' && request.at > startedAt);
+  const began = FOLLOWED.map(plural => watches.find(({ request }) => request.plural === plural)?.request.at);
+  return began.includes(undefined) ? undefined : Math.max(...began.map(Number));
 }
 
 async function untilFollowed(proxy: FaultProxy, operator: PlanOperator): Promise<void> {

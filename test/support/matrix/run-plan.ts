@@ -90,8 +90,8 @@ async function tell(scene: Scene, workload: Workload, { plan, rule }: Telling): 
   const struck = () => (plan ? armed?.struck() === true : true);
   try {
     await workload.prelude(stage);
-    // What the prelude leaves behind must not count as the story's: points are counted from here.
-    await untilCalm(scene, { quietMs: BETWEEN_MS });
+    // What the prelude leaves behind must not count as the story's, nor what an operator takes for missing that is just starting.
+    await untilCalm(scene, { quietMs: BETWEEN_MS, followsSince: () => followsSince(proxy, operator) });
     from = { request: proxy.trace.entries.length, event: proxy.trace.events.length };
     if (plan) armed = armPlan(plan, proxy, operator);
     if (rule) proxy.inject(rule);
