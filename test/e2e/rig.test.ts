@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Availability, skipUnless } from '../support/binaries/availability.ts';
+import type { KubeObject } from '../support/control-plane/api-client.ts';
 import { applyObject, readManifests } from '../support/control-plane/apply-folder.ts';
 import { startFakeGatewayController } from '../support/control-plane/fake-gateway-controller.ts';
 import { applyGatewayApiCrds } from '../support/control-plane/gateway-api.ts';
@@ -13,6 +15,7 @@ import { RIG_USERS } from '../support/control-plane/users.ts';
 import { type ControlPlane, controlPlaneAvailability, startControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FakeKubelet, startFakeKubelet } from '../support/fake-kubelet.ts';
+import { etcdIsFull } from '../support/faults/etcd.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { prometheusAvailability } from '../support/prometheus-binary.ts';
 
@@ -200,6 +203,20 @@ spec:
       } finally {
         await prometheus.stop();
       }
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'has a node that asks again when nothing can be stored, as kubelets do',
+    async () => {
+      await apply(shop('patient', 'shop:1.4.0-slowstart2s'));
+      const isBound = (pod: KubeObject) => (pod.spec as { nodeName?: string }).nodeName !== undefined;
+      await eventually('three pods with a node', async () => (await podsOf('patient')).filter(isBound).length === 3);
+      await etcdIsFull(plane, true);
+      await sleep(4_000);
+      await etcdIsFull(plane, false);
+      await eventually('three ready pods', deployed('patient'), SLOW_MS);
     },
     SLOW_MS,
   );

@@ -4,6 +4,7 @@ import type { PodAddresses } from './fake-kubelet-addresses.ts';
 import { behaviourOfImage, behaviourOfTag, type PodBehaviour } from './fake-kubelet-behaviour.ts';
 import { type PodServer, startPodServer } from './fake-kubelet-server.ts';
 import { type ContainerState, podStatus } from './fake-kubelet-status.ts';
+import { persistently } from './persistently.ts';
 
 /** What a pod needs from its node. */
 export interface PodHost {
@@ -31,6 +32,7 @@ export class FakePod {
   #state: ContainerState = { is: 'creating' };
   #restarts = 0;
   #lastCrashAt: string | undefined;
+  #isAbandoned = false;
   #server: PodServer | undefined;
   #address: string | undefined;
   #writes: Promise<void> = Promise.resolve();
@@ -80,6 +82,7 @@ export class FakePod {
 
   /** Resolves when the pod's server is closed and nothing more is written; the API object is left as it is. */
   async abandon(): Promise<void> {
+    this.#isAbandoned = true;
     this.#ending.abort();
     await this.#life;
     await this.#release();
@@ -132,7 +135,8 @@ export class FakePod {
     await this.#release();
     const { namespace, name, uid } = this.#object.metadata;
     const options = { gracePeriodSeconds: 0, preconditions: { uid } };
-    await this.#host.client.delete(`/api/v1/namespaces/${namespace}/pods/${name}`, options).catch(ignoreGone);
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+    await this.#persistently(() => this.#host.client.delete(path, options)).catch(ignoreGone);
   }
 
   async #enter(state: ContainerState): Promise<void> {
@@ -155,12 +159,17 @@ export class FakePod {
         now: now(),
       });
       const path = `/api/v1/namespaces/${namespace}/pods/${name}/status`;
-      const stored = await this.#host.client.patch(path, 'strategic', { metadata: { uid }, status }).catch(ignoreGone);
+      const patch = () => this.#host.client.patch(path, 'strategic', { metadata: { uid }, status });
+      const stored = await this.#persistently(patch).catch(ignoreGone);
       // Keeps transition times for the next write, which may come before the watch event of this one.
       if (stored !== undefined) this.#object = { ...this.#object, status: stored.status };
     };
     this.#writes = this.#writes.then(write).catch(error => this.#complain(error));
     return this.#writes;
+  }
+
+  #persistently<T>(ask: () => Promise<T>): Promise<T> {
+    return persistently(ask, () => !this.#isAbandoned);
   }
 
   /** Waits; whether the pod is ending. Never comes back by itself from an infinite time. */

@@ -4,6 +4,7 @@ import { type ObjectWatch, watchObjects } from './control-plane/watch-objects.ts
 import { localAddresses, namedAddresses, type PodAddresses } from './fake-kubelet-addresses.ts';
 import type { PodBehaviour } from './fake-kubelet-behaviour.ts';
 import { FakePod, type PodHost } from './fake-kubelet-pod.ts';
+import { persistently } from './persistently.ts';
 
 /** How to run the fake node. */
 export interface FakeKubeletOptions {
@@ -173,17 +174,26 @@ async function registerNode(client: ApiClient, name: string): Promise<void> {
 
 /** Binds each pod without a node to this one. Another binder may be first (409), or the pod may be gone (404). */
 async function bindPods(client: ApiClient, nodeName: string): Promise<ObjectWatch> {
-  return await watchObjects(client, '/api/v1/pods?fieldSelector=spec.nodeName%3D', {
+  let isStopped = false;
+  const watch = await watchObjects(client, '/api/v1/pods?fieldSelector=spec.nodeName%3D', {
     onObject: ({ metadata: { namespace, name, deletionTimestamp } }) => {
       if (deletionTimestamp !== undefined) return;
       const target = { apiVersion: 'v1', kind: 'Node', name: nodeName };
-      client
-        .create(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, { metadata: { name }, target })
-        .catch(error => {
-          if (!(error instanceof ApiFailure && (error.status === 409 || error.status === 404)))
-            console.error(`fake kubelet: binding ${namespace}/${name}: ${error}`);
-        });
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}/binding`;
+      persistently(
+        () => client.create(path, { metadata: { name }, target }),
+        () => !isStopped,
+      ).catch(error => {
+        if (!(error instanceof ApiFailure && (error.status === 409 || error.status === 404)))
+          console.error(`fake kubelet: binding ${namespace}/${name}: ${error}`);
+      });
     },
     onGone: () => {},
   });
+  return {
+    stop: async () => {
+      isStopped = true;
+      await watch.stop();
+    },
+  };
 }
