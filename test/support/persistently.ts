@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { ApiFailure } from './control-plane/api-client.ts';
 
 const AGAIN_MS = 300;
@@ -8,13 +8,7 @@ const AGAIN_MS = 300;
  * or refused, or nobody wants it any more. @throws what was answered last
  */
 export async function persistently<T>(ask: () => Promise<T>, isWanted: () => boolean): Promise<T> {
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      const isRefused = error instanceof ApiFailure && error.status < 500;
-      if (isRefused || !isWanted()) throw error;
-      await sleep(AGAIN_MS);
-    }
-  }
+  const isRefused = (error: Error) => error instanceof ApiFailure && error.status < 500;
+  const shouldRetry = ({ error }: { error: Error }) => !isRefused(error) && isWanted();
+  return await pRetry(ask, { retries: Number.POSITIVE_INFINITY, minTimeout: AGAIN_MS, factor: 1, shouldRetry });
 }
