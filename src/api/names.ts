@@ -17,8 +17,6 @@ export const REVISION_ANNOTATION = 'sluice.dev/revision';
 export const REPLICAS_ANNOTATION = 'sluice.dev/replicas';
 /** On ReplicaSets: RFC 3339 time at which the pod template was last set back, after somebody else had written it. */
 export const TEMPLATE_RESTORED_AT_ANNOTATION = 'sluice.dev/template-restored-at';
-/** On ReplicaSets: RFC 3339 time from which the set may be scaled to 0. Survives operator restarts. */
-export const SCALE_DOWN_AT_ANNOTATION = 'sluice.dev/scale-down-at';
 /** On Rollouts: `<verb> <id>`; see commands.ts. */
 export const COMMAND_ANNOTATION = 'sluice.dev/command';
 /** On Rollouts: who sent the command (free text, optional). */

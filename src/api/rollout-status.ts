@@ -165,6 +165,11 @@ export const rolloutStatusSchema = z.object({
       blocked: z.boolean().optional().meta({ description: 'Something that the trial needs is not there.' }),
     })
     .optional(),
+  scaleDowns: z
+    .array(z.object({ replicaSet: z.string().max(253), at: timeSchema }))
+    .max(100)
+    .optional()
+    .meta({ description: 'ReplicaSets that carry nobody any more, and from when on they may be scaled to 0.' }),
   /** When it was first aborted, degraded, invalid or without its stable revision, since it was last healthy. */
   troubledSince: timeSchema.optional(),
   notices: z.array(noticeSchema).max(20).optional(),

@@ -20,6 +20,7 @@ import { desiredRevision } from './revisions.ts';
 import { lookAgainAt } from './route-conflict.ts';
 import { driveRuns } from './runs.ts';
 import { copyJson } from './same-json.ts';
+import { noteScaleDowns } from './scale-downs.ts';
 import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec, readStatus } from './spec-reader.ts';
@@ -87,6 +88,7 @@ function decideOnce(snapshot: Snapshot, now: number): Decision {
     ...inspectPods(w, d, mode),
     ...collectGarbage(w, d, intent),
   );
+  noteScaleDowns(w, d, intent);
   if (snapshot.rivals.length > 0) d.wakes.push(lookAgainAt(w));
   const shown = noteProblems(w, d, intent);
   reportStatus(w, d, mode, shown);

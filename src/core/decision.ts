@@ -44,7 +44,7 @@ export type Action =
   | {
       readonly type: 'AnnotateReplicaSet';
       readonly target: Target;
-      readonly annotations: Readonly<Record<string, string | null>>;
+      readonly annotations: Readonly<Record<string, string>>;
     }
   | { readonly type: 'CreateService'; readonly object: ApiObject }
   /** Set our one key of a Service's selector; null takes it away. `mend`: keys that somebody else led astray. */

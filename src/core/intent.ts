@@ -19,8 +19,8 @@ export interface Intent {
   readonly capacityForWeight: number;
   /** The strategy sized the canary itself, so its pods may be fewer than its weight suggests. */
   readonly explicitScale: boolean;
-  /** ReplicaSets that shall be scaled down no earlier than this, epoch milliseconds; `null` cancels a plan. */
-  readonly scaleDownAt: ReadonlyMap<string, number | null>;
+  /** ReplicaSets that shall be scaled down no earlier than this, epoch milliseconds. */
+  readonly scaleDownAt: ReadonlyMap<string, number>;
   /** Runs that shall exist and be measured. */
   readonly runs: readonly WantedRun[];
   /** Name of the background run that begins with the first users; the status names it before it is created. */

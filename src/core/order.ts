@@ -1,5 +1,3 @@
-import { SCALE_DOWN_AT_ANNOTATION } from '../api/names.ts';
-import { toTime } from '../api/time.ts';
 import { enoughToCarryAll, notCarried, stablePods } from './carry.ts';
 import { missingChildren } from './children.ts';
 import type { Action } from './decision.ts';
@@ -28,7 +26,7 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
   const home = w.stable ? w.stableSet : w.newSet;
   const weight = weightActions(w, d, intent, home);
   const select = selectActions(w, d, intent, home);
-  const scale = scaleActions(w, d, intent);
+  const scale = scaleActions(w, intent);
   return oneWritePerSet([
     ...select.filter(action => action.urgent).map(({ action }) => action),
     ...(weight?.lowers ? weight.actions : []),
@@ -38,7 +36,6 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
     ...missingChildren(w, d, intent.firstPods),
     ...select.filter(action => !action.urgent).map(({ action }) => action),
     ...(weight && !weight.lowers ? weight.actions : []),
-    ...scale.annotate,
     ...scale.down,
   ]);
 }
@@ -160,36 +157,21 @@ function carriesEnough(w: World, service: ServiceView, home: ReplicaSetView, eno
 
 interface ScaleActions {
   readonly up: Action[];
-  readonly annotate: Action[];
   readonly down: Action[];
 }
 
-function scaleActions(w: World, d: Draft, intent: Intent): ScaleActions {
+function scaleActions(w: World, intent: Intent): ScaleActions {
   const up: Action[] = [];
   const down: Action[] = [];
-  const annotate: Action[] = [];
   for (const set of w.sets) {
-    const at = intent.scaleDownAt.get(set.name);
     const wanted = intent.scale.get(set.name);
-    const cancels = wanted !== undefined && wanted > 0 && at === undefined && set.scaleDownAt !== undefined;
-    if (at !== undefined || cancels) {
-      const next = at ?? null;
-      if (next !== (set.scaleDownAt ?? null))
-        annotate.push({
-          type: 'AnnotateReplicaSet',
-          target: set.target,
-          annotations: { [SCALE_DOWN_AT_ANNOTATION]: next === null ? null : toTime(next) },
-        });
-    }
-    const due = at ?? set.scaleDownAt;
-    if (due !== undefined && due !== null && due > w.now && set.spec > 0 && !cancels) d.wakes.push(due);
     if (wanted === undefined || wanted === set.spec) continue;
     const to = wanted > set.spec ? wanted : lowestAllowed(w, intent, set, wanted);
     if (to === set.spec) continue;
     const mend = set.asked !== undefined && set.asked !== set.spec;
     (to > set.spec ? up : down).push({ type: 'ScaleReplicaSet', target: set.target, from: set.spec, to, mend });
   }
-  return { up, annotate, down };
+  return { up, down };
 }
 
 /** Fewest pods that a set may be scaled to while live routes and selectors point at it. */

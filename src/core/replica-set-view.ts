@@ -1,11 +1,6 @@
-import {
-  HASH_LABEL,
-  REPLICAS_ANNOTATION,
-  REVISION_ANNOTATION,
-  SCALE_DOWN_AT_ANNOTATION,
-  TEMPLATE_RESTORED_AT_ANNOTATION,
-} from '../api/names.ts';
+import { HASH_LABEL, REPLICAS_ANNOTATION, REVISION_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
+import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime } from '../api/time.ts';
 import type { Target } from './decision.ts';
 import type { PodCount } from './pod-count.ts';
@@ -35,13 +30,13 @@ export interface ReplicaSetView extends PodCount {
  * Reads a ReplicaSet, of whose managedFields only others who wrote the pod template are left; numbers that are missing or absurd count as 0,
  * because nothing may be built on them.
  */
-export function viewReplicaSet(object: ApiObject): ReplicaSetView {
+export function viewReplicaSet(object: ApiObject, scaleDowns: RolloutStatus['scaleDowns'] = []): ReplicaSetView {
   const { metadata } = object;
   const spec = (object['spec'] ?? {}) as Record<string, unknown>;
   const status = (object['status'] ?? {}) as Record<string, unknown>;
   const asked = metadata.annotations?.[REPLICAS_ANNOTATION];
   const [writer] = (metadata['managedFields'] ?? []) as { readonly manager?: string }[];
-  const scaleDownAt = fromTime(metadata.annotations?.[SCALE_DOWN_AT_ANNOTATION]);
+  const planned = scaleDowns.find(({ replicaSet }) => replicaSet === metadata.name);
   return {
     target: { name: metadata.name, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' },
     name: metadata.name,
@@ -53,7 +48,7 @@ export function viewReplicaSet(object: ApiObject): ReplicaSetView {
     ready: count(status['readyReplicas']),
     available: count(status['availableReplicas']),
     createdAt: fromTime(metadata.creationTimestamp) ?? 0,
-    scaleDownAt,
+    scaleDownAt: fromTime(planned?.at),
     templateWrittenBy: writer && (writer.manager ?? 'unknown'),
     templateRestoredAt: fromTime(metadata.annotations?.[TEMPLATE_RESTORED_AT_ANNOTATION]),
     deleting: metadata.deletionTimestamp !== undefined,

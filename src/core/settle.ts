@@ -38,7 +38,8 @@ export function planSteady(w: World, d: Draft): Intent {
     scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, old),
     select,
     canaryWeight: w.router ? 0 : undefined,
-    scaleDownAt: withoutRouter(w) ? new Map() : delays(w, old, delaySeconds(w, 'scaleDownDelaySeconds')),
+    scaleDownAt:
+      withoutRouter(w) || !isAtRest(w) ? new Map() : delays(w, old, delaySeconds(w, 'scaleDownDelaySeconds')),
     endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
     wakeAt: because.reason === 'Healthy' || overdue ? undefined : deadlineAt(w, d.status),
   };
@@ -235,8 +236,8 @@ function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string,
   return scale;
 }
 
-function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number | null> {
-  const at = new Map<string, number | null>();
+function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number> {
+  const at = new Map<string, number>();
   // What is planned later than that was planned by a clock that was ahead, or before the delay was shortened.
   const latest = w.now + seconds * 1000;
   for (const set of leaving) at.set(set.name, Math.min(set.scaleDownAt ?? latest, latest));

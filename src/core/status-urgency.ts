@@ -53,9 +53,15 @@ function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonl
     ...rest,
     stable: withoutSet(status.stable),
     canary: withoutSet(status.canary),
+    scaleDowns: status.scaleDowns?.filter(({ replicaSet }) => isPlanned(after, replicaSet)) ?? [],
     // An abort is done when traffic is back, and that is told at once.
     ...(after.abort ? { weights: status.weights } : {}),
   };
+}
+
+/** A plan that has been carried out, or was given up, is found to be so again. */
+function isPlanned({ scaleDowns = [] }: RolloutStatus, name: string): boolean {
+  return scaleDowns.some(({ replicaSet }) => replicaSet === name);
 }
 
 const flagsOf = ({ conditions = [] }: RolloutStatus) => conditions.map(({ type, status }) => `${type}=${status}`);

@@ -37,7 +37,7 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
   const { rollout } = snapshot;
   const stored = readStatus(rollout);
   const hash = revisionHash(spec.template ?? {});
-  const sets = snapshot.replicaSets.map(viewReplicaSet).filter(set => !set.deleting);
+  const sets = snapshot.replicaSets.map(set => viewReplicaSet(set, stored?.scaleDowns)).filter(set => !set.deleting);
   const stable = stored?.stable;
   const { command, malformed } = pendingCommand(rollout.metadata.annotations, stored?.lastCommand);
   const services = new Map<string, ServiceView>();

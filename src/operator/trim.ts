@@ -4,7 +4,6 @@ import {
   REPLICAS_ANNOTATION,
   REVISION_ANNOTATION,
   ROLLOUT_LABEL,
-  SCALE_DOWN_AT_ANNOTATION,
   TEMPLATE_RESTORED_AT_ANNOTATION,
 } from '../api/names.ts';
 import { isRecord, type KubeObject, type ObjectMeta, type OwnerReference } from '../kube/kube-object.ts';
@@ -17,12 +16,7 @@ import { trimManagedFields } from '../kube/store.ts';
  */
 
 const LABELS = new Set([HASH_LABEL, ROLLOUT_LABEL, 'kubernetes.io/service-name']);
-const ANNOTATIONS = new Set([
-  REPLICAS_ANNOTATION,
-  REVISION_ANNOTATION,
-  SCALE_DOWN_AT_ANNOTATION,
-  TEMPLATE_RESTORED_AT_ANNOTATION,
-]);
+const ANNOTATIONS = new Set([REPLICAS_ANNOTATION, REVISION_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION]);
 
 function pick(map: Record<string, string> | undefined, keys: ReadonlySet<string>): Record<string, string> | undefined {
   if (!map) return undefined;

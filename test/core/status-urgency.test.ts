@@ -20,6 +20,10 @@ const at = (index: number, more: Partial<RolloutStatus> = {}): RolloutStatus => 
 
 const gate = (value: string): Partial<RolloutStatus> => ({ display: { gate: `success-rate ${value} (≥ 0.95)` } });
 
+const leaving = (...names: string[]): Partial<RolloutStatus> => ({
+  scaleDowns: names.map(replicaSet => ({ replicaSet, at: '2026-01-01T00:00:30Z' })),
+});
+
 describe('a status may wait a moment to be stored', () => {
   it.each<[string, RolloutStatus, RolloutStatus, number]>([
     ['nothing differs', at(0), at(0), 10_000],
@@ -41,6 +45,10 @@ describe('a status may wait a moment to be stored', () => {
       at(0, { canary: { revision: 2, podTemplateHash: 'h', replicaSet: 'shop-h' } }),
       2_000,
     ],
+    ['a set is to leave', at(0), at(0, leaving('shop-a')), 0],
+    ['one more set is to leave', at(0, leaving('shop-a')), at(0, leaving('shop-a', 'shop-b')), 0],
+    ['a set has left', at(0, leaving('shop-a', 'shop-b')), at(0, leaving('shop-b')), 2_000],
+    ['the last set has left', at(0, leaving('shop-a')), at(0), 2_000],
     ['the deadline clock moved', at(0), at(0, { progress: { at: 'x', podTemplateHash: 'h', available: 1 } }), 2_000],
     [
       'the members come in another order',

@@ -265,12 +265,7 @@ export class SimCluster {
       }
       case 'AnnotateReplicaSet': {
         const set = this.expectSet(action.target);
-        const annotations: Record<string, string> = { ...set.metadata.annotations };
-        for (const [key, value] of Object.entries(action.annotations)) {
-          if (value === null) delete annotations[key];
-          else annotations[key] = value;
-        }
-        set.metadata = { ...set.metadata, annotations };
+        set.metadata = { ...set.metadata, annotations: { ...set.metadata.annotations, ...action.annotations } };
         this.touch(set);
         return;
       }
