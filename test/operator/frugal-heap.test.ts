@@ -39,6 +39,29 @@ test('nothing is collected while there is work', async () => {
   stop();
 });
 
+test('where there is no rest for ten minutes, a gap between two pieces of work is enough', async () => {
+  const { clock, state, stop } = watched();
+  const work = async (ms: number, everyMs: number) => {
+    for (const end = clock.monotonic() + ms; clock.monotonic() < end; ) {
+      await clock.advance(everyMs);
+      state.workAt = clock.monotonic();
+    }
+  };
+  await work(595_000, 1_000);
+  expect(state.collections).toBe(0);
+  // Never in the middle of work.
+  await work(10_000, 20);
+  expect(state.collections).toBe(0);
+  await work(1_000, 500);
+  expect(state.collections).toBe(1);
+  state.heap += 30 * MB;
+  await work(590_000, 1_000);
+  expect(state.collections).toBe(1);
+  await work(20_000, 500);
+  expect(state.collections).toBe(2);
+  stop();
+});
+
 test('what grew by more than a tenth is collected again', async () => {
   const { clock, state, stop } = watched();
   await clock.advance(60_000);
