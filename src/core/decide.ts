@@ -21,7 +21,7 @@ import { lookAgainAt } from './route-conflict.ts';
 import { driveRuns } from './runs.ts';
 import { copyJson } from './same-json.ts';
 import { noteScaleDowns } from './scale-downs.ts';
-import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
+import { laterThanPromoted, planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec, readStatus } from './spec-reader.ts';
 import { reportStatus } from './status-report.ts';
@@ -163,7 +163,10 @@ function withDeadline(w: World, d: Draft, trial: TrialPlan): Intent {
   };
 }
 
-/** The template becomes the stable one. The status says so first; weights and Services come to rest in later passes. */
+/**
+ * The template becomes the stable one. The status says so first, and when those leave that it takes over from; weights and
+ * Services come to rest in later passes.
+ */
 function promote(w: World, d: Draft, outcome: 'FirstDeploy' | 'Promoted' | 'FastPromoted'): Intent {
   const ref = desiredRevision(w);
   const by = d.status.promoteFull?.by;
@@ -176,5 +179,11 @@ function promote(w: World, d: Draft, outcome: 'FirstDeploy' | 'Promoted' | 'Fast
   d.status.stable = { ...ref, verifiedAt: toTime(w.now) };
   const message =
     outcome === 'FirstDeploy' ? 'the first revision is available' : `revision ${ref.revision} passed and takes over`;
-  return { ...NOTHING, phase: 'Progressing', because: { reason: 'Promoting', message } };
+  const old = w.sets.filter(set => set.hash !== w.hash && set.spec > 0);
+  return {
+    ...NOTHING,
+    phase: 'Progressing',
+    because: { reason: 'Promoting', message },
+    scaleDownAt: laterThanPromoted(w, old),
+  };
 }

@@ -10,7 +10,10 @@ type ScaleDowns = NonNullable<RolloutStatus['scaleDowns']>;
 /** As many as the schema of the status allows; who has more sets with pods waits for the first to leave. */
 const MOST = 100;
 
-/** Says in status which sets will be scaled to 0, and when: it is stored with what the pass tells anyway, and needs no write. */
+/**
+ * Says in status which sets will be scaled to 0, and when. It is planned in passes whose status is stored at once anyway, and
+ * costs no write of its own then. The first to leave come first: the order in which sets are seen means nothing.
+ */
 export function noteScaleDowns(w: World, d: Draft, intent: Intent): void {
   const planned: ScaleDowns = [];
   for (const set of w.sets) {
@@ -19,6 +22,8 @@ export function noteScaleDowns(w: World, d: Draft, intent: Intent): void {
     planned.push({ replicaSet: set.name, at: toTime(at) });
     if (at > w.now) d.wakes.push(at);
   }
+  const order = ({ at, replicaSet }: ScaleDowns[number]) => `${at} ${replicaSet}`;
+  planned.sort((a, b) => (order(a) < order(b) ? -1 : 1));
   if (planned.length > 0) d.status.scaleDowns = planned.slice(0, MOST);
   else delete d.status.scaleDowns;
 }

@@ -38,8 +38,7 @@ export function planSteady(w: World, d: Draft): Intent {
     scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, old),
     select,
     canaryWeight: w.router ? 0 : undefined,
-    scaleDownAt:
-      withoutRouter(w) || !isAtRest(w) ? new Map() : delays(w, old, delaySeconds(w, 'scaleDownDelaySeconds')),
+    scaleDownAt: laterThanPromoted(w, old),
     endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
     wakeAt: because.reason === 'Healthy' || overdue ? undefined : deadlineAt(w, d.status),
   };
@@ -234,6 +233,11 @@ function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string,
   if (home) scale.set(home.name, w.replicas);
   for (const set of leaving) if (set.scaleDownAt !== undefined && set.scaleDownAt <= w.now) scale.set(set.name, 0);
   return scale;
+}
+
+/** When sets leave that another one has taken over from; where pods are traffic they leave as those come. */
+export function laterThanPromoted(w: World, sets: readonly ReplicaSetView[]): Map<string, number> {
+  return withoutRouter(w) ? new Map() : delays(w, sets, delaySeconds(w, 'scaleDownDelaySeconds'));
 }
 
 function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number> {

@@ -4,6 +4,7 @@ import type { SimCluster } from '../support/sim-cluster.ts';
 import { canaryOnTrial, hashOf, push, send, settledBlueGreen, wait } from '../support/sim-stories.ts';
 
 const SHORT = { steps: [{ setWeight: 50 }] };
+const HELD = { steps: [{ setWeight: 50 }, { pause: {} }] };
 
 /** What status says will be scaled to 0: the end of a set's name, and when, in seconds from now. */
 function planned(cluster: SimCluster): string[] {
@@ -15,7 +16,7 @@ function planned(cluster: SimCluster): string[] {
 }
 
 describe('sets that carry nobody any more', () => {
-  it('leave after the delay that begins when traffic is at rest', () => {
+  it('leave after the delay that begins when another one takes over', () => {
     const cluster = canaryOnTrial(SHORT);
     expect(planned(cluster)).toEqual(['1 in 30 s']);
     wait(cluster, 29);
@@ -24,23 +25,70 @@ describe('sets that carry nobody any more', () => {
     expect([cluster.status['scaleDowns'], cluster.pods(hashOf('1'))]).toEqual([undefined, 0]);
   });
 
-  it('are not planned to while the gateway still sends them users', () => {
-    const cluster = canaryOnTrial({ steps: [{ setWeight: 50 }, { pause: {} }] });
+  it('are planned to by the status that tells of the promotion, and by no other', () => {
+    const cluster = canaryOnTrial(HELD);
     cluster.command('promote go');
+    const seen: string[] = [];
     for (let i = 0; i < 12; i++) {
       cluster.reactPods();
       cluster.reactEndpoints();
-      if (cluster.status['stable'].revision === 1) cluster.reactGateway();
+      cluster.pass();
+      const plan = JSON.stringify(cluster.status['scaleDowns']);
+      if (plan !== undefined && !seen.includes(plan)) seen.push(plan);
+      if (cluster.status['stable'].revision === 1) {
+        expect(plan).toBeUndefined();
+        cluster.reactGateway();
+      }
+    }
+    expect([cluster.status['stable'].revision, planned(cluster), seen.length]).toEqual([2, ['1 in 30 s'], 1]);
+  });
+
+  it('keep their delay when the next revision comes before the gateway has taken up the promotion', () => {
+    const cluster = canaryOnTrial(HELD);
+    cluster.command('promote go');
+    for (let i = 0; i < 12 && cluster.status['stable'].revision === 1; i++) {
+      cluster.react();
       cluster.pass();
     }
-    expect([cluster.status['stable'].revision, planned(cluster)]).toEqual([2, []]);
+    push(cluster, '3');
     cluster.settle();
-    expect(planned(cluster)).toEqual(['1 in 30 s']);
+    expect([cluster.status['stable'].revision, planned(cluster), cluster.pods(hashOf('1'))]).toEqual([
+      2,
+      ['1 in 30 s'],
+      4,
+    ]);
+    wait(cluster, 30);
+    expect(cluster.pods(hashOf('1'))).toBe(0);
+  });
+
+  it('keep their delay when Git returns to stable and goes on before the gateway has', () => {
+    const cluster = canaryOnTrial(HELD);
+    push(cluster, '1');
+    cluster.pass();
+    push(cluster, '3');
+    cluster.settle();
+    expect([planned(cluster), cluster.pods(hashOf('2'))]).toEqual([['2 in 30 s'], 2]);
+  });
+
+  it('come in the order in which they leave, however they are seen', () => {
+    const cluster = canaryOnTrial(HELD);
+    send(cluster, 'promote');
+    cluster.advance(5_000);
+    push(cluster, '3');
+    cluster.settle();
+    send(cluster, 'abort');
+    const before = planned(cluster);
+    for (const [name, set] of [...cluster.replicaSets].reverse()) {
+      cluster.replicaSets.delete(name);
+      cluster.replicaSets.set(name, set);
+    }
+    const { status } = cluster.decide();
+    expect([before, status?.scaleDowns]).toEqual([['1 in 25 s', '3 in 30 s'], cluster.status['scaleDowns']]);
   });
 
   it.each([
     ['promoted', () => canaryOnTrial(SHORT)],
-    ['aborted', () => canaryOnTrial({ steps: [{ setWeight: 50 }, { pause: {} }] })],
+    ['aborted', () => canaryOnTrial(HELD)],
     ['switched', () => settledBlueGreen()],
   ])('cost one write of their ReplicaSet: %s', (how, start) => {
     const cluster = start();

@@ -62,6 +62,19 @@ test('where there is no rest for ten minutes, a gap between two pieces of work i
   stop();
 });
 
+test('a burst of work after a long rest is no lack of rest', async () => {
+  const { clock, state, stop } = watched();
+  await clock.advance(3_600_000);
+  expect(state.collections).toBe(1);
+  state.heap += 30 * MB;
+  for (let n = 0; n < 590; n += 1) {
+    state.workAt = clock.monotonic();
+    await clock.advance(1_000);
+  }
+  expect(state.collections).toBe(1);
+  stop();
+});
+
 test('what grew by more than a tenth is collected again', async () => {
   const { clock, state, stop } = watched();
   await clock.advance(60_000);
