@@ -174,15 +174,20 @@ function scaleActions(w: World, intent: Intent): ScaleActions {
   return { up, down };
 }
 
-/** Fewest pods that a set may be scaled to while live routes and selectors point at it. */
+/**
+ * Fewest pods that a set may be scaled to while live routes and selectors point at it. One that leaves after a delay leaves whole:
+ * it was kept to take everybody back, and who still points at it is about to be moved, or only seems to by an old list.
+ */
 function lowestAllowed(w: World, intent: Intent, set: ReplicaSetView, wanted: number): number {
+  if (w.replicas === 0) return wanted;
   let floor = 0;
   for (const name of serviceNames(w)) {
     const service = w.service(name);
     if (service?.selects !== set.hash) continue;
     floor = Math.max(floor, 1, intent.explicitScale && set === w.newSet ? 1 : podsFor(w, name));
   }
-  return Math.max(wanted, Math.min(set.spec, w.replicas === 0 ? 0 : floor));
+  const leavesWhole = wanted === 0 && floor > 0 && set.scaleDownAt !== undefined;
+  return leavesWhole ? set.spec : Math.max(wanted, Math.min(set.spec, floor));
 }
 
 /** Pods that the live share of a Service's traffic needs. */

@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import { toTime } from '../../src/api/time.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import { canaryOnTrial, hashOf, push, send, settledBlueGreen, wait } from '../support/sim-stories.ts';
 
 const SHORT = { steps: [{ setWeight: 50 }] };
 const HELD = { steps: [{ setWeight: 50 }, { pause: {} }] };
+
+function aborted(): SimCluster {
+  const cluster = canaryOnTrial(HELD);
+  send(cluster, 'abort');
+  return cluster;
+}
+
+function switched(): SimCluster {
+  const cluster = settledBlueGreen();
+  push(cluster, '2');
+  cluster.settle();
+  return cluster;
+}
 
 /** What status says will be scaled to 0: the end of a set's name, and when, in seconds from now. */
 function planned(cluster: SimCluster): string[] {
@@ -87,16 +101,12 @@ describe('sets that carry nobody any more', () => {
   });
 
   it.each([
-    ['promoted', () => canaryOnTrial(SHORT)],
-    ['aborted', () => canaryOnTrial(HELD)],
-    ['switched', () => settledBlueGreen()],
-  ])('cost one write of their ReplicaSet: %s', (how, start) => {
+    ['promoted', '1', () => canaryOnTrial(SHORT)],
+    ['aborted', '2', aborted],
+    ['switched', '1', switched],
+  ])('cost one write of their ReplicaSet: %s', (_, set, start) => {
     const cluster = start();
-    if (how === 'aborted') send(cluster, 'abort');
-    if (how === 'switched') push(cluster, '2');
-    cluster.settle();
     wait(cluster, 31);
-    const set = how === 'aborted' ? '2' : '1';
     const targets = cluster.log.flatMap(action =>
       (action.type === 'ScaleReplicaSet' && action.to === 0) || action.type === 'AnnotateReplicaSet'
         ? [action.target.name]
@@ -104,6 +114,24 @@ describe('sets that carry nobody any more', () => {
     );
     expect(targets).toHaveLength(1);
     expect(targets[0]).toMatch(new RegExp(`${hashOf(set)}$`));
+  });
+
+  it.each([
+    ['promoted', '1', 'stable', () => canaryOnTrial(SHORT)],
+    ['switched', '1', 'preview', switched],
+    ['aborted', '2', 'canary', aborted],
+  ])('leave whole when an old list still has a Service point at them: %s', (_, tag, service, start) => {
+    const cluster = start();
+    cluster.services.get(service)!['spec'].selector[HASH_LABEL] = hashOf(tag);
+    const refs = cluster.routes.get('shop')?.['spec'].rules[0].backendRefs ?? [];
+    if (service === 'stable') [refs[0].weight, refs[1].weight] = [0, 100];
+    wait(cluster, 30);
+    const steps = cluster.log.flatMap(action =>
+      action.type === 'ScaleReplicaSet' && action.target.name.endsWith(hashOf(tag)) && action.to < action.from
+        ? [action.to]
+        : [],
+    );
+    expect([steps, cluster.pods(hashOf(tag)), cluster.status['scaleDowns']]).toEqual([[0], 0, undefined]);
   });
 
   it('stay when they are wanted again, and have their whole delay the next time', () => {
