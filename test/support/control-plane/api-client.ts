@@ -55,7 +55,12 @@ const BUSY_WAIT_MS = 100;
 export interface ApiClientOptions {
   /** How long a request is sent again while the server answers 429, milliseconds; 12 000 when absent: less than a test has. */
   readonly busyForMs?: number;
+  /** How long a connection without a request is kept, milliseconds; 10 000 when absent. */
+  readonly idleMs?: number;
 }
+
+/** Far less than the 90 s after which an API server closes it: a request sent in that moment would never be answered. */
+const IDLE_MS = 10_000;
 
 /**
  * The tests' own small client. It shares no code with the operator's client on purpose: a bug there must not be able to
@@ -68,10 +73,10 @@ export class ApiClient {
   readonly #agent: Agent;
   readonly #busyForMs: number;
 
-  constructor(access: ApiAccess, { busyForMs = 12_000 }: ApiClientOptions = {}) {
+  constructor(access: ApiAccess, { busyForMs = 12_000, idleMs = IDLE_MS }: ApiClientOptions = {}) {
     this.#access = access;
     this.#busyForMs = busyForMs;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 64, ca: access.caPem });
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 64, ca: access.caPem, timeout: idleMs });
   }
 
   get(path: string): Promise<KubeObject> {
