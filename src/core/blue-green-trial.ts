@@ -13,6 +13,7 @@ import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
 import { refusedRun } from './runs.ts';
+import { mayLeave } from './scale-downs.ts';
 import { STATIONS } from './step-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -193,7 +194,7 @@ function podsWanted(t: Trial, station: Station): Map<string, number> {
   const scale = new Map<string, number>();
   if (w.newSet) scale.set(w.newSet.name, podsOfNew(t, station));
   if (w.stableSet) scale.set(w.stableSet.name, w.replicas);
-  for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
+  for (const set of w.olderSets) if (mayLeave(w, set)) scale.set(set.name, 0);
   return scale;
 }
 

@@ -4,6 +4,7 @@ import { drainOlder } from './older-drain.ts';
 import { sumPods } from './pod-count.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { routedReplicas } from './routed-replicas.ts';
+import { mayLeave } from './scale-downs.ts';
 import { shareStep, targetSplit } from './share-of-replicas.ts';
 import type { World } from './world.ts';
 
@@ -37,7 +38,7 @@ export function podsWanted(t: CanaryView, index: number, weight: number, stays?:
   if (w.newSet) scale.set(w.newSet.name, split.canary);
   // Stable leaves only by its scale-down delay after the promotion; with dynamic scale it follows its traffic.
   if (w.stableSet) scale.set(w.stableSet.name, Math.max(split.stable, promoting ? 1 : 0));
-  for (const set of w.olderSets) if (set.scaleDownAt === undefined || set.scaleDownAt <= w.now) scale.set(set.name, 0);
+  for (const set of w.olderSets) if (mayLeave(w, set)) scale.set(set.name, 0);
   return { canary: split.canary, now: split.canary, scale };
 }
 

@@ -179,7 +179,7 @@ function promote(w: World, d: Draft, outcome: 'FirstDeploy' | 'Promoted' | 'Fast
   d.status.stable = { ...ref, verifiedAt: toTime(w.now) };
   const message =
     outcome === 'FirstDeploy' ? 'the first revision is available' : `revision ${ref.revision} passed and takes over`;
-  const old = w.sets.filter(set => set.hash !== w.hash && set.spec > 0);
+  const old = w.sets.filter(set => set.hash !== w.hash);
   return {
     ...NOTHING,
     phase: 'Progressing',

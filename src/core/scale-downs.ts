@@ -28,6 +28,11 @@ export function noteScaleDowns(w: World, d: Draft, intent: Intent): void {
   else delete d.status.scaleDowns;
 }
 
+/** Whether an older set need not be kept during a trial: its time has come, or no delay was ever planned for it. */
+export function mayLeave(w: World, set: ReplicaSetView): boolean {
+  return set.scaleDownAt === undefined || set.scaleDownAt <= w.now;
+}
+
 /** Epoch milliseconds: as planned before, unless the set is wanted again. */
 function scaleDownAt(set: ReplicaSetView, intent: Intent): number | undefined {
   if (set.spec === 0) return undefined;
