@@ -78,7 +78,9 @@ export const canaryStrategySchema = withRules(
     dynamicStableScale: z.boolean().optional(),
     minPodsPerReplicaSet: z.int().min(1).max(1_000).optional(),
     scaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router, else 0.' }),
-    abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30 with a router; 0: never.' }),
+    abortScaleDownDelaySeconds: seconds
+      .optional()
+      .meta({ description: 'Default 30 with a router; 0: they stay until the next revision is tried.' }),
     canaryMetadata: notYet('canaryMetadata', 'leave it out', 'Labels and annotations of the canary pods.'),
     stableMetadata: notYet('stableMetadata', 'leave it out', 'Labels and annotations of the stable pods.'),
     antiAffinity,
@@ -145,7 +147,9 @@ export const blueGreenStrategySchema = withRules(
     autoPromotionEnabled: z.boolean().optional().meta({ description: 'Default true.' }),
     autoPromotionSeconds: seconds.optional().meta({ description: 'Wait this long before promoting. Default 0.' }),
     scaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30.' }),
-    abortScaleDownDelaySeconds: seconds.optional().meta({ description: 'Default 30; 0: never.' }),
+    abortScaleDownDelaySeconds: seconds
+      .optional()
+      .meta({ description: 'Default 30; 0: they stay until the next revision is tried.' }),
     prePromotionAnalysis: analysisUseSchema.optional(),
     postPromotionAnalysis: analysisUseSchema.optional(),
     previewMetadata: notYet('previewMetadata', 'leave it out', 'Labels and annotations of the preview pods.'),

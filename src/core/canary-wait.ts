@@ -37,17 +37,19 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
     return { reason: 'WaitingForPods', message: `${available} of ${pods} canary pods are available${why}` };
   }
   if (w.router) {
+    const { state } = w.router;
+    const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
+    if (why !== undefined && state.kind === 'weights' && state.rejected)
+      return { reason: 'RouteNotAccepted', message: why };
     const service = w.service(t.canary.canaryService);
+    // The canary Service does not move before: order.ts.
+    if (why !== undefined && service?.selects !== w.hash) return { reason: 'ShiftingTraffic', message: why };
     const ready = service?.readyOf(w.newSet.name) ?? 0;
     if (desired > actual && ready < pods)
       return {
         reason: 'WaitingForEndpoints',
         message: `${ready} of ${pods} canary pods are ready behind Service ${t.canary.canaryService}`,
       };
-    const { state } = w.router;
-    const why = state.kind === 'weights' && !state.accepted ? (state.why ?? '') : undefined;
-    if (why !== undefined && state.kind === 'weights' && state.rejected)
-      return { reason: 'RouteNotAccepted', message: why };
     if (unmeasured && actual > 0 && desired > actual) return untilMeasured;
     if (actual !== desired)
       return { reason: 'ShiftingTraffic', message: `moving the canary from weight ${actual} to ${desired}` };

@@ -16,9 +16,9 @@ import type { World } from './world.ts';
  *
  *   1. traffic back to stable        first, whatever else is wanted
  *   2. missing objects, more pods    scale before weight, of templates that are right
- *   3. Services to their revision    only to ready pods, never under live weight
+ *   3. Services to their revision    only to ready pods, never under live weight, of the route or still of the gateway
  *   4. weight up                     only onto ready endpoints, only over an accepted route
- *   5. fewer pods                    weight before scale; nothing a live route or selector points at goes to 0
+ *   5. fewer pods                    weight before scale, and taken up; nothing a live route or selector points at goes to 0
  */
 
 /** Actions that may be taken now towards the intent, in their order. */
@@ -131,15 +131,7 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
     const enough = Math.min(w.replicas, enoughToCarryAll(w.replicas));
     if (isHome && !w.stable && target.ready < enough && service.ready > service.readyOf(target.name)) continue;
     if (isHome && returning && blueGreen && !carriesEnough(w, service, target, enough)) continue;
-    // The canary Service may change revision only while no traffic reaches it through the route.
-    if (
-      !isHome &&
-      w.router?.state.kind === 'weights' &&
-      w.router.state.canary > 0 &&
-      service.selects !== undefined &&
-      service.selects !== hash
-    )
-      continue;
+    if (!isHome && service.selects !== undefined && service.selects !== hash && mayGetUsers(w)) continue;
     const mend = astray ? { mend: service.astray } : {};
     actions.push({
       action: { type: 'SelectRevision', service: name, podTemplateHash: hash, ...mend },
@@ -147,6 +139,12 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
     });
   }
   return actions;
+}
+
+/** Whether users may reach the canary Service: by the route, or by what the gateway has of it until it takes a change up. */
+function mayGetUsers({ router, stable }: World): boolean {
+  if (router?.state.kind !== 'weights') return false;
+  return router.state.canary > 0 || (stable !== undefined && !router.state.accepted);
 }
 
 /** Blue-green moves all users at once: home only to a set that can carry them, or that is no worse than where they are. */
@@ -195,7 +193,9 @@ function podsFor(w: World, service: string): number {
   const { canary, blueGreen } = w.spec.strategy;
   if (blueGreen) return service === blueGreen.activeService ? w.replicas : 1;
   if (w.router?.state.kind !== 'weights') return 1;
-  const { canary: actual } = w.router.state;
+  const { canary: actual, accepted } = w.router.state;
+  // Until the gateway has taken a weight up, users are where they were.
+  if (!accepted) return w.replicas;
   const share = service === canary?.canaryService ? actual : w.router.max - actual;
   return podsForWeight(w.replicas, share, w.router.max);
 }

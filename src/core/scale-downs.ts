@@ -3,12 +3,13 @@ import { toTime } from '../api/time.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
-import type { World } from './world.ts';
+import { type World, withoutRouter } from './world.ts';
 
 type ScaleDowns = NonNullable<RolloutStatus['scaleDowns']>;
 
-/** As many as the schema of the status allows; who has more sets with pods waits for the first to leave. */
+/** As many as the schema of the status allows. */
 const MOST = 100;
+const DEFAULT_DELAY_S = 30;
 
 /**
  * Says in status which sets will be scaled to 0, and when. It is planned in passes whose status is stored at once anyway, and
@@ -17,7 +18,7 @@ const MOST = 100;
 export function noteScaleDowns(w: World, d: Draft, intent: Intent): void {
   const planned: ScaleDowns = [];
   for (const set of w.sets) {
-    const at = scaleDownAt(set, intent);
+    const at = scaleDownAt(w, set, intent);
     if (at === undefined) continue;
     planned.push({ replicaSet: set.name, at: toTime(at) });
     if (at > w.now) d.wakes.push(at);
@@ -33,9 +34,37 @@ export function mayLeave(w: World, set: ReplicaSetView): boolean {
   return set.scaleDownAt === undefined || set.scaleDownAt <= w.now;
 }
 
+/** When sets leave that another one has taken over from; where pods are traffic they leave as those come. */
+export function laterThanPromoted(w: World, sets: readonly ReplicaSetView[]): Map<string, number> {
+  return withoutRouter(w) ? new Map() : delays(w, sets, delaySeconds(w, 'scaleDownDelaySeconds'));
+}
+
+/** When sets leave: after so many seconds, or as planned before, by name in epoch milliseconds. */
+export function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number> {
+  return new Map(leaving.map(set => [set.name, noLaterThan(w, seconds, set.scaleDownAt)]));
+}
+
+export function delaySeconds(w: World, field: 'scaleDownDelaySeconds' | 'abortScaleDownDelaySeconds'): number {
+  const { canary, blueGreen } = w.spec.strategy;
+  return (canary ?? blueGreen)?.[field] ?? DEFAULT_DELAY_S;
+}
+
+/** Seconds that any set may stay: what it left for is not told any more. */
+export function longestDelay(w: World): number {
+  return Math.max(delaySeconds(w, 'scaleDownDelaySeconds'), delaySeconds(w, 'abortScaleDownDelaySeconds'));
+}
+
 /** Epoch milliseconds: as planned before, unless the set is wanted again. */
-function scaleDownAt(set: ReplicaSetView, intent: Intent): number | undefined {
+function scaleDownAt(w: World, set: ReplicaSetView, intent: Intent): number | undefined {
   if (set.spec === 0) return undefined;
+  const given = intent.scaleDownAt.get(set.name);
+  if (given !== undefined) return given;
   const isWanted = (intent.scale.get(set.name) ?? 0) > 0;
-  return intent.scaleDownAt.get(set.name) ?? (isWanted ? undefined : set.scaleDownAt);
+  if (isWanted || set.scaleDownAt === undefined) return undefined;
+  return noLaterThan(w, longestDelay(w), set.scaleDownAt);
+}
+
+/** What is planned later than that was planned by a clock that was ahead, or before the delay was shortened. */
+function noLaterThan(w: World, seconds: number, planned = Number.POSITIVE_INFINITY): number {
+  return Math.min(planned, w.now + seconds * 1000);
 }

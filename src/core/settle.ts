@@ -9,11 +9,11 @@ import { podTrouble } from './pod-trouble.ts';
 import { missingPrerequisite, serviceNames } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
+import { delaySeconds, delays, laterThanPromoted, longestDelay } from './scale-downs.ts';
 import { shareStep } from './share-of-replicas.ts';
 import { clearTrial, deadlineAt, endDelivery, supersede, trackProgress } from './trial.ts';
-import type { World } from './world.ts';
+import { type World, withoutRouter } from './world.ts';
 
-const DEFAULT_DELAY_S = 30;
 const ALREADY_ENDED = ['Aborted', 'Superseded'];
 
 /** Nothing is on trial: the declared revision is stable, or has just become so again. */
@@ -124,16 +124,21 @@ export function planAborted(w: World, d: Draft): Intent {
   if (home !== undefined) select.set(home, stableHash);
   const returned = isAtRest(w);
   if (side !== undefined && returned) select.set(side, stableHash);
-  const leaving = [...w.olderSets, ...(w.newSet ? [w.newSet] : [])].filter(set => set.spec > 0);
+  const older = w.olderSets.filter(set => set.spec > 0);
+  const failed = w.newSet && w.newSet.spec > 0 && w.newSet !== homeSet(w) ? [w.newSet] : [];
   const delay = delaySeconds(w, 'abortScaleDownDelaySeconds');
+  const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, [...older, ...failed]);
+  const kept = delay === 0 && !withoutRouter(w) ? failed : [];
+  for (const set of kept) scale.set(set.name, set.spec);
+  const leaving = [...delays(w, older, longestDelay(w)), ...(delay === 0 ? [] : delays(w, failed, delay))];
   return {
     ...NOTHING,
     phase: 'Aborted',
     because,
-    scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, leaving),
+    scale,
     select,
     canaryWeight: w.router ? 0 : undefined,
-    scaleDownAt: withoutRouter(w) || !returned || delay === 0 ? new Map() : delays(w, leaving, delay),
+    scaleDownAt: new Map(withoutRouter(w) || !returned ? [] : leaving),
     endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
   };
 }
@@ -141,10 +146,6 @@ export function planAborted(w: World, d: Draft): Intent {
 /** Where users are at home. A lost stable set is rebuilt; nothing else is grown in its place. */
 function homeSet(w: World): ReplicaSetView | undefined {
   return w.stable ? w.stableSet : w.newSet;
-}
-
-function withoutRouter(w: World): boolean {
-  return w.spec.strategy.canary !== undefined && w.spec.strategy.canary.trafficRouting === undefined;
 }
 
 /** All traffic is on stable and the route says that the data plane knows. */
@@ -233,22 +234,4 @@ function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string,
   if (home) scale.set(home.name, w.replicas);
   for (const set of leaving) if (set.scaleDownAt !== undefined && set.scaleDownAt <= w.now) scale.set(set.name, 0);
   return scale;
-}
-
-/** When sets leave that another one has taken over from; where pods are traffic they leave as those come. */
-export function laterThanPromoted(w: World, sets: readonly ReplicaSetView[]): Map<string, number> {
-  return withoutRouter(w) ? new Map() : delays(w, sets, delaySeconds(w, 'scaleDownDelaySeconds'));
-}
-
-function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number> {
-  const at = new Map<string, number>();
-  // What is planned later than that was planned by a clock that was ahead, or before the delay was shortened.
-  const latest = w.now + seconds * 1000;
-  for (const set of leaving) at.set(set.name, Math.min(set.scaleDownAt ?? latest, latest));
-  return at;
-}
-
-function delaySeconds(w: World, field: 'scaleDownDelaySeconds' | 'abortScaleDownDelaySeconds'): number {
-  const { canary, blueGreen } = w.spec.strategy;
-  return (canary ?? blueGreen)?.[field] ?? DEFAULT_DELAY_S;
 }

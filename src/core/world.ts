@@ -66,6 +66,11 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
   };
 }
 
+/** Pods are traffic: a canary that no router steers. */
+export function withoutRouter({ spec: { strategy } }: World): boolean {
+  return strategy.canary !== undefined && strategy.canary.trafficRouting === undefined;
+}
+
 /** Two sets of one hash can exist after a collision; the one with pods, then the younger, is meant. */
 function newestOf(sets: readonly ReplicaSetView[], hash: string): ReplicaSetView | undefined {
   let best: ReplicaSetView | undefined;

@@ -18,7 +18,7 @@ import { doubtOf, isNewAbort } from './outdated.ts';
 import { isAnswerLost, NOTHING_OWED, oweStatus, settleOwed } from './owed-report.ts';
 import type { Reporter } from './report.ts';
 import { StatusDelay } from './status-delay.ts';
-import { writeStatus } from './status-writer.ts';
+import { droppedMembers, writeStatus } from './status-writer.ts';
 
 export interface ReconcilerParts {
   readonly caches: Caches;
@@ -145,6 +145,7 @@ export class Reconciler {
     }
     if (written) {
       this.#noteWritten(key, written);
+      reporter.tellDropped(key, rollout, droppedMembers(diff ?? {}, written));
       if (known.owed.statuses.length > 0) known.owed = { ...known.owed, statuses: [] };
       const owed = new Set((decision.status.notices ?? []).map(notice => notice.id));
       for (const id of known.delivered) if (!owed.has(id.slice(0, id.indexOf('|')))) known.delivered.delete(id);

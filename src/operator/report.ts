@@ -24,6 +24,8 @@ export interface ReporterParts {
 export class Reporter {
   readonly #parts: ReporterParts;
   readonly #phases = new Map<string, string>();
+  /** Rollouts of which it was told that their definition is too old. */
+  readonly #outdated = new Set<string>();
   /** When an abort was decided here and the route was not at rest yet. */
   readonly #reverting = new Map<string, number>();
 
@@ -56,8 +58,19 @@ export class Reporter {
     }
   }
 
+  /** Tells, once for a Rollout, which members of its status the API server does not store. */
+  tellDropped(key: string, rollout: KubeObject, members: readonly string[]): void {
+    if (members.length === 0 || this.#outdated.has(key)) return;
+    this.#outdated.add(key);
+    const names = members.map(member => `status.${member}`).join(', ');
+    const why = 'the definition of Rollouts is older than this operator';
+    const note = `the API server does not store ${names}: ${why}; apply crds/ of the operator's version`;
+    this.tell(key, rollout, [{ reason: 'WriteRefused', warning: true, note }]);
+  }
+
   forget(key: string): void {
     this.#phases.delete(key);
+    this.#outdated.delete(key);
     this.#reverting.delete(key);
   }
 

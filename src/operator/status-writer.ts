@@ -17,3 +17,9 @@ export async function writeStatus(
   const options = { ...WRITE, subresource: 'status' };
   return client.patch(RESOURCES.rollouts, { name, namespace }, { kind: 'merge', body }, options);
 }
+
+/** Members of a status that was written, which the API server left out: its definition of Rollouts does not know them. */
+export function droppedMembers(diff: Readonly<Record<string, unknown>>, stored: KubeObject): string[] {
+  const status = (stored['status'] ?? {}) as Record<string, unknown>;
+  return Object.keys(diff).filter(member => diff[member] !== null && !Object.hasOwn(status, member));
+}

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { canaryNow, canaryOnTrial, hashOf, push, send, settledCanary, stateOf, wait } from '../support/sim-stories.ts';
-
-const weightsOf = (cluster: ReturnType<typeof settledCanary>) =>
-  cluster.log.flatMap(action => (action.type === 'PatchRoute' ? [action.canaryWeight] : []));
+import {
+  canaryNow,
+  canaryOnTrial,
+  hashOf,
+  push,
+  send,
+  settledCanary,
+  stateOf,
+  wait,
+  weightsOf,
+} from '../support/sim-stories.ts';
 
 describe('the steps of a canary', () => {
   it('are taken in order, each with its weight and the pods for it', () => {
@@ -229,6 +236,19 @@ describe('dynamicStableScale', () => {
     const cluster = canaryOnTrial({ replicas: 10, canary: { dynamicStableScale: true } });
     expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([8, '2 pods, 20 %']);
     send(cluster, 'promote');
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([4, '6 pods, 60 %']);
+  });
+
+  it('keeps the pods of stable until the gateway has taken up that its traffic leaves', () => {
+    const cluster = canaryOnTrial({ replicas: 10, canary: { dynamicStableScale: true } });
+    cluster.command('promote go');
+    for (let i = 0; i < 12; i++) {
+      cluster.reactPods();
+      cluster.reactEndpoints();
+      cluster.pass();
+    }
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([8, '6 pods, 60 %']);
+    cluster.settle();
     expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([4, '6 pods, 60 %']);
   });
 

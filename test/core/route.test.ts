@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import { canarySpec } from '../support/rollout-builder.ts';
 import { SimCluster } from '../support/sim-cluster.ts';
 import {
@@ -10,6 +11,7 @@ import {
   send,
   settledCanary,
   stateOf,
+  weightsOf,
 } from '../support/sim-stories.ts';
 
 const routeTemplate = {
@@ -105,6 +107,34 @@ describe('the route', () => {
     cluster.advance(601_000);
     cluster.pass();
     expect(stateOf(cluster)).toBe('Aborted ProgressDeadlineExceeded');
+  });
+
+  it.each([
+    ['a promotion', 'promote', '2', 100],
+    ['an abort', 'abort', '1', 20],
+  ])('keeps the revision of the canary Service until the gateway has taken up %s', (_, verb, stable, weight) => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }] });
+    cluster.command(`${verb} now`);
+    // As far as the operator gets before the gateway's controller goes away.
+    for (let i = 0; i < 12 && cluster.canaryWeight() !== 0; i++) {
+      cluster.pass();
+      if (cluster.canaryWeight() !== 0) cluster.react();
+    }
+    push(cluster, '3');
+    for (let i = 0; i < 12; i++) {
+      cluster.reactPods();
+      cluster.reactEndpoints();
+      cluster.pass();
+    }
+    const canary = () => cluster.services.get('canary')?.['spec'].selector[HASH_LABEL];
+    expect([weightsOf(cluster).at(-2), cluster.status['stable'].podTemplateHash]).toEqual([weight, hashOf(stable)]);
+    expect([cluster.canaryWeight(), canary(), stateOf(cluster)]).toEqual([
+      0,
+      hashOf('2'),
+      'Progressing ShiftingTraffic',
+    ]);
+    cluster.settle();
+    expect([canaryNow(cluster, '3'), canary()]).toEqual(['1 pods, 20 %', hashOf('3')]);
   });
 
   it('at rest is Healthy only when the gateway has taken it up', () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { OperatorShop } from '../support/operator-shop.ts';
 import { OperatorWorld, TYPES } from '../support/operator-world.ts';
 import { on, proxyBefore, startBehind } from './resilience-rig.ts';
@@ -14,6 +15,10 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
   await world.stop();
 });
+
+interface JsonSchema {
+  openAPIV3Schema: { properties: { status: { properties: Record<string, unknown> } } };
+}
 
 const STEPS = [20, 40, 60, 80, 100].map(weight => `{setWeight: ${weight}}, {pause: {duration: 1s}}`).join(', ');
 
@@ -35,6 +40,24 @@ describe('a canary of five steps', () => {
     const reasons = told.filter(event => JSON.stringify(event).includes('"Rollout"')).map(event => event['reason']);
     expect(reasons.filter(reason => reason === 'StepCompleted')).toHaveLength(5);
     expect(count('events')).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('a definition of Rollouts that is older than the operator', () => {
+  it('is told of once by who meets it', async () => {
+    const definition = await world.client.get(TYPES.crds, { name: 'rollouts.sluice.dev' });
+    const { spec } = structuredClone(definition) as KubeObject & { spec: { versions: { schema: JsonSchema }[] } };
+    for (const { schema } of spec.versions) delete schema.openAPIV3Schema.properties.status.properties['scaleDowns'];
+    await world.client.patch(TYPES.crds, { name: 'rollouts.sluice.dev' }, { kind: 'merge', body: { spec } });
+    await world.startOperator();
+    const shop = new OperatorShop(world, 'scaleDownDelaySeconds: 1\nsteps: [{setWeight: 20}]');
+    await shop.open();
+    await shop.deploy('shop:1.1.0');
+    await shop.until('it is promoted', status => status.phase === 'Healthy' && status.stable?.revision === 2);
+    await sleep(2_500);
+    const told = world.logged.filter(line => line.includes('status.scaleDowns'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain('apply crds/');
   });
 });
 

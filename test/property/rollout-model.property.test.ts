@@ -125,6 +125,9 @@ function happen(cluster: SimCluster, what: Step): void {
     case 'reactGateway':
       cluster.reactGateway(what.answer);
       return;
+    case 'gateway':
+      cluster.gatewayAway = what.away;
+      return;
     case 'deleteService':
       cluster.services.delete(what.service);
       return;
@@ -188,6 +191,7 @@ function happen(cluster: SimCluster, what: Step): void {
       const [stable, canary] = route['spec'].rules[0].backendRefs;
       stable.weight = 100 - what.weight;
       canary.weight = what.weight;
+      route.metadata = { ...route.metadata, generation: (route.metadata.generation ?? 0) + 1 };
       cluster.touch(route);
       return;
     }
@@ -210,6 +214,7 @@ function happen(cluster: SimCluster, what: Step): void {
 
 /** Troubles end; what is due is measured well; a person promotes what waits for one. Then the world must come to rest. */
 function converge(cluster: SimCluster): void {
+  cluster.gatewayAway = false;
   cluster.behaviour.clear();
   cluster.addTemplate('success-rate', TEMPLATE);
   for (const name of SERVICES) if (!cluster.services.has(name)) cluster.addService(name);

@@ -20,6 +20,8 @@ export type Step =
   | { readonly kind: 'reactPods' }
   | { readonly kind: 'reactEndpoints' }
   | { readonly kind: 'reactGateway'; readonly answer: 'True' | 'False' }
+  /** The gateway's controller goes away, or is back. */
+  | { readonly kind: 'gateway'; readonly away: boolean }
   | { readonly kind: 'deleteService'; readonly service: string }
   | { readonly kind: 'steps'; readonly weight: number }
   | { readonly kind: 'time'; readonly ms: number }
@@ -73,6 +75,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       answer: fc.constantFrom('True' as const, 'True' as const, 'False' as const),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('gateway' as const), away: fc.boolean() }) },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('deleteService' as const), service: fc.constantFrom(...SERVICES) }),

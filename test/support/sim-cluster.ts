@@ -43,6 +43,10 @@ export class SimCluster {
   readonly notifiers: Mutable[] = [];
   readonly behaviour = new Map<string, PodBehaviour>();
   readonly delivered: string[] = [];
+  /** The gateway's controller is not there: what is written to a route changes nothing yet. */
+  gatewayAway = false;
+  /** Weight of the canary that the gateway took up last. */
+  takenUp = 0;
   problems: ActionProblem[] = [];
   inspection: PodInspection | undefined;
   source: Source | undefined;
@@ -340,7 +344,7 @@ export class SimCluster {
   react(): void {
     this.reactPods();
     this.reactEndpoints();
-    this.reactGateway();
+    if (!this.gatewayAway) this.reactGateway();
   }
 
   reactPods(): void {
@@ -360,6 +364,7 @@ export class SimCluster {
 
   reactGateway(answer: 'True' | 'False' = 'True'): void {
     for (const route of this.routes.values()) route['status'] = reportOn(route, answer);
+    if (answer === 'True') this.takenUp = Math.max(0, this.canaryWeight());
   }
 
   /** Passes and reactions until a pass changes nothing; throws when that never happens. */
@@ -409,7 +414,7 @@ export class SimCluster {
   }
 
   canaryWeight(route = 'shop'): number {
-    return this.routes.get(route)?.['spec'].rules[0].backendRefs[1].weight ?? -1;
+    return this.routes.get(route)?.['spec'].rules[0].backendRefs[1]?.weight ?? -1;
   }
 
   pods(hash: string): number {

@@ -4,6 +4,7 @@ import { weightAt } from '../../src/core/canary-steps.ts';
 import { enoughToCarryAll } from '../../src/core/carry.ts';
 import type { Action, Decision } from '../../src/core/decision.ts';
 import type { SimCluster } from './sim-cluster.ts';
+import { brokenForUsers } from './sim-gateway.ts';
 import { brokenOutcome, brokenPassage, brokenSwitch, ungated, ungatedShares } from './sim-passage.ts';
 
 type PatchRoute = Extract<Action, { type: 'PatchRoute' }>;
@@ -16,6 +17,7 @@ export function brokenRules(cluster: SimCluster, decision: Decision): string[] {
     ...brokenPassage(cluster, decision),
     ...brokenSwitch(cluster, decision),
     ...brokenConditions(decision),
+    ...brokenForUsers(cluster, decision),
   ];
   for (const action of decision.actions) {
     if (action.type === 'PatchRoute') broken.push(...brokenWeights(cluster, decision, action));

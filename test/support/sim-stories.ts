@@ -80,6 +80,11 @@ export function canaryNow(cluster: SimCluster, tag = '2'): string {
   return `${cluster.pods(hashOf(tag))} pods, ${cluster.canaryWeight()} %`;
 }
 
+/** Weights of the canary that were written, in their order. */
+export function weightsOf(cluster: SimCluster): number[] {
+  return cluster.log.flatMap(action => (action.type === 'PatchRoute' ? [action.canaryWeight] : []));
+}
+
 /** Phase and reason, "Paused PauseStep". */
 export function stateOf(cluster: SimCluster): string {
   return `${cluster.status['phase']} ${cluster.status['display']?.reason}`;
