@@ -171,6 +171,7 @@ describe('whether the data plane has taken a route up', () => {
       const object = route([{ backendRefs: both(100, 0) }], parents);
       return read({ ...object, spec: { ...(object['spec'] as object), parentRefs } });
     };
+    const of = (observedGeneration: number) => ACCEPTED.map(one => ({ ...one, observedGeneration }));
     const yes = (parentRef: object) => ({ parentRef, controllerName: 'a', conditions: ACCEPTED });
 
     it('asks every gateway that the route names and that reports at all', () => {
@@ -205,6 +206,24 @@ describe('whether the data plane has taken a route up', () => {
       expect(reportedOn([at('inside')], [policy, yes(at('inside'))])).toMatchObject({ accepted: true });
       expect(reportedOn([at('inside')], [policy])).toMatchObject({ accepted: false });
       expect(reportedOn(undefined, [policy, { conditions: ACCEPTED }])).toMatchObject({ accepted: true });
+    });
+
+    it('is not held by what was reported on a section that the route names no more', () => {
+      const old = { parentRef: at('inside', { sectionName: 'https' }), conditions: of(2) };
+      expect(reportedOn([at('inside')], [old, yes(at('inside'))])).toMatchObject({ accepted: true });
+      expect(reportedOn([at('inside')], [old])).toMatchObject({ accepted: false, rejected: false });
+    });
+
+    it('is not held by a controller that was replaced and left its report', () => {
+      const old = { parentRef: at('inside'), controllerName: 'b', conditions: of(1) };
+      expect(reportedOn([at('inside')], [old, yes(at('inside'))])).toMatchObject({ accepted: true });
+      const late = { ...yes(at('inside')), conditions: of(2) };
+      expect(reportedOn([at('inside')], [old, late])).toMatchObject({ accepted: false, rejected: false });
+    });
+
+    it('is not called rejected for what the gateway said of an older generation', () => {
+      const no = { parentRef: at('inside'), conditions: of(2).map(one => ({ ...one, status: 'False' })) };
+      expect(reportedOn([at('inside')], [no])).toMatchObject({ accepted: false, rejected: false });
     });
 
     it('is not held by what a gateway reported that the route names no more', () => {
