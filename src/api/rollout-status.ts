@@ -89,7 +89,14 @@ export const rolloutStatusSchema = z.object({
       stepsHash: hash,
     })
     .optional(),
-  weights: z.object({ canary: z.int(), stable: z.int(), actualCanary: z.int() }).optional(),
+  weights: z
+    .object({
+      canary: z.int(),
+      stable: z.int(),
+      actualCanary: z.int(),
+      replicas: z.int().optional().meta({ description: 'Of stable, when it last could carry everybody.' }),
+    })
+    .optional(),
   pause: z.object({ reason: z.enum(ROLLOUT_REASONS), startedAt: timeSchema, until: timeSchema.optional() }).optional(),
   /** Set by the pause command, cleared by resume. */
   pausedByCommand: z.boolean().optional(),

@@ -1,4 +1,4 @@
-import type { CanaryView } from './canary-view.ts';
+import { type CanaryView, isShown } from './canary-view.ts';
 import type { Because } from './decision.ts';
 import { hasMeasured, hasPassed } from './gate.ts';
 import type { WantedRun } from './intent.ts';
@@ -43,10 +43,9 @@ export function analysesAhead(t: CanaryView): WantedRun[] {
   return ahead;
 }
 
-/** Traffic goes to this very revision: a weight may still be that of the revision before it. */
-function reachesUsers({ w, canary, actual }: CanaryView): boolean {
-  if (!w.newSet || actual === 0) return false;
-  return !w.router || w.service(canary.canaryService)?.selects === w.hash;
+/** Traffic goes to this very revision. */
+function reachesUsers(t: CanaryView): boolean {
+  return t.w.newSet !== undefined && t.actual > 0 && isShown(t);
 }
 
 /** A background analysis that is wanted and not there yet stops progress: nothing may pass ungated. */

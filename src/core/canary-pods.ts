@@ -1,5 +1,5 @@
 import { scaleAt } from './canary-steps.ts';
-import type { CanaryView } from './canary-view.ts';
+import { type CanaryView, isLost, isShown } from './canary-view.ts';
 import { drainOlder } from './older-drain.ts';
 import { sumPods } from './pod-count.ts';
 import { replicaBudget } from './replica-budget.ts';
@@ -30,14 +30,15 @@ export function podsWanted(t: CanaryView, index: number, weight: number, stays?:
     replicas: w.replicas,
     weight: promoting ? t.max : weight,
     maxWeight: t.max,
-    actualCanaryWeight: t.actual,
+    actualCanaryWeight: isShown(t) ? t.actual : 0,
     scale: promoting ? undefined : scaleAt(steps, index),
     minPods: canary.minPodsPerReplicaSet ?? 0,
     dynamicStableScale: canary.dynamicStableScale ?? false,
   });
   if (w.newSet) scale.set(w.newSet.name, split.canary);
   // Stable leaves only by its scale-down delay after the promotion; with dynamic scale it follows its traffic.
-  if (w.stableSet) scale.set(w.stableSet.name, Math.max(split.stable, promoting ? 1 : 0));
+  const stable = isLost(t) ? w.replicas : Math.max(split.stable, promoting ? 1 : 0);
+  if (w.stableSet) scale.set(w.stableSet.name, stable);
   for (const set of w.olderSets) if (mayLeave(w, set)) scale.set(set.name, 0);
   return { canary: split.canary, now: split.canary, scale };
 }

@@ -14,7 +14,7 @@ import {
 } from './canary-gates.ts';
 import { podsWanted } from './canary-pods.ts';
 import { scaleAt, weightAt } from './canary-steps.ts';
-import { type CanaryView, isOver } from './canary-view.ts';
+import { type CanaryView, isLost, isOver, isShown } from './canary-view.ts';
 import { notePause, waitReason } from './canary-wait.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { CommandEffect } from './command.ts';
@@ -155,6 +155,7 @@ function isDone(t: CanaryView, step: CanaryStep, index: number): boolean {
   if (step.setCanaryScale) return scaled && (w.newSet?.spec ?? 0) <= Math.max(pods, 1);
   if (!scaled) return false;
   if (!w.router) return splitReached(t, weight);
+  if (weight > 0 && !isShown(t)) return false;
   const { state } = w.router;
   return state.kind === 'weights' && state.canary === weight && state.uniform && state.accepted;
 }
@@ -188,8 +189,7 @@ function weightWanted(
   unmeasured: boolean,
 ): number {
   const { w, steps, actual } = t;
-  const service = w.service(t.canary.canaryService);
-  if (actual > 0 && (service?.readyOf(w.newSet?.name) ?? 0) === 0) return 0;
+  if (isLost(t)) return 0;
   if (frozen && !isReached(t, index)) return Math.min(actual, desired);
   // More users only when the weight they have now was measured and is good; one that was lost for a moment is that of the steps before.
   if (unmeasured && desired > actual) {

@@ -18,6 +18,16 @@ export interface CanaryView {
   readonly actual: number;
 }
 
+/** Whether the canary Service leads to this very revision: a weight may still be that of the revision before it. */
+export function isShown({ w, canary }: CanaryView): boolean {
+  return !w.router || w.service(canary.canaryService)?.selects === w.hash;
+}
+
+/** Users have a weight that no pod of this revision answers: they go home, and stable grows for them first. */
+export function isLost({ w, canary, actual }: CanaryView): boolean {
+  return w.router !== undefined && actual > 0 && (w.service(canary.canaryService)?.readyOf(w.newSet?.name) ?? 0) === 0;
+}
+
 /** A timed pause whose time has come. */
 export function isOver({ w, d }: CanaryView, step: CanaryStep): boolean {
   const end = step.pause ? pauseEnd(step, fromTime(d.status.step?.startedAt) ?? w.now) : undefined;

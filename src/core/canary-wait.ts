@@ -44,6 +44,8 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
     const service = w.service(t.canary.canaryService);
     // The canary Service does not move before: order.ts.
     if (why !== undefined && service?.selects !== w.hash) return { reason: 'ShiftingTraffic', message: why };
+    if (actual > 0 && service?.selects !== undefined && service.selects !== w.hash)
+      return { reason: 'ShiftingTraffic', message: `weight ${actual} of another revision returns to stable first` };
     const ready = service?.readyOf(w.newSet.name) ?? 0;
     if (desired > actual && ready < pods)
       return {

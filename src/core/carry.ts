@@ -17,8 +17,12 @@ export function notCarried(ready: number, pods: number, max: number): number {
   return max - Math.floor((max * Math.min(ready, pods)) / Math.max(1, pods));
 }
 
-/** Pods that stable needs to carry all traffic. A static stable set is at full size whatever an autoscaler just said. */
+/**
+ * Pods that stable needs to carry all traffic: as many replicas as were wanted when it last had enough of them. Users of a
+ * failed canary do not wait for pods that an autoscaler has only just asked for.
+ */
 export function stablePods(w: World): number {
-  const spec = w.stableSet?.spec ?? 0;
-  return w.spec.strategy.canary?.dynamicStableScale ? w.replicas : Math.max(1, Math.min(w.replicas, spec));
+  const isWhole = (w.stableSet?.available ?? 0) >= enoughToCarryAll(w.replicas);
+  const before = w.stored?.weights?.replicas ?? w.replicas;
+  return Math.max(1, isWhole ? w.replicas : Math.min(before, w.replicas));
 }

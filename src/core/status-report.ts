@@ -4,6 +4,7 @@ import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
 import { weightAt } from './canary-steps.ts';
+import { stablePods } from './carry.ts';
 import { claims } from './conditions.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
@@ -48,7 +49,8 @@ function reportWeights(w: World, status: RolloutStatus, mode: Mode): void {
   const index = status.step?.index ?? 0;
   const isFull = mode === 'FastTrack' || status.promoteFull?.podTemplateHash === w.hash;
   const asked = isFull ? max : mode === 'Trial' ? weightAt(canary.steps ?? [], index, max) : 0;
-  status.weights = { canary: asked, stable: max - asked, actualCanary: actualWeight(w) };
+  const replicas = w.router && w.stable ? { replicas: stablePods(w) } : {};
+  status.weights = { canary: asked, stable: max - asked, actualCanary: actualWeight(w), ...replicas };
 }
 
 function messageOf(w: World, status: RolloutStatus, mode: Mode, because: Because): string {

@@ -55,7 +55,7 @@ function loadBearing(status: RolloutStatus, after: RolloutStatus, names: readonl
     canary: withoutSet(status.canary),
     scaleDowns: status.scaleDowns?.filter(({ replicaSet }) => isPlanned(after, replicaSet)) ?? [],
     // An abort is done when traffic is back, and that is told at once.
-    ...(after.abort ? { weights: status.weights } : {}),
+    ...(after.abort ? { weight: status.weights?.actualCanary } : {}),
   };
 }
 

@@ -90,6 +90,39 @@ describe('an abort', () => {
     expect(cluster.canaryWeight()).toBe(0);
   });
 
+  it('does not wait for pods that an autoscaler has just asked for', () => {
+    const cluster = canaryOnTrial(TEN);
+    cluster.behaviour.set(hashOf('1'), { available: 10 });
+    cluster.edit(spec => Object.assign(spec, { replicas: 20 }));
+    cluster.settle();
+    expect([cluster.pods(hashOf('1')), cluster.status['weights'].replicas]).toEqual([20, 10]);
+    send(cluster, 'abort');
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
+  it('waits for pods that an autoscaler asked for and got, when they are gone again', () => {
+    const cluster = canaryOnTrial(TEN);
+    cluster.edit(spec => Object.assign(spec, { replicas: 20 }));
+    cluster.settle();
+    send(cluster, 'promote');
+    cluster.behaviour.set(hashOf('1'), { available: 10 });
+    send(cluster, 'abort');
+    expect([cluster.status['weights'].replicas, cluster.canaryWeight()]).toEqual([20, 50]);
+  });
+
+  it('takes home no more than stable carries when dynamicStableScale is switched off', () => {
+    const cluster = canaryOnTrial({ ...TEN, canary: { dynamicStableScale: true } });
+    send(cluster, 'promote');
+    expect(cluster.pods(hashOf('1'))).toBe(4);
+    cluster.behaviour.set(hashOf('1'), { available: 4 });
+    cluster.edit(spec => delete spec['strategy'].canary.dynamicStableScale);
+    send(cluster, 'abort');
+    expect(cluster.canaryWeight()).toBe(60);
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
   it('with no ready stable pod keeps what serves, and says what users get', () => {
     const cluster = canaryOnTrial(TEN);
     cluster.behaviour.set(hashOf('1'), { available: 0 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import {
   canaryNow,
   canaryOnTrial,
@@ -250,6 +251,63 @@ describe('dynamicStableScale', () => {
     expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([8, '6 pods, 60 %']);
     cluster.settle();
     expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([4, '6 pods, 60 %']);
+  });
+
+  it('brings users of a superseded revision home before the steps of the next one count', () => {
+    const cluster = canaryOnTrial({
+      replicas: 10,
+      canary: { dynamicStableScale: true },
+      steps: [{ setWeight: 50 }, { pause: {} }],
+    });
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([5, '5 pods, 50 %']);
+    push(cluster, '3');
+    cluster.log.length = 0;
+    cluster.settle();
+    expect(weightsOf(cluster)).toEqual([0, 50]);
+    expect(cluster.services.get('canary')?.['spec'].selector[HASH_LABEL]).toBe(hashOf('3'));
+    expect([canaryNow(cluster, '3'), cluster.pods(hashOf('1')), stateOf(cluster)]).toEqual([
+      '5 pods, 50 %',
+      5,
+      'Paused PauseStep',
+    ]);
+  });
+
+  it('tells that users of another revision return first', () => {
+    const cluster = canaryOnTrial({
+      replicas: 10,
+      canary: { dynamicStableScale: true },
+      steps: [{ setWeight: 50 }, { pause: {} }],
+    });
+    cluster.behaviour.set(hashOf('1'), { available: 5 });
+    push(cluster, '3');
+    cluster.settle();
+    expect([cluster.canaryWeight(), stateOf(cluster), cluster.status['message']]).toEqual([
+      50,
+      'Progressing ShiftingTraffic',
+      'step 1/2 at 50%: weight 50 of another revision returns to stable first',
+    ]);
+  });
+
+  it('does not let a rollback to a verified revision wait for a canary that stable cannot take over from', () => {
+    const cluster = canaryOnTrial({ replicas: 10, canary: { dynamicStableScale: true } });
+    send(cluster, 'promote-full');
+    wait(cluster, 60);
+    push(cluster, '3');
+    cluster.settle();
+    send(cluster, 'promote');
+    expect([cluster.status['stable'].podTemplateHash, canaryNow(cluster, '3')]).toEqual([hashOf('2'), '6 pods, 60 %']);
+    push(cluster, '1');
+    cluster.settle();
+    expect([cluster.status['stable'].podTemplateHash, stateOf(cluster)]).toEqual([hashOf('1'), 'Healthy Healthy']);
+  });
+
+  it('takes users away from a canary whose pods are gone, and stable grows for them', () => {
+    const cluster = canaryOnTrial({ replicas: 10, canary: { dynamicStableScale: true } });
+    send(cluster, 'promote');
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([4, '6 pods, 60 %']);
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    expect([cluster.pods(hashOf('1')), cluster.canaryWeight()]).toEqual([10, 0]);
   });
 
   it('gives weight back as stable grows again after an abort, and never takes it again', () => {

@@ -119,7 +119,9 @@ function isStepDone(cluster: SimCluster, hash: string, step: CanaryStep, index: 
   if (step.analysis) return isPassed(cluster, `${trialBase(cluster, hash)}-${index}`, step.analysis);
   if (step.setCanaryScale?.replicas !== undefined) return availableOf(cluster, hash) >= step.setCanaryScale.replicas;
   const routed = cluster.rollout['spec'].strategy.canary.trafficRouting !== undefined;
-  if (step.setWeight !== undefined && routed) return cluster.canaryWeight() === step.setWeight;
+  const shows = cluster.services.get('canary')?.['spec'].selector?.[HASH_LABEL] === hash;
+  if (step.setWeight !== undefined && routed)
+    return cluster.canaryWeight() === step.setWeight && (shows || step.setWeight === 0);
   return step.setWeight === 0 || availableOf(cluster, hash) > 0;
 }
 
