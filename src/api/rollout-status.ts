@@ -156,7 +156,12 @@ export const rolloutStatusSchema = z.object({
     .object({
       services: z.array(z.string().max(253)).max(20),
       route: z
-        .object({ name: z.string().max(253), stable: z.string().max(253), canary: z.string().max(253) })
+        .object({
+          name: z.string().max(253),
+          stable: z.string().max(253),
+          canary: z.string().max(253),
+          max: z.int().optional().meta({ description: 'maxTrafficWeight, if declared.' }),
+        })
         .optional(),
     })
     .optional(),

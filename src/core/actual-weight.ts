@@ -9,6 +9,12 @@ export function actualWeight(w: World): number {
   return total === 0 || !isOnTrial(w) ? 0 : Math.round((100 * (w.newSet?.available ?? 0)) / total);
 }
 
+/** Whether users may reach the canary Service: by the route, or by what the gateway has of it until it takes a change up. */
+export function mayReachCanary({ router, stable }: World): boolean {
+  if (router?.state.kind !== 'weights') return false;
+  return router.state.canary > 0 || (stable !== undefined && !router.state.accepted);
+}
+
 function isOnTrial(w: World): boolean {
   return w.stable !== undefined && w.stable.podTemplateHash !== w.hash;
 }

@@ -1,7 +1,7 @@
 import type { RolloutReason } from '../api/reasons.ts';
 import type { CanaryStep } from '../api/rollout-steps.ts';
 import { earliest, fromTime } from '../api/time.ts';
-import { actualWeight } from './actual-weight.ts';
+import { actualWeight, mayReachCanary } from './actual-weight.ts';
 import { missingAnalysis } from './analysis-ahead.ts';
 import {
   analysesAhead,
@@ -25,7 +25,7 @@ import { NOTHING, type WantedRun } from './intent.ts';
 import { trialPhase } from './pause.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
-import { obsoleteRuns, readRun, stepRunName } from './run-names.ts';
+import { findRun, obsoleteRuns, readRun, stepRunName } from './run-names.ts';
 import { targetSplit } from './share-of-replicas.ts';
 import { openTrial, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -76,9 +76,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const unmeasured = dismissed || (begun !== undefined && awaitsMeasurement(w, begun));
   const stays = unmeasured ? 'some' : hold !== undefined && !isReached(t, index) ? 'as it is' : undefined;
   const wantedPods = podsWanted(t, index, desired, stays);
-  const step = steps[index];
-  const stepRun: WantedRun | undefined =
-    !full && step?.analysis ? { name: stepRunName(w, d.status, index), kind: 'step', use: step.analysis } : undefined;
+  const stepRun = full ? undefined : runOfStep(t, index);
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
   const unanswered = dismissed || (background !== undefined && awaitsAnswer(w, background));
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
@@ -137,6 +135,15 @@ function advance(t: CanaryView, asked: boolean, background: WantedRun | undefine
     delete d.status.pause;
   }
   return cut;
+}
+
+/** The analysis of a step. It begins when the canary Service shows this revision: it may ask about the pods behind it. */
+function runOfStep(t: CanaryView, index: number): WantedRun | undefined {
+  const { w, d, steps } = t;
+  const use = steps[index]?.analysis;
+  const name = stepRunName(w, d.status, index);
+  const isHidden = !isShown(t) && (w.newSet?.ready ?? 0) > 0 && mayReachCanary(w);
+  return use && (!isHidden || findRun(w, name)) ? { name, kind: 'step', use } : undefined;
 }
 
 /** The analysis that a person was asked about: one that nobody has judged yet is not passed with another that was. */
@@ -207,9 +214,12 @@ function selections(t: CanaryView, index: number): Map<string, string> {
   const select = new Map<string, string>();
   const stableHash = w.stable?.podTemplateHash;
   if (canary.canaryService !== undefined) {
-    if ((w.newSet?.ready ?? 0) > 0) select.set(canary.canaryService, w.hash);
-    else if (actual === 0 && stableHash && w.service(canary.canaryService)?.selects !== w.hash)
-      select.set(canary.canaryService, stableHash);
+    const service = w.service(canary.canaryService);
+    const isOther = service?.selects !== w.hash;
+    // Users whom the gateway still sends there find nobody, and it may not move to this revision before they have left.
+    const isEmpty = isOther && service?.selects !== undefined && service.ready === 0 && mayReachCanary(w);
+    if ((w.newSet?.ready ?? 0) > 0 && !isEmpty) select.set(canary.canaryService, w.hash);
+    else if (actual === 0 && stableHash && isOther) select.set(canary.canaryService, stableHash);
   }
   if (canary.stableService !== undefined && stableHash) {
     const shifted = w.router ? actual === max && isAccepted(w) : true;

@@ -1,3 +1,4 @@
+import { actualWeight, mayReachCanary } from './actual-weight.ts';
 import { enoughToCarryAll, notCarried, stablePods } from './carry.ts';
 import { missingChildren } from './children.ts';
 import type { Action } from './decision.ts';
@@ -131,7 +132,10 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
     const enough = Math.min(w.replicas, enoughToCarryAll(w.replicas));
     if (isHome && !w.stable && target.ready < enough && service.ready > service.readyOf(target.name)) continue;
     if (isHome && returning && blueGreen && !carriesEnough(w, service, target, enough)) continue;
-    if (!isHome && service.selects !== undefined && service.selects !== hash && mayGetUsers(w)) continue;
+    // By another way than its weights users come home sooner where the gateway is away.
+    const isHomeward = actualWeight(w) === 0 && hash === w.stable?.podTemplateHash && target.ready >= enough;
+    const isMove = service.selects !== undefined && service.selects !== hash;
+    if (!isHome && isMove && !isHomeward && mayReachCanary(w)) continue;
     const mend = astray ? { mend: service.astray } : {};
     actions.push({
       action: { type: 'SelectRevision', service: name, podTemplateHash: hash, ...mend },
@@ -139,12 +143,6 @@ function selectActions(w: World, d: Draft, intent: Intent, home: ReplicaSetView 
     });
   }
   return actions;
-}
-
-/** Whether users may reach the canary Service: by the route, or by what the gateway has of it until it takes a change up. */
-function mayGetUsers({ router, stable }: World): boolean {
-  if (router?.state.kind !== 'weights') return false;
-  return router.state.canary > 0 || (stable !== undefined && !router.state.accepted);
 }
 
 /** Blue-green moves all users at once: home only to a set that can carry them, or that is no worse than where they are. */

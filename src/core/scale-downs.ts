@@ -31,7 +31,17 @@ export function noteScaleDowns(w: World, d: Draft, intent: Intent): void {
 
 /** Whether an older set need not be kept during a trial: its time has come, or no delay was ever planned for it. */
 export function mayLeave(w: World, set: ReplicaSetView): boolean {
-  return set.scaleDownAt === undefined || set.scaleDownAt <= w.now;
+  return set.scaleDownAt === undefined ? isTakenUp(w) : isDue(w, set);
+}
+
+/** Whether the time of a set has come. */
+export function isDue(w: World, set: ReplicaSetView): boolean {
+  return set.scaleDownAt !== undefined && set.scaleDownAt <= w.now && isTakenUp(w);
+}
+
+/** Before the gateway has taken the weights up, it may send users to pods of any set. */
+function isTakenUp({ router }: World): boolean {
+  return router?.state.kind !== 'weights' || router.state.accepted;
 }
 
 /** When sets leave that another one has taken over from; where pods are traffic they leave as those come. */

@@ -1,4 +1,5 @@
 import { toTime } from '../api/time.ts';
+import { actualWeight } from './actual-weight.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
@@ -9,7 +10,8 @@ import { podTrouble } from './pod-trouble.ts';
 import { missingPrerequisite, serviceNames } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
-import { delaySeconds, delays, laterThanPromoted, longestDelay } from './scale-downs.ts';
+import { podsForWeight } from './routed-replicas.ts';
+import { delaySeconds, delays, isDue, laterThanPromoted, longestDelay } from './scale-downs.ts';
 import { shareStep } from './share-of-replicas.ts';
 import { clearTrial, deadlineAt, endDelivery, supersede, trackProgress } from './trial.ts';
 import { type World, withoutRouter } from './world.ts';
@@ -29,13 +31,15 @@ export function planSteady(w: World, d: Draft): Intent {
   const home = canary?.stableService ?? blueGreen?.activeService;
   const side = canary?.canaryService ?? blueGreen?.previewService;
   if (home !== undefined) select.set(home, w.hash);
-  if (side !== undefined && isAtRest(w)) select.set(side, w.hash);
+  if (side !== undefined && isAskedHome(w)) select.set(side, w.hash);
   const old = w.olderSets.filter(set => set.spec > 0);
+  const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, old);
+  leaveWithTraffic(w, scale, old);
   return {
     ...NOTHING,
     phase: because.reason === 'Healthy' ? 'Healthy' : overdue ? 'Degraded' : 'Progressing',
     because: overdue ? { reason: 'ProgressDeadlineExceeded', message: because.message } : because,
-    scale: withoutRouter(w) ? shareScale(w) : delayedScale(w, old),
+    scale,
     select,
     canaryWeight: w.router ? 0 : undefined,
     scaleDownAt: laterThanPromoted(w, old),
@@ -123,13 +127,14 @@ export function planAborted(w: World, d: Draft): Intent {
   const side = canary?.canaryService ?? blueGreen?.previewService;
   if (home !== undefined) select.set(home, stableHash);
   const returned = isAtRest(w);
-  if (side !== undefined && returned) select.set(side, stableHash);
+  if (side !== undefined && isAskedHome(w)) select.set(side, stableHash);
   const older = w.olderSets.filter(set => set.spec > 0);
   const failed = w.newSet && w.newSet.spec > 0 && w.newSet !== homeSet(w) ? [w.newSet] : [];
   const delay = delaySeconds(w, 'abortScaleDownDelaySeconds');
   const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, [...older, ...failed]);
   const kept = delay === 0 && !withoutRouter(w) ? failed : [];
-  for (const set of kept) scale.set(set.name, set.spec);
+  for (const set of kept) scale.set(set.name, w.replicas === 0 ? 0 : set.spec);
+  leaveWithTraffic(w, scale, [...older, ...failed]);
   const leaving = [...delays(w, older, longestDelay(w)), ...(delay === 0 ? [] : delays(w, failed, delay))];
   return {
     ...NOTHING,
@@ -148,14 +153,18 @@ function homeSet(w: World): ReplicaSetView | undefined {
   return w.stable ? w.stableSet : w.newSet;
 }
 
-/** All traffic is on stable and the route says that the data plane knows. */
-function isAtRest(w: World): boolean {
+/** All traffic is to be on stable. */
+function isAskedHome(w: World): boolean {
   const { blueGreen } = w.spec.strategy;
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   if (blueGreen) return w.service(blueGreen.activeService)?.selects === stableHash;
   if (!w.router) return true;
-  const { state } = w.router;
-  return state.kind === 'weights' && state.canary === 0 && state.accepted;
+  return w.router.state.kind === 'weights' && w.router.state.canary === 0;
+}
+
+/** All traffic is on stable and the route says that the data plane knows. */
+function isAtRest(w: World): boolean {
+  return isAskedHome(w) && (w.router?.state.kind !== 'weights' || w.router.state.accepted);
 }
 
 /** Git went back to stable while something else was on trial: the story ends here. */
@@ -232,6 +241,15 @@ function delayedScale(w: World, leaving: readonly ReplicaSetView[]): Map<string,
   const scale = new Map<string, number>();
   const home = homeSet(w);
   if (home) scale.set(home.name, w.replicas);
-  for (const set of leaving) if (set.scaleDownAt !== undefined && set.scaleDownAt <= w.now) scale.set(set.name, 0);
+  for (const set of leaving) if (isDue(w, set)) scale.set(set.name, 0);
   return scale;
+}
+
+/** With dynamicStableScale pods leave with their traffic: those of stable, onto which it goes, may be waiting for their room. */
+function leaveWithTraffic(w: World, scale: Map<string, number>, leaving: readonly ReplicaSetView[]): void {
+  const { canary } = w.spec.strategy;
+  const weight = actualWeight(w);
+  if (!w.router || !canary?.dynamicStableScale || weight === 0) return;
+  const serving = leaving.find(set => set.hash === w.service(canary.canaryService)?.selects);
+  if (serving) scale.set(serving.name, Math.min(serving.spec, podsForWeight(w.replicas, weight, w.router.max)));
 }

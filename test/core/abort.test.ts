@@ -110,6 +110,20 @@ describe('an abort', () => {
     expect([cluster.status['weights'].replicas, cluster.canaryWeight()]).toEqual([20, 50]);
   });
 
+  it('lets pods of the failed revision go as their traffic does, where stable waits for their room', () => {
+    const cluster = canaryOnTrial({
+      ...TEN,
+      canary: { dynamicStableScale: true },
+      steps: [{ setWeight: 50 }, { pause: {} }],
+    });
+    cluster.behaviour.set(hashOf('1'), { available: 7 });
+    send(cluster, 'abort');
+    expect(canaryNow(cluster)).toBe('3 pods, 30 %');
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect([canaryNow(cluster), cluster.status['scaleDowns']?.length]).toEqual(['3 pods, 0 %', 1]);
+  });
+
   it('takes home no more than stable carries when dynamicStableScale is switched off', () => {
     const cluster = canaryOnTrial({ ...TEN, canary: { dynamicStableScale: true } });
     send(cluster, 'promote');

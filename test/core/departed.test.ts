@@ -42,9 +42,12 @@ describe('what a strategy no longer names comes to rest', () => {
     expect(first).toMatchObject({ type: 'PatchRoute', canaryWeight: 0 });
     cluster.settle();
     expect(cluster.canaryWeight()).toBe(0);
-    expect([selects(cluster, 'stable'), selects(cluster, 'canary')]).toEqual([undefined, undefined]);
+    expect([selects(cluster, 'stable'), selects(cluster, 'canary')]).toEqual([hashOf('1'), hashOf('1')]);
     send(cluster, 'abort');
     expect(selects(cluster, 'active')).toBe(hashOf('1'));
+    push(cluster, '1');
+    cluster.settle();
+    expect([selects(cluster, 'stable'), selects(cluster, 'canary')]).toEqual([undefined, undefined]);
   });
 
   it('a route that was renamed in the middle of a trial', () => {
@@ -55,6 +58,43 @@ describe('what a strategy no longer names comes to rest', () => {
     });
     cluster.settle();
     expect([cluster.canaryWeight('shop'), cluster.canaryWeight('other')]).toEqual([0, 20]);
+  });
+
+  it('a route with another sum of weights keeps it, beside what others have of the rule', () => {
+    const cluster = canaryOnTrial({
+      canary: { trafficRouting: { maxTrafficWeight: 1000, gatewayAPI: { httpRoute: 'shop' } } },
+    });
+    const weights = () => cluster.routes.get('shop')?.['spec'].rules[0].backendRefs.map((ref: any) => ref.weight);
+    expect(weights()).toEqual([980, 20]);
+    cluster.addRoute('other', 'stable', 'canary');
+    cluster.edit(spec => Object.assign(spec['strategy'].canary.trafficRouting.gatewayAPI, { httpRoute: 'other' }));
+    cluster.settle();
+    expect(weights()).toEqual([1000, 0]);
+  });
+
+  it('a route gives stable no more users at once than it can carry', () => {
+    const cluster = canaryOnTrial({ replicas: 10, canary: { dynamicStableScale: true } });
+    send(cluster, 'promote');
+    cluster.behaviour.set(hashOf('1'), { available: 5 });
+    strategy(cluster, { blueGreen: { activeService: 'active', autoPromotionEnabled: false } });
+    cluster.settle();
+    expect([cluster.canaryWeight(), cluster.pods(hashOf('1'))]).toEqual([50, 10]);
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect([cluster.canaryWeight(), cluster.status['steered'].route]).toEqual([0, undefined]);
+  });
+
+  it('a Service that is renamed in the middle of a trial shows nobody the preview', () => {
+    const cluster = settledBlueGreen({ autoPromotionEnabled: false });
+    push(cluster, '2');
+    cluster.settle();
+    cluster.addService('shop');
+    cluster.edit(spec => Object.assign(spec['strategy'].blueGreen, { activeService: 'shop' }));
+    cluster.settle();
+    expect([selects(cluster, 'active'), selects(cluster, 'shop')]).toEqual([hashOf('1'), hashOf('1')]);
+    send(cluster, 'promote');
+    expect([selects(cluster, 'active'), selects(cluster, 'shop')]).toEqual([undefined, hashOf('2')]);
+    expect(cluster.status['steered'].services).toEqual(['shop', 'preview']);
   });
 
   it('but not a Service that another Rollout has taken over meanwhile', () => {

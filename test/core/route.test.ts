@@ -11,6 +11,7 @@ import {
   send,
   settledCanary,
   stateOf,
+  wait,
   weightsOf,
 } from '../support/sim-stories.ts';
 
@@ -35,6 +36,8 @@ function foreignWeight(cluster: SimCluster, canary: number): void {
   stableRef.weight = 100 - canary;
   canaryRef.weight = canary;
 }
+
+const canaryService = (cluster: SimCluster) => cluster.services.get('canary')?.['spec'].selector[HASH_LABEL];
 
 describe('the route', () => {
   it('that is missing stops everything before anything moves', () => {
@@ -112,29 +115,77 @@ describe('the route', () => {
   it.each([
     ['a promotion', 'promote', '2', 100],
     ['an abort', 'abort', '1', 20],
-  ])('keeps the revision of the canary Service until the gateway has taken up %s', (_, verb, stable, weight) => {
-    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }] });
-    cluster.command(`${verb} now`);
-    // As far as the operator gets before the gateway's controller goes away.
-    for (let i = 0; i < 12 && cluster.canaryWeight() !== 0; i++) {
-      cluster.pass();
-      if (cluster.canaryWeight() !== 0) cluster.react();
-    }
+  ])(
+    'takes the canary Service to no revision on trial before the gateway has taken up %s',
+    (_, verb, stable, weight) => {
+      const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }] });
+      cluster.command(`${verb} now`);
+      // As far as the operator gets before the gateway's controller goes away.
+      for (let i = 0; i < 12 && cluster.canaryWeight() !== 0; i++) {
+        cluster.pass();
+        if (cluster.canaryWeight() !== 0) cluster.react();
+      }
+      push(cluster, '3');
+      for (let i = 0; i < 12; i++) {
+        cluster.reactPods();
+        cluster.reactEndpoints();
+        cluster.pass();
+      }
+      expect([weightsOf(cluster).at(-2), cluster.status['stable'].podTemplateHash]).toEqual([weight, hashOf(stable)]);
+      expect([cluster.canaryWeight(), canaryService(cluster), stateOf(cluster)]).toEqual([
+        0,
+        hashOf(stable),
+        'Progressing ShiftingTraffic',
+      ]);
+      cluster.settle();
+      expect([canaryNow(cluster, '3'), canaryService(cluster)]).toEqual(['1 pods, 20 %', hashOf('3')]);
+    },
+  );
+
+  it('that the gateway has not taken up does not keep an abort from taking the canary Service to stable', () => {
+    const cluster = canaryOnTrial();
+    cluster.gatewayAway = true;
+    send(cluster, 'abort');
+    expect([cluster.canaryWeight(), canaryService(cluster), cluster.pods(hashOf('2'))]).toEqual([0, hashOf('1'), 1]);
+    cluster.gatewayAway = false;
+    cluster.settle();
+    wait(cluster, 31);
+    expect([stateOf(cluster), cluster.pods(hashOf('2'))]).toEqual(['Aborted AbortedByCommand', 0]);
+  });
+
+  it('that the gateway has not taken up does not keep a canary Service that is empty', () => {
+    const cluster = canaryOnTrial();
+    cluster.gatewayAway = true;
     push(cluster, '3');
-    for (let i = 0; i < 12; i++) {
-      cluster.reactPods();
-      cluster.reactEndpoints();
-      cluster.pass();
-    }
-    const canary = () => cluster.services.get('canary')?.['spec'].selector[HASH_LABEL];
-    expect([weightsOf(cluster).at(-2), cluster.status['stable'].podTemplateHash]).toEqual([weight, hashOf(stable)]);
-    expect([cluster.canaryWeight(), canary(), stateOf(cluster)]).toEqual([
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    expect([cluster.canaryWeight(), canaryService(cluster)]).toEqual([0, hashOf('1')]);
+    cluster.gatewayAway = false;
+    cluster.settle();
+    expect(canaryService(cluster)).toBe(hashOf('3'));
+  });
+
+  it('that the gateway has not taken up lets no analysis begin before the canary Service shows the revision', () => {
+    const steps = [
+      { setCanaryScale: { replicas: 1 } },
+      { analysis: { templates: [{ templateName: 'smoke' }] } },
+      { setWeight: 20 },
+      { pause: {} },
+    ];
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: {} }] });
+    cluster.addTemplate('smoke', { metrics: [{ name: 'ok', provider: { prometheus: { query: 'up' } } }] });
+    cluster.gatewayAway = true;
+    cluster.edit(spec => Object.assign(spec['strategy'].canary, { steps }));
+    push(cluster, '3');
+    cluster.settle();
+    expect([cluster.pods(hashOf('3')), cluster.runs.size, stateOf(cluster)]).toEqual([
+      1,
       0,
-      hashOf('2'),
       'Progressing ShiftingTraffic',
     ]);
+    cluster.gatewayAway = false;
     cluster.settle();
-    expect([canaryNow(cluster, '3'), canary()]).toEqual(['1 pods, 20 %', hashOf('3')]);
+    expect([canaryService(cluster), cluster.runs.size]).toEqual([hashOf('3'), 1]);
   });
 
   it('at rest is Healthy only when the gateway has taken it up', () => {

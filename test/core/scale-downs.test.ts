@@ -112,6 +112,18 @@ describe('sets that carry nobody any more', () => {
     expect(cluster.pods(hashOf('2'))).toBe(0);
   });
 
+  it('stay while the gateway has not taken up that Git returned to stable, however long', () => {
+    const cluster = canaryOnTrial(HELD);
+    cluster.gatewayAway = true;
+    push(cluster, '1');
+    cluster.settle();
+    wait(cluster, 120);
+    expect([cluster.canaryWeight(), cluster.pods(hashOf('2'))]).toEqual([0, 2]);
+    cluster.gatewayAway = false;
+    cluster.settle();
+    expect([cluster.status['phase'], cluster.pods(hashOf('2'))]).toEqual(['Healthy', 0]);
+  });
+
   it('keep the delay of their promotion when the next revision is aborted', () => {
     const cluster = canaryOnTrial({ ...HELD, canary: { scaleDownDelaySeconds: 300 } });
     send(cluster, 'promote');

@@ -15,7 +15,9 @@ export function brokenForUsers(cluster: SimCluster, decision: Decision): string[
 
 function brokenMove(cluster: SimCluster, action: Extract<Action, { type: 'SelectRevision' }>): string[] {
   const now = selected(cluster, action.service);
-  if (action.service !== 'canary' || now === undefined || now === action.podTemplateHash) return [];
+  const home = cluster.status['stable'].podTemplateHash;
+  const isHomeward = action.podTemplateHash === home && cluster.canaryWeight() === 0;
+  if (action.service !== 'canary' || now === undefined || now === action.podTemplateHash || isHomeward) return [];
   return cluster.takenUp > 0
     ? [`the canary Service moves while the gateway sends it ${cluster.takenUp} % of the users`]
     : [];
