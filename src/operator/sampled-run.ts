@@ -5,6 +5,7 @@ import type { Metric } from '../api/analysis-template.ts';
 import { dueSamples, type RunView, viewRun } from '../core/gate.ts';
 import type { TimerHandle } from '../kube/clock.ts';
 import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
+import { sleep } from '../kube/sleep.ts';
 import { asApi, type Caches } from './caches.ts';
 import type { Measurer } from './measurer.ts';
 import type { Metrics } from './metrics.ts';
@@ -18,6 +19,9 @@ export interface SampledRunParts extends UnsavedParts {
   readonly metrics: Metrics;
   readonly enqueue: (key: string) => void;
 }
+
+/** After a measurement that came to nothing its metric is asked again this much later. */
+const AGAIN_MS = 10_000;
 
 /**
  * One AnalysisRun that is measured: when its Rollout asks, and from then on at its interval for as long as its Rollout waits for
@@ -112,9 +116,11 @@ export class SampledRun {
     const work = measurer
       .measure(this.#at.namespace, spec, metric, before, stopped)
       .then(judged => this.#measured(metric, { metric: metric.name, judged, startedAt, finishedAt: clock.now() }))
-      .catch(error => {
-        this.#measuring.delete(metric.name);
+      .catch(async error => {
         log.warn('a measurement came to nothing', { run: this.#at.name, metric: metric.name, error });
+        // With nothing recorded it is due at once, and would never let anything else have its turn.
+        await sleep(clock, AGAIN_MS, stopped);
+        this.#measuring.delete(metric.name);
         this.#goOn();
       });
     this.#measuring.set(metric.name, work);

@@ -12,6 +12,8 @@ import { readPrometheusResponse } from './prometheus-response.ts';
 /** Largest answer read, in bytes after decompression. */
 const MAX_RESPONSE_BYTES = 10 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Node holds no longer delay, and throws at fractions of a millisecond. */
+const LONGEST_TIMEOUT_MS = 2_147_483_647;
 const MAX_SOCKETS = 20;
 /** Kept connections that are tried in a row when each was closed just then. */
 const MAX_STALE = 3;
@@ -45,7 +47,7 @@ export function createPrometheusProvider({
     sample: async (query, signal) => {
       const at = now();
       const timeoutMs = durationMs(query.timeout) ?? durationMs(spec.timeout) ?? DEFAULT_TIMEOUT_MS;
-      const deadline = AbortSignal.timeout(timeoutMs);
+      const deadline = AbortSignal.timeout(Math.min(Math.max(1, Math.round(timeoutMs)), LONGEST_TIMEOUT_MS));
       const either = AbortSignal.any([signal, deadline]);
       const gone = new Promise<Sample>(resolve => {
         const stop = () => resolve(deadline.aborted ? timedOut(timeoutMs) : cancelled());

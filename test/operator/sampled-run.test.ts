@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Metric } from '../../src/api/analysis-template.ts';
+import { Measurer } from '../../src/operator/measurer.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { SamplerWorld } from '../support/sampler-world.ts';
@@ -9,7 +10,10 @@ let world: SamplerWorld;
 beforeEach(async () => {
   world = await SamplerWorld.open();
 });
-afterEach(() => world.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return world.close();
+});
 
 const asked = () => world.prometheus.received.length;
 const lookedAt = (times: number) => eventually('its Rollout is looked at', () => world.enqueued.length >= times);
@@ -133,6 +137,22 @@ describe('a run that its Rollout waits for', () => {
     expect(world.count()).toBe(21);
     release();
     await eventually('it is measured again', () => asked() === 22);
+  });
+
+  it('a measurement that throws is tried again after ten seconds, not at once', async () => {
+    await measuredOnce();
+    const measure = vi.spyOn(Measurer.prototype, 'measure');
+    measure.mockRejectedValueOnce(new Error('broken')).mockRejectedValueOnce(new Error('broken'));
+    await world.clock.advance(2_000);
+    for (const tries of [1, 2]) {
+      await world.clock.advance(9_000);
+      world.take();
+      await world.clock.advance(999);
+      expect(measure).toHaveBeenCalledTimes(tries);
+      await world.clock.advance(1);
+    }
+    await eventually('it is measured', () => asked() === 2);
+    expect(measure).toHaveBeenCalledTimes(3);
   });
 
   it('has metrics that need no answer measured once as well', async () => {

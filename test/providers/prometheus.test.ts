@@ -174,6 +174,15 @@ test('a body that drips for ever ends at the timeout of the query', async () => 
   expect(sample).toMatchObject({ kind: 'ProviderError', retryable: true, message: expect.stringContaining('0.3s') });
 });
 
+test.each(['0.5ms', '16.1s', '600h', '1200h', '87600h', 31_536_000])(
+  'a timeout of half a millisecond or of a year is an answer, not a throw (%s)',
+  async timeout => {
+    const { address } = await aServer(response => void setTimeout(() => response.end(OK), 20));
+    const sample = await aProvider({ address, timeout }).sample({ query: 'up' }, never);
+    expect(sample).toMatchObject(timeout === '0.5ms' ? { kind: 'ProviderError', retryable: true } : { kind: 'Value' });
+  },
+);
+
 test('a cancelled query ends at once and is no verdict', async () => {
   const { address } = await aServer(() => undefined);
   const cancel = new AbortController();
