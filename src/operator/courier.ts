@@ -2,10 +2,11 @@ import { API_VERSION } from '../api/names.ts';
 import { notifierSpecSchema } from '../api/notifier.ts';
 import type { StoredNotice } from '../api/rollout-status.ts';
 import { firstIssue } from '../api/spec-issue.ts';
+import { fromTime } from '../api/time.ts';
 import { isSame } from '../core/same-json.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
-import { type KubeObject, objectKey } from '../kube/kube-object.ts';
+import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
 import type { Caches } from './caches.ts';
 import { deliverNotice, isAbout } from './deliver-notice.ts';
 import type { Log } from './log.ts';
@@ -28,6 +29,8 @@ export interface CourierParts {
 const NEXT_ROUND_MS = 60_000;
 /** After the receiver has turned it away: somebody has to mend something first, and a new Notifier is not waited for. */
 const NEXT_PLEA_MS = 600_000;
+/** Later alerts of a Rollout wait this long for an earlier one that does not get through. */
+const LONGEST_IN_LINE_MS = 3_600_000;
 /** What stays the same is told again by then, before the API server forgets the last event about it (an hour). */
 const TOLD_AGAIN_MS = 50 * 60_000;
 
@@ -73,10 +76,11 @@ export class Courier {
     const known = this.#parts.memory.of(key);
     const foreign = notices.filter(notice => !isAbout(rollout, notice));
     if (foreign.length > 0) this.#strikeOff(key, known, foreign);
-    for (const notice of notices)
+    for (const [index, notice] of notices.entries())
       for (const to of notice.pending) {
         const id = `${notice.id}|${to}`;
         if (this.#underway.has(id) || this.#waiting.has(id) || known.delivered.has(id)) continue;
+        if (notices.slice(0, index).some(earlier => this.#holdsBack(earlier, to, known))) continue;
         const abort = new AbortController();
         const done = this.#send({ key, rollout, notice, to, id, known }, abort.signal).finally(() => {
           this.#underway.delete(id);
@@ -84,6 +88,21 @@ export class Courier {
         });
         this.#underway.set(id, { done, abort });
       }
+  }
+
+  /**
+   * Whether later alerts of its Rollout wait for this one. An end that overtook its beginning would end nothing at an
+   * Alertmanager; elsewhere one on which a receiver chokes must not silence the others.
+   */
+  #holdsBack({ id, at, pending }: StoredNotice, to: string, { delivered }: RolloutMemory): boolean {
+    if (!pending.includes(to) || delivered.has(`${id}|${to}`)) return false;
+    const ageMs = this.#parts.clock.now() - (fromTime(at) ?? 0);
+    return ageMs < LONGEST_IN_LINE_MS || isAlertmanager(this.#find(to));
+  }
+
+  /** A Notifier by its `namespace/name`. */
+  #find(to: string): KubeObject | undefined {
+    return this.#parts.caches.notifiers.store.get({ namespace: namespaceOf(to), name: to.slice(to.indexOf('/') + 1) });
   }
 
   /** What this operator never wrote is not sent, and the next pass takes it out of status. */
@@ -118,10 +137,8 @@ export class Courier {
 
   async #send(letter: Letter, signal: AbortSignal): Promise<void> {
     const { key, rollout, notice, to, id, known } = letter;
-    const { caches, secrets, metrics, clock, enqueue } = this.#parts;
-    const slash = to.indexOf('/');
-    const namespace = to.slice(0, slash);
-    const object = caches.notifiers.store.get({ namespace, name: to.slice(slash + 1) });
+    const { secrets, metrics, clock, enqueue } = this.#parts;
+    const object = this.#find(to);
     const spec = notifierSpecSchema.safeParse(object?.['spec']);
     if (!spec.success) {
       metrics.notification('unknown', 'failed');
@@ -133,7 +150,7 @@ export class Courier {
       spec.data,
       rollout,
       notice,
-      ref => secrets.read(namespace, ref),
+      ref => secrets.read(namespaceOf(to), ref),
       () => clock.now(),
       signal,
     );
@@ -176,4 +193,12 @@ export class Courier {
       note: `Notifier ${to} (${kind}): ${why}`.slice(0, 1000),
     });
   }
+}
+
+function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
+}
+
+function isAlertmanager(notifier: KubeObject | undefined): boolean {
+  return isRecord(notifier?.['spec']) && notifier['spec']['alertmanager'] !== undefined;
 }

@@ -223,6 +223,70 @@ describe('an alert that its receiver turns away', () => {
   });
 });
 
+describe('alerts of one Rollout', () => {
+  const HOUR_MS = 3_600_000;
+  /** Two alerts of this long ago, to a receiver that answers so; and the ids that reached it. */
+  async function brought(agoMs: number, channel: 'webhook' | 'alertmanager', ...answers: number[]): Promise<string[]> {
+    const ids: string[] = [];
+    const shaky = await aReceiver((response, count) => {
+      const it = shaky.received[count - 1];
+      ids.push(String(it?.headers['idempotency-key'] ?? JSON.parse(it?.body ?? '')[0].annotations.notice_id));
+      response.writeHead(answers[count - 1] ?? 200).end();
+    });
+    closing.push(shaky);
+    notifier('team', { events: ['Aborted'], [channel]: { url: shaky.url } });
+    const at = new Date(clock.now() - agoMs).toISOString();
+    const both = ['rollout-uid-1', 'rollout-uid-2'].map(id => ({ ...notice(id, 'shop/team'), at }));
+    notices['shop/shop'] = both;
+    consider();
+    return ids;
+  }
+  const closing: Receiver[] = [];
+  afterEach(() => {
+    for (const it of closing.splice(0)) it.close();
+  });
+
+  it('reach one receiver in the order in which they came about', async () => {
+    const ids = await brought(0, 'webhook', 503);
+    await isDelivered('rollout-uid-2');
+    expect(ids).toEqual(['rollout-uid-1', 'rollout-uid-1', 'rollout-uid-2']);
+  });
+
+  it('do not wait for one that is given up', async () => {
+    const ids = await brought(0, 'webhook', 422);
+    await isDelivered('rollout-uid-2');
+    expect(ids).toEqual(['rollout-uid-1', 'rollout-uid-2']);
+  });
+
+  it('wait an hour at most for one on which a receiver chokes', async () => {
+    const ids = await brought(HOUR_MS - 1, 'webhook', 404);
+    await isWaiting();
+    expect(ids).toEqual(['rollout-uid-1']);
+    await clock.advance(1);
+    consider();
+    await isDelivered('rollout-uid-2');
+  });
+
+  it('wait as long as it takes at an Alertmanager, where an end that came first would end nothing', async () => {
+    const ids = await brought(10 * HOUR_MS, 'alertmanager', 404);
+    await isWaiting();
+    consider();
+    await clock.advance(600_000);
+    await isDelivered('rollout-uid-2');
+    expect(ids).toEqual(['rollout-uid-1', 'rollout-uid-1', 'rollout-uid-2']);
+  });
+
+  it('to different receivers do not wait for each other', async () => {
+    const silent = await aReceiver(() => undefined);
+    closing.push(silent);
+    notifier('silent', webhook(silent.url));
+    notifier('team', webhook(receiver.url));
+    notices['shop/shop'] = [notice('rollout-uid-1', 'shop/silent'), notice('rollout-uid-2', 'shop/team')];
+    consider();
+    await isDelivered('rollout-uid-2');
+  });
+});
+
 describe('an alert that arrives after its Rollout was forgotten', () => {
   it('is not remembered again', async () => {
     notices['shop/gone'] = [notice('rollout-uid-9', 'shop/team')];
