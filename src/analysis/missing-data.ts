@@ -9,11 +9,12 @@ export type MissingSample = Extract<
 >;
 
 /**
- * A redirect to a login, the 404 of an ingress, a web page or an unknown certificate, where this metric has been measured
- * before in its run: the address was right, so it is an outage. Only with `onNoData: Hold` does a count mean answers.
+ * A redirect to a login, the 404 of an ingress, a web page, an unknown certificate, or a MetricProvider that was changed for the
+ * worse, where this metric has been measured before in its run: it is no fault of the canary, so it is an outage. Only with
+ * `onNoData: Hold` does a count mean answers.
  */
 export function outageIfAnswered(metric: Metric, before: MetricResult | undefined, sample: Sample): Sample {
-  if (sample.kind !== 'ConfigError' || !sample.isAddress) return sample;
+  if (sample.kind !== 'ConfigError' || !sample.ofProvider) return sample;
   const hasAnswered = (metric.onNoData ?? 'Hold') === 'Hold' && (before?.count ?? 0) > 0;
   return hasAnswered ? { kind: 'ProviderError', retryable: true, message: sample.message } : sample;
 }

@@ -25,7 +25,7 @@ export type Sample =
   /** The provider did not answer the question. Retryable: outage, overload, time-out. */
   | { readonly kind: 'ProviderError'; readonly retryable: boolean; readonly message: string }
   /**
-   * The question itself is wrong: query, address or certificates need a person. `isAddress`: whoever answered is not the
-   * provider, so that it is the address that is wrong, or something on the way that is for now.
+   * The question itself is wrong: query, address or certificates need a person. `ofProvider`: it is not the metric that is at
+   * fault but its MetricProvider, or whoever answers in the place of the provider for now.
    */
-  | { readonly kind: 'ConfigError'; readonly message: string; readonly isAddress?: true };
+  | { readonly kind: 'ConfigError'; readonly message: string; readonly ofProvider?: true };

@@ -48,11 +48,7 @@ export class ProviderPool {
     if (entry?.version !== version) {
       this.#drop(name);
       const parsed = metricProviderSpecSchema.safeParse(object['spec']);
-      if (!parsed.success)
-        return {
-          kind: 'ConfigError',
-          message: `MetricProvider ${name}: ${firstIssue(parsed.error)}`.slice(0, 256),
-        };
+      if (!parsed.success) return wrongProvider(`MetricProvider ${name}: ${firstIssue(parsed.error)}`);
       const readSecret = (ref: { name: string; key: string }) => this.#secrets.read(this.#namespace, ref);
       entry = {
         version,
@@ -62,14 +58,9 @@ export class ProviderPool {
       this.#entries.set(name, entry);
     }
     if (entry.spec.namespaces && !entry.spec.namespaces.includes(namespace))
-      return {
-        kind: 'ConfigError',
-        message:
-          `MetricProvider ${name} is not open to namespace ${namespace}; ask the platform team to add it to spec.namespaces`.slice(
-            0,
-            256,
-          ),
-      };
+      return wrongProvider(
+        `MetricProvider ${name} is not open to namespace ${namespace}; ask the platform team to add it to spec.namespaces`,
+      );
     return entry.provider;
   }
 
@@ -82,4 +73,8 @@ export class ProviderPool {
     for (const { provider } of this.#entries.values()) provider.close();
     this.#entries.clear();
   }
+}
+
+function wrongProvider(message: string): Extract<Sample, { kind: 'ConfigError' }> {
+  return { kind: 'ConfigError', message: message.slice(0, 256), ofProvider: true };
 }

@@ -8,7 +8,7 @@ import { parse, prometheusError, type ResponseContext } from './prometheus-respo
 export function httpStatusFailure(status: number, body: string, context: ResponseContext): Sample | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (status >= 300 && status < 400)
-    return wrongAddress(
+    return wrongProvider(
       `the address redirects (HTTP ${status}), which is not followed; put the final address into the MetricProvider`,
     );
   if (status === 401 || status === 403)
@@ -21,7 +21,7 @@ export function httpStatusFailure(status: number, body: string, context: Respons
   }
   if (status >= 500) return down(`the provider failed (HTTP ${status})`);
   if (status === 404)
-    return wrongAddress('the address has no Prometheus API (HTTP 404); is a path prefix such as /prometheus missing?');
+    return wrongProvider('the address has no Prometheus API (HTTP 404); is a path prefix such as /prometheus missing?');
   return { kind: 'ProviderError', retryable: false, message: `the provider refuses the query (HTTP ${status})` };
 }
 
@@ -52,14 +52,14 @@ export function networkFailure(error: unknown): Sample {
       return down(`the certificate of the provider is not valid now (${code})`);
     case 'ERR_INVALID_CHAR':
     case 'ERR_INVALID_HTTP_TOKEN':
-      return config(
+      return wrongProvider(
         'a header of the MetricProvider has characters that HTTP does not allow; look for line breaks in its Secrets',
       );
     case 'ERR_INVALID_URL':
-      return config('the address of the MetricProvider is no URL');
+      return wrongProvider('the address of the MetricProvider is no URL');
   }
   if (TLS_TRUST.test(code))
-    return wrongAddress(
+    return wrongProvider(
       `the certificate of the provider is not trusted, or ours is wrong (${code}); check tls of the MetricProvider`,
     );
   return down(`the request failed (${code === '' ? 'no code' : code})`);
@@ -81,6 +81,6 @@ function config(message: string): Sample {
   return { kind: 'ConfigError', message };
 }
 
-function wrongAddress(message: string): Sample {
-  return { kind: 'ConfigError', message, isAddress: true };
+function wrongProvider(message: string): Sample {
+  return { kind: 'ConfigError', message, ofProvider: true };
 }

@@ -152,7 +152,7 @@ function notPrometheus(body: string): Sample {
     return {
       kind: 'ConfigError',
       message: 'the address answers with a web page, not with the Prometheus API; is a login or a path prefix missing?',
-      isAddress: true,
+      ofProvider: true,
     };
   return malformed('no JSON object');
 }

@@ -137,8 +137,15 @@ test.each([
 ])('after %s a wrong address of %o is %s: one that has answered was right', (letters, fields, phase) => {
   const metric = aMetric({ ...fields, count: 5 });
   const before = letters === '' ? undefined : measured(aRun([metric]), letters).metricResults?.[0];
-  const page: Sample = { kind: 'ConfigError', message: 'the address redirects', isAddress: true };
+  const page: Sample = { kind: 'ConfigError', message: 'the address redirects', ofProvider: true };
   expect(judge(metric, outageIfAnswered(metric, before, page)).phase).toBe(phase);
+});
+
+test('a MetricProvider that worked and was closed to the namespace is an outage', () => {
+  const before = measured(aRun([aMetric()]), 'S').metricResults?.[0];
+  const closed: Sample = { kind: 'ConfigError', message: 'MetricProvider default is not open', ofProvider: true };
+  const judged = judge(aMetric(), outageIfAnswered(aMetric(), before, closed));
+  expect(judged).toMatchObject({ phase: 'NoData', message: expect.stringContaining('is not open') });
 });
 
 test('a wrong query stays an Error after good answers', () => {

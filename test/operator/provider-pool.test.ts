@@ -84,3 +84,14 @@ describe('connections to a metric source', () => {
     expect(await ask()).toBe('Value');
   });
 });
+
+it.each([
+  ['is closed to the namespace', { namespaces: ['elsewhere'] }],
+  ['cannot be read', { address: 17 }],
+  ['has a header that HTTP does not allow', { headers: { 'x token': 'a' } }],
+])('a MetricProvider that %s is its own mistake, not that of the metric', async (_what, spec) => {
+  declare('ADDED', 1, spec);
+  const provider = pool.get('default', 'shop');
+  const sample = 'sample' in provider ? await provider.sample({ query: 'up' }, new AbortController().signal) : provider;
+  expect(sample).toMatchObject({ kind: 'ConfigError', ofProvider: true });
+});

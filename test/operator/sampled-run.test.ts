@@ -68,6 +68,16 @@ describe('a run that its Rollout waits for', () => {
     expect(world.status()).toMatchObject({ phase: 'Running', metricResults: [{ successful: 1, error: 0 }] });
   });
 
+  it('is held by a MetricProvider that was closed to its namespace after it had answered', async () => {
+    await measuredOnce();
+    world.provider({ namespaces: ['elsewhere'] });
+    for (const noData of [1, 2, 3, 4, 5]) {
+      await world.clock.advance(2_000);
+      await eventually('it is stored', () => world.status().metricResults?.[0]?.noData === noData);
+    }
+    expect(world.status()).toMatchObject({ phase: 'Running', metricResults: [{ successful: 1, error: 0 }] });
+  });
+
   it('has good answers that only show stored every five seconds, all in one write, each with its own time', async () => {
     await measuredOnce();
     for (const more of [2, 3]) await measuredAgain(more);

@@ -197,12 +197,13 @@ test.each([
 });
 
 test('what is not the provider is told apart from what is wrong with the question', () => {
-  const tls = networkFailure(Object.assign(new Error(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }));
+  const declared = ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_INVALID_URL', 'ERR_INVALID_CHAR'].map(code =>
+    networkFailure(Object.assign(new Error(), { code })),
+  );
   const elsewhere = [302, 404].map(status => httpStatusFailure(status, 'default backend - 404', { at: AT }));
-  for (const sample of [tls, ...elsewhere, readPrometheusResponse('<html>login</html>', { at: AT })])
-    expect(sample).toMatchObject({ kind: 'ConfigError', isAddress: true });
-  for (const sample of [read('bad-data'), networkFailure(Object.assign(new Error(), { code: 'ERR_INVALID_URL' }))])
-    expect(sample).not.toHaveProperty('isAddress');
+  for (const sample of [...declared, ...elsewhere, readPrometheusResponse('<html>login</html>', { at: AT })])
+    expect(sample).toMatchObject({ kind: 'ConfigError', ofProvider: true });
+  expect(read('bad-data')).not.toHaveProperty('ofProvider');
 });
 
 test('sample strings follow the oracle: NaN is no value, 0 is 0', () => {

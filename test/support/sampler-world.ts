@@ -93,13 +93,20 @@ export class SamplerWorld {
       else send();
     });
     const world = new SamplerWorld(api, prometheus, answer, hold);
-    world.caches.metricProviders.store.applyEvent('ADDED', {
+    world.provider();
+    return world;
+  }
+
+  /** Caches the MetricProvider, with what its spec says besides the address. */
+  provider(more: object = {}): void {
+    const known = this.caches.metricProviders.store.get({ name: 'default' });
+    const generation = (known?.metadata.generation ?? 0) + 1;
+    this.caches.metricProviders.store.applyEvent(known ? 'MODIFIED' : 'ADDED', {
       apiVersion: 'sluice.dev/v1alpha1',
       kind: 'MetricProvider',
-      metadata: { name: 'default', uid: 'provider-uid', generation: 1, resourceVersion: '1' },
-      spec: { type: 'prometheus', address: prometheus.url },
+      metadata: { name: 'default', uid: 'provider-uid', generation, resourceVersion: String(generation) },
+      spec: { type: 'prometheus', address: this.prometheus.url, ...more },
     });
-    return world;
   }
 
   async close(): Promise<void> {
