@@ -15,6 +15,7 @@ describe('a duration', () => {
     ['250ms', 250],
     ['1.5h', 5_400_000],
     ['1h1m1s1ms', 3_661_001],
+    ['9999999999h', 3_153_600_000_000],
   ])('%s is %i ms', (text, expected) => {
     expect(durationMs(text)).toBe(expected);
     expect(durationSchema.safeParse(text).success).toBe(true);

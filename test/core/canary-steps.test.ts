@@ -50,6 +50,13 @@ describe('the steps of a canary', () => {
     expect(order.lastIndexOf('ScaleReplicaSet')).toBeLessThan(order.indexOf('PatchRoute'));
   });
 
+  it.each(['9999999999h', '99999999999999'])('a pause of a million years is a pause (%s)', duration => {
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { pause: { duration } }, { setWeight: 60 }] });
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing PauseStep', 20]);
+    send(cluster, 'abort');
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
   it('wait at a timed pause exactly as long as declared, and wake then', () => {
     const cluster = canaryOnTrial({
       steps: [{ setWeight: 20 }, { pause: { duration: '90s' } }, { setWeight: 60 }, { pause: {} }],
