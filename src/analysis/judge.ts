@@ -139,9 +139,9 @@ function answers(it: Case, result: number | readonly number[]): { readonly phase
   for (const { role, condition } of it.conditions) {
     const evaluated = evaluateCondition(condition, result);
     if (!evaluated.ok) return `condition "${condition.text}": ${evaluated.message}`;
+    if (role === 'failure' && evaluated.holds) return { phase: 'Failed' };
     holds[role] = evaluated.holds;
   }
-  if (holds.failure) return { phase: 'Failed' };
   if (holds.success !== false) return { phase: 'Successful' };
   return { phase: holds.failure === undefined ? 'Failed' : 'Inconclusive' };
 }

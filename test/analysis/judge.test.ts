@@ -71,6 +71,15 @@ test.each(MISSING)('%o is never judged: it follows onNoData, whichever condition
   }
 });
 
+test('a failureCondition that holds for an empty answer fails it, whatever the successCondition cannot say', () => {
+  const metric = aMetric({ failureCondition: 'len(result) == 0', successCondition: success });
+  expect(judge(metric, { kind: 'NoSeries' })).toMatchObject({ phase: 'Failed', value: 'no series' });
+  expect(judge(metric, value(0.96)).phase).toBe('Successful');
+  // The other way round nobody says what an empty answer means.
+  const other = aMetric({ failureCondition: failure, successCondition: 'len(result) > 0 && result[0] > 0.95' });
+  expect(judge(other, { kind: 'NoSeries' }).phase).toBe('NoData');
+});
+
 test('NaN does not pass a failureCondition and does not fail a successCondition', () => {
   expect(judge(aMetric({ failureCondition: failure }), { kind: 'NotANumber' }).phase).toBe('NoData');
   expect(judge(aMetric({ successCondition: success }), { kind: 'NotANumber' }).phase).toBe('NoData');
