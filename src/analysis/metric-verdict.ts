@@ -22,7 +22,11 @@ export function allowedFailures(metric: Metric): number {
 }
 
 function capped(metric: Metric, limit: number): number {
-  return Math.min(limit, (wantedCount(metric) ?? Number.POSITIVE_INFINITY) - 1);
+  return Math.min(limit, mostMeasured(metric) - 1);
+}
+
+function mostMeasured(metric: Metric): number {
+  return wantedCount(metric) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Phase of a metric from its counters, with the reason in words where it has ended. */
@@ -32,7 +36,8 @@ export function metricVerdict(
 ): { readonly phase: RunPhase; readonly why?: string } {
   const failures = allowedFailures(metric);
   if (result.failed > failures) return { phase: 'Failed', why: `${result.failed} failed, ${failures} allowed` };
-  const inARow = metric.consecutiveFailureLimit ?? 0;
+  // More in a row than are ever measured would be a metric that cannot fail.
+  const inARow = Math.min(metric.consecutiveFailureLimit ?? 0, mostMeasured(metric));
   if (inARow > 0 && result.consecutiveFailure >= inARow)
     return { phase: 'Failed', why: `${result.consecutiveFailure} failed in a row, below ${inARow} allowed` };
   const errors = metric.consecutiveErrorLimit ?? DEFAULT_ERROR_LIMIT;

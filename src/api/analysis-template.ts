@@ -78,7 +78,9 @@ export const metricSchema = withRules(
       },
     ]).optional(),
     failureLimit: limit.optional().meta({ description: 'Failures allowed; one more fails the metric. Default 0.' }),
-    consecutiveFailureLimit: limit.optional().meta({ description: 'Failures in a row that fail the metric; 0: off.' }),
+    consecutiveFailureLimit: limit
+      .optional()
+      .meta({ description: 'Failures in a row that fail the metric; above count it is count; 0: off.' }),
     consecutiveSuccessLimit: limit.optional().meta({ description: 'Successes in a row that end the metric; 0: off.' }),
     inconclusiveLimit: limit.optional().meta({ description: 'Inconclusive measurements allowed. Default 0.' }),
     consecutiveErrorLimit: limit.optional().meta({ description: 'Errors in a row allowed. Default 4.' }),

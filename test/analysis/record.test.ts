@@ -33,6 +33,10 @@ test.each<[Partial<Metric>, string, RunPhase]>([
   [{ count: 3, failureLimit: 1 }, 'SFS', 'Successful'],
   [{ count: 3 }, 'NENNNSNS', 'Running'],
   [{ count: 3 }, 'SNSNS', 'Successful'],
+  // More in a row than are measured is all of them.
+  [{ count: 4, consecutiveFailureLimit: 5 }, 'FFFF', 'Failed'],
+  [{ count: 4, consecutiveFailureLimit: 5 }, 'FFFS', 'Successful'],
+  [{ count: 4, consecutiveFailureLimit: 4 }, 'FFFS', 'Successful'],
   [{ count: 0 }, 'SSSSSSSSSSSS', 'Running'],
   [{}, 'NNNNNNNNNNNN', 'Running'],
   [{ count: 2, failureLimit: 1, inconclusiveLimit: 1 }, 'FI', 'Inconclusive'],
@@ -52,6 +56,7 @@ test.each<[Partial<Metric>, string, RunPhase]>([
   [{}, 'S', 'Successful'],
   [{}, 'F', 'Failed'],
   [{ failureLimit: 3 }, 'F', 'Failed'],
+  [{ consecutiveFailureLimit: 3 }, 'F', 'Failed'],
   [{}, 'I', 'Inconclusive'],
   [{}, 'N', 'Running'],
   [{}, 'NES', 'Successful'],
