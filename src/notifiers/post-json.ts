@@ -7,6 +7,9 @@ const MAX_RESPONSE_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 300_000;
 /** Answers that are about what was sent: it is malformed, too large, or says what the receiver cannot take. */
 const ABOUT_THE_BODY: readonly number[] = [400, 413, 422];
+/** What servers of Go, nginx, Apache and Tomcat answer to http:// on a port for https://, with HTTP 400. */
+const SAYS_TLS =
+  /HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS|plain HTTP to an SSL|requires TLS/;
 
 /** One POST. The body is text, so that what is signed is what is sent. */
 export interface JsonPost {
@@ -32,6 +35,8 @@ export async function postJson({ url, body, headers }: JsonPost, signal: AbortSi
       transformResponse: [(data: unknown) => data],
       validateStatus: () => true,
     });
+    if (response.status === 400 && SAYS_TLS.test(String(response.data)))
+      return turnedAway('the receiver speaks TLS; write https:// in the Notifier');
     return ofStatus(response.status, response.headers['retry-after']);
   } catch (error) {
     if (deadline.aborted) return { result: 'failed', why: `no answer in ${TIMEOUT_MS / 1000}s` };

@@ -91,6 +91,18 @@ export function notifierContract(kind: NotifierKind): void {
       expect(received.length).toBe(1);
     });
 
+    test.each([
+      'Client sent an HTTP request to an HTTPS server.\n',
+      '<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>',
+      'Bad Request\nThis combination of host and port requires TLS.\n',
+      "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br /></p>",
+    ])('leaves for later, until the address is mended, what a TLS port answers to http: %j', async body => {
+      const { url, received } = await receiver(response => response.writeHead(400).end(body));
+      const delivery = await send(to(url), aNotice());
+      expect(delivery).toMatchObject({ result: 'refused', isFinal: false, why: expect.stringContaining('https://') });
+      expect(received.length).toBe(1);
+    });
+
     test('follows no redirect', async () => {
       const other = await receiver();
       const { url } = await receiver(response => response.writeHead(307, { location: other.url }).end());
