@@ -15,7 +15,7 @@ export interface PrometheusRequest {
   readonly secrets: readonly string[];
 }
 
-/** Puts a query together for evaluation at `at` (epoch milliseconds). Rejects only when a Secret cannot be read. */
+/** Puts a query together; a range ends at `at` (epoch milliseconds). Rejects only when a Secret cannot be read. */
 export async function prometheusRequest(
   spec: MetricProviderSpec,
   query: Pick<PrometheusQuery, 'query' | 'rangeQuery'>,
@@ -36,14 +36,14 @@ export async function prometheusRequest(
 }
 
 function parameters({ query, rangeQuery }: Pick<PrometheusQuery, 'query' | 'rangeQuery'>, at: number): URLSearchParams {
-  const seconds = at / 1000;
-  if (!rangeQuery) return new URLSearchParams({ query, time: String(seconds) });
+  // Without a time it is evaluated now by the provider's clock, which is also that of its samples.
+  if (!rangeQuery) return new URLSearchParams({ query });
   const lookback = durationMs(rangeQuery.lookback) ?? 0;
   const step = durationMs(rangeQuery.step) ?? 0;
   // Points lie whole steps from the start: counted back from the end, the newest is of now and not up to a step old.
   const steps = step > 0 ? Math.floor(lookback / step + 1e-9) : 0;
   const start = (at - steps * step) / 1000;
-  return new URLSearchParams({ query, start: String(start), end: String(seconds), step: String(step / 1000) });
+  return new URLSearchParams({ query, start: String(start), end: String(at / 1000), step: String(step / 1000) });
 }
 
 async function credentials(spec: MetricProviderSpec, secret: (ref: SecretKey) => Promise<string>) {

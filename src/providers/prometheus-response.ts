@@ -4,7 +4,7 @@ import { safeText } from './safe-text.ts';
 
 /** What the answer is measured against. */
 export interface ResponseContext {
-  /** Evaluation time of the query, epoch milliseconds. */
+  /** When the query was put together, which is the end of a range; epoch milliseconds. */
   readonly at: number;
   /** Samples older than this are stale; undefined: any age will do. */
   readonly maxAgeMs?: number | undefined;

@@ -31,7 +31,7 @@ export interface PrometheusOptions {
   readonly spec: MetricProviderSpec;
   /** Reads a key of a Secret in the operator's namespace; called for every query, so that a renewed token is used. */
   readonly readSecret: (ref: SecretKey) => Promise<string>;
-  /** Epoch milliseconds; the evaluation time of queries. */
+  /** Epoch milliseconds; the end of ranges. */
   readonly now: () => number;
 }
 

@@ -67,7 +67,7 @@ function aProvider(
 
 const never = new AbortController().signal;
 
-test('a short query goes into the address, with evaluation time, path prefix and query parameters', async () => {
+test('a short query goes into the address, with path prefix and query parameters', async () => {
   const { address, seen } = await aServer(response => response.end(OK));
   const provider = aProvider({ address: `${address}/prometheus/`, queryParameters: { dedup: 'true' } });
   expect(await provider.sample({ query: 'up{a="b&c"}' }, never)).toEqual({
@@ -77,7 +77,7 @@ test('a short query goes into the address, with evaluation time, path prefix and
   });
   const [{ method, url } = {} as Seen] = seen;
   expect([method, url.pathname]).toEqual(['GET', '/prometheus/api/v1/query']);
-  expect(Object.fromEntries(url.searchParams)).toEqual({ query: 'up{a="b&c"}', time: '1767225600', dedup: 'true' });
+  expect(Object.fromEntries(url.searchParams)).toEqual({ query: 'up{a="b&c"}', dedup: 'true' });
 });
 
 test('a long query goes into the body', async () => {
@@ -87,6 +87,13 @@ test('a long query goes into the body', async () => {
   expect(seen[0]?.method).toBe('POST');
   expect(seen[0]?.headers['content-type']).toBe('application/x-www-form-urlencoded');
   expect(new URLSearchParams(seen[0]?.body).get('query')).toBe(query);
+});
+
+test('an instant query is of now by the clock of the provider: that of the operator may be an hour behind', async () => {
+  const { address, seen } = await aServer(response => response.end(OK));
+  for (const query of ['up', `up{a=~"${'x|'.repeat(2000)}y"}`]) await aProvider({ address }).sample({ query }, never);
+  const asked = seen.map(({ url, body }) => [...url.searchParams.keys(), ...new URLSearchParams(body).keys()]);
+  expect(asked).toEqual([['query'], ['query']]);
 });
 
 test('a range query asks for start, end and step', async () => {
