@@ -34,7 +34,7 @@ const CHECK_MS = 5_000;
 const IDLE_MS = 10_000;
 const MIN_SPACING_MS = 30_000;
 /** A large fleet may never rest for {@link IDLE_MS}: after so long the next short gap between two pieces of work will do. */
-const LONGEST_UNREST_MS = 600_000;
+const LONGEST_UNREST_MS = 240_000;
 const GAP_MS = 50;
 const GAP_CHECK_MS = 100;
 /** Not worth a pause below this growth since the last collection, in bytes and as a share. */
@@ -44,7 +44,7 @@ const MIN_GROWTH_SHARE = 0.1;
 /**
  * Collects all garbage after work has ended, and returns the pages to the system: V8 itself does so only while something is
  * being allocated, and compacts little then. A collection stops the process for about 15 ms, 150 ms with 5000 Rollouts; it
- * waits for rest, and where there has been none for ten minutes for a moment in which no pass and no measurement ended.
+ * waits for rest, and where there has been none for four minutes for a moment in which no pass and no measurement ended.
  * @returns a function that ends it
  */
 export function collectWhenIdle(options: IdleCollectorOptions): () => void {

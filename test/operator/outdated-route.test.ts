@@ -69,6 +69,7 @@ class Started {
     const reporter = {
       report: (_: string, __: KubeObject, { facts }: Decision) => this.told.push(...facts.map(({ reason }) => reason)),
       tell: () => undefined,
+      tellDropped: () => undefined,
       forget: () => undefined,
     };
     const { memory } = this;
