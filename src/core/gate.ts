@@ -1,4 +1,5 @@
 import { allowedFailures } from '../analysis/metric-verdict.ts';
+import { isDryRun } from '../analysis/run-verdict.ts';
 import { nextSampleAt } from '../analysis/schedule.ts';
 import { runSpecOf, runStatusOf } from '../analysis/stored-run.ts';
 import type { AnalysisRunSpec, AnalysisRunStatus, MetricResult } from '../api/analysis-run.ts';
@@ -63,8 +64,8 @@ export function isFinished(run: RunView): boolean {
  */
 export function hasPassed(run: RunView): boolean {
   return run.spec.metrics.every(metric => {
+    if (isDryRun(run.spec, metric.name)) return true;
     const result = run.status.metricResults?.find(r => r.name === metric.name);
-    if (result?.dryRun) return true;
     if (!result || result.successful === 0) return false;
     // One that has ended is asked no more: what its limits allowed is allowed.
     return result.phase === 'Successful' || (result.consecutiveFailure === 0 && result.consecutiveError === 0);
@@ -75,7 +76,7 @@ export function hasPassed(run: RunView): boolean {
 export function hasMeasured(run: RunView): boolean {
   return run.spec.metrics.every(metric => {
     const result = run.status.metricResults?.find(r => r.name === metric.name);
-    return result?.dryRun === true || (result?.count ?? 0) > 0;
+    return isDryRun(run.spec, metric.name) || (result?.count ?? 0) > 0;
   });
 }
 

@@ -230,6 +230,27 @@ describe('background analysis', () => {
     expect(cluster.status['history'][0].verdicts).toEqual(['success 0.999 (>= 0.95)']);
   });
 
+  it('waits for no metric that is only watched', () => {
+    const metric = { interval: '10s', threshold: { min: 0.95 }, provider: { prometheus: { query: 'up' } } };
+    const cluster = settledCanary({
+      analysis: SUCCESS_RATE,
+      steps: [{ setWeight: 20 }, { pause: { duration: 60 } }, { setWeight: 60 }, { pause: {} }],
+    });
+    cluster.addTemplate('success-rate', {
+      metrics: [
+        { ...metric, name: 'success' },
+        { ...metric, name: 'watched', initialDelay: '1h' },
+      ],
+      dryRun: [{ metricName: 'watched' }],
+    });
+    push(cluster, '2');
+    cluster.settle();
+    wait(cluster, 61);
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 60]);
+  });
+
   it('ends when the trial does', () => {
     const cluster = watched();
     send(cluster, 'abort');
@@ -264,6 +285,23 @@ describe('an analysis step', () => {
     cluster.measure(runNamed(cluster, '-1-1'), 'success', 'Successful', true);
     cluster.settle();
     expect(cluster.canaryWeight()).toBe(60);
+  });
+
+  it('passes though its dry-run metric has not answered yet', () => {
+    const metric = { count: 1, threshold: { min: 0.95 }, provider: { prometheus: { query: 'up' } } };
+    const cluster = settledCanary({ steps: [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { setWeight: 60 }] });
+    cluster.addTemplate('success-rate', {
+      metrics: [
+        { ...metric, name: 'success' },
+        { ...metric, name: 'watched' },
+      ],
+      dryRun: [{ metricName: 'watch*' }],
+    });
+    push(cluster, '2');
+    cluster.settle();
+    cluster.measure(runNamed(cluster, '-1-1'), 'success', 'Successful', true);
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
   });
 
   it('that failed aborts', () => {
