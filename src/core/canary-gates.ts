@@ -54,10 +54,10 @@ export function beginningOf(w: World, run: WantedRun | undefined): Because | und
   return refusedRun(w, run) ?? { reason: 'GateRunning', message: 'the background analysis begins' };
 }
 
-/** A run that has not passed once, or failed when it was asked last. */
+/** A run that has not passed once, or of which nothing good is known now. */
 export function awaitsMeasurement(w: World, run: WantedRun): boolean {
   const found = findRun(w, run.name);
-  return !found || !hasPassed(found);
+  return !found || !hasPassed(found, w.now);
 }
 
 /** A run that has given no answer yet, good or bad. */

@@ -13,7 +13,7 @@ import { setPause } from './trial.ts';
 export interface GatesSoFar {
   /** That of the step itself. */
   readonly stepGate: GateReading | undefined;
-  /** The background analysis has not passed once, or failed when it was asked last. */
+  /** The background analysis has not passed once, or nothing good is known of it now. */
   readonly unmeasured: boolean;
   /** The background analysis has said nothing yet. */
   readonly unanswered: boolean;
@@ -73,7 +73,7 @@ export function waitReason(t: CanaryView, index: number, desired: number, pods: 
     return stepGate && stepGate.verdict !== 'Passed'
       ? stepGate.because
       : { reason: 'GateRunning', message: 'the analysis of this step begins' };
-  if (unmeasured) return { reason: 'GateRunning', message: 'waits for the background analysis to pass once' };
+  if (unmeasured) return { reason: 'GateRunning', message: 'waits for a good answer of the background analysis' };
   return { reason: 'ScalingCanary', message: `scaling the canary to ${pods} pods` };
 }
 

@@ -1,6 +1,6 @@
 import { allowedFailures } from '../analysis/metric-verdict.ts';
 import { isDryRun } from '../analysis/run-verdict.ts';
-import { nextSampleAt } from '../analysis/schedule.ts';
+import { isOverdue, nextSampleAt } from '../analysis/schedule.ts';
 import { runSpecOf, runStatusOf } from '../analysis/stored-run.ts';
 import type { AnalysisRunSpec, AnalysisRunStatus, MetricResult } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
@@ -59,16 +59,18 @@ export function isFinished(run: RunView): boolean {
 }
 
 /**
- * Every metric that counts has passed at least once, and not failed when it was asked last. A gate that never measured
- * passes nothing, and failures that are allowed are not a success.
+ * Every metric that counts has passed at least once, and was good when it was asked last, which is not long ago. A gate that
+ * never measured passes nothing, and failures that are allowed are not a success.
  */
-export function hasPassed(run: RunView): boolean {
+export function hasPassed(run: RunView, now: number): boolean {
   return run.spec.metrics.every(metric => {
     if (isDryRun(run.spec, metric.name)) return true;
     const result = run.status.metricResults?.find(r => r.name === metric.name);
     if (!result || result.successful === 0) return false;
     // One that has ended is asked no more: what its limits allowed is allowed.
-    return result.phase === 'Successful' || (result.consecutiveFailure === 0 && result.consecutiveError === 0);
+    if (result.phase === 'Successful') return true;
+    const isGood = result.consecutiveFailure === 0 && result.consecutiveError === 0;
+    return isGood && !isOverdue(metric, result, run.startedAt, now);
   });
 }
 

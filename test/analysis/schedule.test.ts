@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emptyResult } from '../../src/analysis/record.ts';
-import { nextSampleAt } from '../../src/analysis/schedule.ts';
+import { isOverdue, nextSampleAt } from '../../src/analysis/schedule.ts';
 import type { Measurement } from '../../src/api/analysis-run.ts';
 import type { Metric } from '../../src/api/analysis-template.ts';
 import { toTime } from '../../src/api/time.ts';
@@ -53,5 +53,39 @@ describe('the next measurement is due', () => {
         START,
       ),
     ).toBeUndefined();
+  });
+});
+
+describe('an answer is overdue', () => {
+  const overdueAt = (
+    now: number,
+    result = measured('Successful', START),
+    extra: Partial<Metric> = { interval: '30s' },
+  ) => isOverdue(metric(extra), result, START, now);
+
+  it('a minute after it was due', () => {
+    expect([overdueAt(START + 90_000), overdueAt(START + 90_001)]).toEqual([false, true]);
+    expect(overdueAt(START + 360_000, undefined, { interval: '5m' })).toBe(false);
+    expect(overdueAt(START + 70_001, measured('NoData', START), { interval: '5m' })).toBe(true);
+  });
+
+  it('later where a query takes long', () => {
+    const slow = measured('Successful', START, START + 100_000);
+    expect([overdueAt(START + 260_000, slow), overdueAt(START + 260_001, slow)]).toEqual([false, true]);
+  });
+
+  it('when the last one was written by a clock that was ahead, so that nobody knows when', () => {
+    expect(overdueAt(START, measured('Successful', START + 3_600_000))).toBe(true);
+    expect(overdueAt(START, measured('Successful', START, START + 3_600_000))).toBe(true);
+  });
+
+  it('before the first one as well, after its initial delay', () => {
+    const first = (now: number) => isOverdue(metric({ initialDelay: '5m' }), undefined, START, now);
+    expect([first(START + 360_000), first(START + 360_001)]).toEqual([false, true]);
+  });
+
+  it('never for a metric that has ended', () => {
+    const ended = { ...measured('Successful', START), phase: 'Successful' as const };
+    expect(overdueAt(START + 86_400_000, ended)).toBe(false);
   });
 });

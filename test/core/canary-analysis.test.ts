@@ -223,7 +223,7 @@ describe('background analysis', () => {
   it('never lets a revision be promoted that was not measured once', () => {
     const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps: [{ setWeight: 20 }] });
     expect([stateOf(cluster), canaryNow(cluster)]).toEqual(['Progressing GateRunning', '1 pods, 20 %']);
-    expect(cluster.status['message']).toContain('waits for the background analysis to pass once');
+    expect(cluster.status['message']).toContain('waits for a good answer of the background analysis');
     cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
     cluster.settle();
     expect(stateOf(cluster)).toBe('Healthy Healthy');

@@ -132,6 +132,23 @@ describe('users rise only on what was measured at the weight of now', () => {
     expect(cluster.pods(hashOf('2'))).toBe(8);
   });
 
+  it('so no weight rises on an answer that is minutes overdue', () => {
+    const pause = { pause: { duration: '10m' } };
+    const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, pause], analysis: SUCCESS_RATE });
+    const run = runNamed(cluster, '-bg');
+    wait(cluster, 60);
+    measure(cluster, run, 1);
+    cluster.settle();
+    cluster.advance(660_000);
+    cluster.samplesTaken.length = 0;
+    cluster.settle();
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing GateRunning', 20]);
+    expect(cluster.samplesTaken).toContainEqual({ run, metric: 'success' });
+    measure(cluster, run, 1);
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
   it('and not at all while somebody holds the canary', () => {
     const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { setWeight: 60 }, HOUR], analysis: SUCCESS_RATE });
     expect(cluster.canaryWeight()).toBe(20);
