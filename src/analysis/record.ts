@@ -12,6 +12,9 @@ import type { Judged } from './judge.ts';
 import { metricVerdict } from './metric-verdict.ts';
 import { isDryRun, isFinal, runPhase } from './run-verdict.ts';
 
+/** A run has up to sixty metrics, carries their queries in its spec, and has to fit into one object. */
+const KEPT_QUERY = 4096;
+
 /** When a query was sent and when its answer was there, epoch milliseconds. */
 export interface MeasuredAt {
   readonly startedAt: number;
@@ -120,19 +123,31 @@ function addMeasurement(before: MetricResult, judged: Judged, { startedAt, finis
     phase,
     ...(judged.value === undefined ? {} : { value: judged.value }),
     ...(judged.threshold === undefined ? {} : { threshold: judged.threshold }),
-    ...(judged.query === undefined ? {} : { query: judged.query.slice(0, 16_384) }),
+    ...(judged.query === undefined ? {} : { query: clip(judged.query, KEPT_QUERY) }),
     startedAt: toTime(startedAt),
     finishedAt: toTime(finishedAt),
     message: judged.message.slice(0, 1024),
   };
+  const earlier = before.measurements ?? [];
   return {
     ...rest,
     ...missingSince(before, judged, startedAt),
     [counter]: before[counter] + 1,
     count: before.count + (decisive ? 1 : 0),
     ...streaks(before, phase),
-    measurements: [...(before.measurements ?? []), measurement].slice(-KEPT_MEASUREMENTS),
+    measurements: [...(measurement.query === undefined ? earlier : earlier.map(withoutQuery)), measurement].slice(
+      -KEPT_MEASUREMENTS,
+    ),
   };
+}
+
+/** A metric asks the same all along: to say it once is enough. */
+function withoutQuery({ query: _same, ...measurement }: Measurement): Measurement {
+  return measurement;
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }
 
 /* Streaks of what was measured. No data neither continues nor breaks one. */

@@ -158,13 +158,14 @@ function decisiveMetric(run: RunView): MetricResult | undefined {
 function evidenceOf(run: RunView, result: MetricResult | undefined): Evidence {
   const metric = run.spec.metrics.find(m => m.name === result?.name);
   const all = result?.measurements ?? [];
-  const shown = [...all].reverse().find(m => m.phase === result?.phase) ?? all.at(-1);
+  const shown = all.findLast(m => m.phase === result?.phase) ?? all.at(-1);
+  const query = shown?.query ?? all.findLast(m => m.query !== undefined)?.query;
   return {
     analysisRun: run.target.name,
     ...(result ? { metric: result.name, failures: result.failed } : {}),
     ...(shown?.value !== undefined ? { measured: shown.value } : {}),
     ...(shown?.threshold !== undefined ? { threshold: shown.threshold } : {}),
-    ...(shown?.query !== undefined ? { query: shown.query } : {}),
+    ...(query !== undefined ? { query } : {}),
     ...(metric && Number.isFinite(allowedFailures(metric)) ? { limit: allowedFailures(metric) } : {}),
   };
 }

@@ -253,3 +253,37 @@ test.each([1, 10, 11, 20, 25])(
     expect(recordMeasurements(spec, part, taken)).toEqual(once);
   },
 );
+
+/** What etcd takes by default. */
+const LARGEST_OBJECT = 1.5 * 1024 * 1024;
+
+test('a run of sixty metrics with long queries fits into one object', () => {
+  const query = 'x'.repeat(16_384);
+  const metrics = Array.from({ length: 60 }, (_, i) => ({
+    ...aMetric({ name: `m${i}` }),
+    provider: { prometheus: { query } },
+  }));
+  const spec = aRun(metrics);
+  const taken = Array.from({ length: 10 }).flatMap((_, round) =>
+    metrics.map(({ name }) => ({
+      metric: name,
+      judged: { phase: 'Successful' as const, value: '0.97', query, message: 'm'.repeat(150) },
+      startedAt: START + round * 30_000,
+      finishedAt: START + round * 30_000 + 5,
+    })),
+  );
+  const status = recordMeasurements(spec, undefined, taken);
+  expect(JSON.stringify({ spec, status }).length).toBeLessThan(LARGEST_OBJECT);
+});
+
+test('the query that was sent is kept with the newest measurement that has one', () => {
+  const spec = aRun([aMetric()]);
+  const taken = ['up', 'up', undefined].map((query, i) => ({
+    metric: 'success-rate',
+    judged: { phase: 'Successful' as const, message: 'ok', ...(query === undefined ? {} : { query }) },
+    startedAt: START + i * 30_000,
+    finishedAt: START + i * 30_000,
+  }));
+  const [result] = recordMeasurements(spec, undefined, taken).metricResults ?? [];
+  expect(result?.measurements?.map(({ query }) => query)).toEqual([undefined, 'up', undefined]);
+});

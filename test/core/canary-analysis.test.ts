@@ -87,6 +87,16 @@ describe('background analysis', () => {
     expect(decision.facts.map(fact => fact.reason)).toEqual(['GateFailed', 'Aborted', 'Quarantined']);
   });
 
+  it('names its query as evidence also when that is kept with another measurement', () => {
+    const cluster = watched();
+    const run = runNamed(cluster, '-bg');
+    cluster.measure(run, 'success', 'Successful');
+    cluster.measure(run, 'success', 'Failed');
+    delete cluster.runs.get(run)?.['status'].metricResults[0].measurements[1].query;
+    cluster.settle();
+    expect(cluster.status['abort'].evidence).toMatchObject({ measured: '0.5', query: 'up' });
+  });
+
   it('that failed in the very moment a pause ends does not count the pause as passed', () => {
     const cluster = canaryOnTrial({
       analysis: SUCCESS_RATE,
