@@ -7,7 +7,7 @@ import type { Metric } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import type { Evidence } from '../api/rollout-status.ts';
-import { fromTime } from '../api/time.ts';
+import { earliest, fromTime } from '../api/time.ts';
 import type { Because, Target } from './decision.ts';
 
 const DEFAULT_NO_DATA_DEADLINE_MS = 600_000;
@@ -20,7 +20,13 @@ export type GateReading =
   | { readonly verdict: 'Running'; readonly because: Because }
   /** No data or no provider: neither a failed check nor a pass. `wakeAt` ends the holding. */
   | { readonly verdict: 'Hold'; readonly because: Because; readonly wakeAt: number }
-  | { readonly verdict: 'Inconclusive'; readonly because: Because; readonly evidence: Evidence }
+  /** For a person; `wakeAt` may bring a verdict that waits for nobody. */
+  | {
+      readonly verdict: 'Inconclusive';
+      readonly because: Because;
+      readonly evidence: Evidence;
+      readonly wakeAt?: number | undefined;
+    }
   | {
       readonly verdict: 'Abort';
       readonly cause: 'AnalysisFailed' | 'AnalysisError' | 'NoDataDeadline';
@@ -98,30 +104,49 @@ export function readGate(run: RunView, now: number): GateReading {
   return readNoData(run, now) ?? { verdict: 'Running', because: { reason: 'GateRunning', message } };
 }
 
-/** When time alone may change a reading: the deadline of a hold. */
+/** When time alone may change a reading: a deadline for data. */
 export function gateWake(reading: GateReading | undefined): number | undefined {
-  return reading?.verdict === 'Hold' ? reading.wakeAt : undefined;
+  return reading?.verdict === 'Hold' || reading?.verdict === 'Inconclusive' ? reading.wakeAt : undefined;
 }
 
+/** A metric that counts and has no data now. */
+interface Missing {
+  readonly metric: Metric;
+  readonly result: MetricResult;
+  readonly deadline: number;
+}
+
+/** Of several metrics the one that aborts is heard first, and one that asks a person before one that waits. */
 function readNoData(run: RunView, now: number): GateReading | undefined {
-  let hold: GateReading | undefined;
-  for (const result of run.status.metricResults ?? []) {
-    const since = fromTime(result.noDataSince);
-    const metric = run.spec.metrics.find(m => m.name === result.name);
-    if (since === undefined || !metric || result.dryRun || result.phase !== 'Running') continue;
-    const deadline = since + (durationMs(metric.noDataDeadline) ?? DEFAULT_NO_DATA_DEADLINE_MS);
-    const message = sentence(run, result);
+  const missing = metricsWithoutData(run);
+  const over = missing.filter(({ deadline }) => now >= deadline);
+  const wakeAt = earliest(...missing.filter(({ deadline }) => now < deadline).map(({ deadline }) => deadline));
+  const decisive = over.find(({ metric }) => metric.noDataAction === 'Abort') ?? over[0];
+  if (decisive) {
+    const { metric, result } = decisive;
+    const because: Because = { reason: 'NoDataDeadline', message: sentence(run, result) };
     const evidence = evidenceOf(run, result);
-    const reason = result.noDataReason === 'ProviderError' ? 'ProviderError' : 'NoData';
-    if (now >= deadline) {
-      const because: Because = { reason: 'NoDataDeadline', message };
-      if (metric.noDataAction === 'Abort') return { verdict: 'Abort', cause: 'NoDataDeadline', because, evidence };
-      return { verdict: 'Inconclusive', because, evidence };
-    }
-    const because: Because = isTooSoon(result) ? { reason: 'GateRunning', message } : { reason, message };
-    hold ??= { verdict: 'Hold', because, wakeAt: deadline };
+    if (metric.noDataAction === 'Abort') return { verdict: 'Abort', cause: 'NoDataDeadline', because, evidence };
+    return { verdict: 'Inconclusive', because, evidence, wakeAt };
   }
-  return hold;
+  const [first] = missing;
+  if (!first || wakeAt === undefined) return undefined;
+  return { verdict: 'Hold', because: becauseOfNoData(run, first.result), wakeAt };
+}
+
+function metricsWithoutData({ spec, status }: RunView): Missing[] {
+  return (status.metricResults ?? []).flatMap(result => {
+    const since = fromTime(result.noDataSince);
+    const metric = spec.metrics.find(({ name }) => name === result.name);
+    if (since === undefined || !metric || result.dryRun || result.phase !== 'Running') return [];
+    return [{ metric, result, deadline: since + (durationMs(metric.noDataDeadline) ?? DEFAULT_NO_DATA_DEADLINE_MS) }];
+  });
+}
+
+function becauseOfNoData(run: RunView, result: MetricResult): Because {
+  const message = sentence(run, result);
+  if (isTooSoon(result)) return { reason: 'GateRunning', message };
+  return { reason: result.noDataReason === 'ProviderError' ? 'ProviderError' : 'NoData', message };
 }
 
 /** New pods have to be scraped first: the first empty answers of a run hold it, and are no news. */

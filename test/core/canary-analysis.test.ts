@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { ApiObject } from '../../src/api/object-meta.ts';
+import { gateWake, readGate, viewRun } from '../../src/core/gate.ts';
 import {
   canaryNow,
   canaryOnTrial,
@@ -176,6 +178,31 @@ describe('background analysis', () => {
     for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-bg'), 'success', 'NoData');
     wait(cluster, 300);
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Aborted NoDataDeadline', 0]);
+  });
+
+  it('of two metrics without data hears the one that aborts, though another one pauses first', () => {
+    const cluster = settledCanary({ analysis: SUCCESS_RATE });
+    const metric = { interval: '10s', threshold: { min: 0.95 }, provider: { prometheus: { query: 'up' } } };
+    cluster.addTemplate('success-rate', {
+      metrics: [
+        { ...metric, name: 'pauses', noDataDeadline: '5m' },
+        { ...metric, name: 'aborts', noDataDeadline: '10m', noDataAction: 'Abort' },
+      ],
+    });
+    push(cluster, '2');
+    cluster.settle();
+    const run = runNamed(cluster, '-bg');
+    for (let minutes = 0; minutes < 10; minutes++) {
+      for (const name of ['pauses', 'aborts']) cluster.measure(run, name, 'NoData');
+      wait(cluster, 60);
+      if (minutes === 5) {
+        expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+        const view = viewRun(cluster.runs.get(run) as ApiObject);
+        expect(gateWake(view && readGate(view, cluster.now))).toBe(cluster.now + 240_000);
+      }
+    }
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Aborted NoDataDeadline', 0]);
+    expect(cluster.status['abort'].evidence.metric).toBe('aborts');
   });
 
   it('that is inconclusive pauses, and promote dismisses it for a fresh one', () => {
