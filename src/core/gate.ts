@@ -11,6 +11,8 @@ import { earliest, fromTime } from '../api/time.ts';
 import type { Because, Target } from './decision.ts';
 
 const DEFAULT_NO_DATA_DEADLINE_MS = 600_000;
+/** When to look again for an answer that is overdue, in milliseconds. */
+const OVERDUE_MS = 10_000;
 /** Empty answers at the beginning of a run that are nothing to tell anybody. */
 const SCRAPE_ANSWERS = 2;
 
@@ -109,18 +111,22 @@ export function gateWake(reading: GateReading | undefined): number | undefined {
   return reading?.verdict === 'Hold' || reading?.verdict === 'Inconclusive' ? reading.wakeAt : undefined;
 }
 
-/** A metric that counts and has no data now. */
+/** A metric that counts and has no data. */
 interface Missing {
   readonly metric: Metric;
   readonly result: MetricResult;
   readonly deadline: number;
+  /** Nobody has asked for a while: whether there still is no data, the next answer tells. */
+  readonly isUnknown: boolean;
 }
 
 /** Of several metrics the one that aborts is heard first, and one that asks a person before one that waits. */
 function readNoData(run: RunView, now: number): GateReading | undefined {
-  const missing = metricsWithoutData(run);
-  const over = missing.filter(({ deadline }) => now >= deadline);
-  const wakeAt = earliest(...missing.filter(({ deadline }) => now < deadline).map(({ deadline }) => deadline));
+  const missing = metricsWithoutData(run, now);
+  const isOver = ({ deadline, isUnknown }: Missing) => now >= deadline && !isUnknown;
+  const over = missing.filter(isOver);
+  const open = missing.filter(one => !isOver(one));
+  const wakeAt = earliest(...open.map(({ deadline }) => (now < deadline ? deadline : now + OVERDUE_MS)));
   const decisive = over.find(({ metric }) => metric.noDataAction === 'Abort') ?? over[0];
   if (decisive) {
     const { metric, result } = decisive;
@@ -134,12 +140,13 @@ function readNoData(run: RunView, now: number): GateReading | undefined {
   return { verdict: 'Hold', because: becauseOfNoData(run, first.result), wakeAt };
 }
 
-function metricsWithoutData({ spec, status }: RunView): Missing[] {
+function metricsWithoutData({ spec, status, startedAt }: RunView, now: number): Missing[] {
   return (status.metricResults ?? []).flatMap(result => {
     const since = fromTime(result.noDataSince);
     const metric = spec.metrics.find(({ name }) => name === result.name);
     if (since === undefined || !metric || result.dryRun || result.phase !== 'Running') return [];
-    return [{ metric, result, deadline: since + (durationMs(metric.noDataDeadline) ?? DEFAULT_NO_DATA_DEADLINE_MS) }];
+    const deadline = since + (durationMs(metric.noDataDeadline) ?? DEFAULT_NO_DATA_DEADLINE_MS);
+    return [{ metric, result, deadline, isUnknown: isOverdue(metric, result, startedAt, now) }];
   });
 }
 

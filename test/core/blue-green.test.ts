@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { SimCluster } from '../support/sim-cluster.ts';
-import { hashOf, push, runNamed, SUCCESS_RATE, send, settledBlueGreen, stateOf, wait } from '../support/sim-stories.ts';
+import {
+  hashOf,
+  push,
+  runNamed,
+  SUCCESS_RATE,
+  send,
+  settledBlueGreen,
+  stateOf,
+  wait,
+  waitWithoutData,
+} from '../support/sim-stories.ts';
 
 const onTrial = (blueGreen: Record<string, unknown> = {}) => {
   const cluster = settledBlueGreen(blueGreen);
@@ -231,7 +241,7 @@ describe('analysis around a blue-green promotion', () => {
     for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-post'), 'success', 'NoData');
     cluster.settle();
     expect(stateOf(cluster)).toBe('Progressing NoData');
-    wait(cluster, 600);
+    waitWithoutData(cluster, runNamed(cluster, '-post'), 600);
     expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
   });
 });

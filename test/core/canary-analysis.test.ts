@@ -13,6 +13,7 @@ import {
   settledCanary,
   stateOf,
   wait,
+  waitWithoutData,
 } from '../support/sim-stories.ts';
 
 const watched = (metric: Record<string, unknown> = {}) => canaryOnTrial({ analysis: SUCCESS_RATE }, metric);
@@ -165,9 +166,7 @@ describe('background analysis', () => {
 
   it('without data until its deadline pauses for a person by default', () => {
     const cluster = watched({ noDataDeadline: '5m' });
-    for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-bg'), 'success', 'NoData');
-    cluster.settle();
-    wait(cluster, 299);
+    waitWithoutData(cluster, runNamed(cluster, '-bg'), 299);
     expect(stateOf(cluster)).toBe('Progressing NoData');
     wait(cluster, 1);
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused NoDataDeadline', 20]);
@@ -175,9 +174,20 @@ describe('background analysis', () => {
 
   it('without data until its deadline aborts where that is declared', () => {
     const cluster = watched({ noDataDeadline: '5m', noDataAction: 'Abort' });
-    for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-bg'), 'success', 'NoData');
-    wait(cluster, 300);
+    waitWithoutData(cluster, runNamed(cluster, '-bg'), 300);
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Aborted NoDataDeadline', 0]);
+  });
+
+  it('whose deadline for data passed while nobody asked waits for the next answer, and no longer', () => {
+    const cluster = watched({ noDataDeadline: '5m', noDataAction: 'Abort' });
+    const run = runNamed(cluster, '-bg');
+    cluster.measure(run, 'success', 'NoData');
+    cluster.settle();
+    wait(cluster, 3600);
+    expect(cluster.canaryWeight()).toBe(20);
+    cluster.measure(run, 'success', 'NoData');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Aborted NoDataDeadline');
   });
 
   it('of two metrics without data hears the one that aborts, though another one pauses first', () => {
@@ -239,8 +249,7 @@ describe('background analysis', () => {
 
   it('whose data deadline passed is dismissed by promote too, though it still runs', () => {
     const cluster = watched({ noDataDeadline: '5m' });
-    for (let i = 0; i < 3; i++) cluster.measure(runNamed(cluster, '-bg'), 'success', 'NoData');
-    wait(cluster, 301);
+    waitWithoutData(cluster, runNamed(cluster, '-bg'), 301);
     send(cluster, 'promote');
     expect(cluster.status['analysis'].background).toBe(runNamed(cluster, '-bg-2'));
     expect(stateOf(cluster)).not.toBe('Paused NoDataDeadline');

@@ -68,6 +68,14 @@ export function wait(cluster: SimCluster, seconds: number): void {
   cluster.settle();
 }
 
+/** Time passes in which a metric is asked and has no data. */
+export function waitWithoutData(cluster: SimCluster, run: string, seconds: number): void {
+  for (let rest = seconds; rest > 0; rest -= 30) {
+    cluster.measure(run, 'success', 'NoData');
+    wait(cluster, Math.min(rest, 30));
+  }
+}
+
 /** Name of the newest run whose name ends so. */
 export function runNamed(cluster: SimCluster, ending: string): string {
   const name = [...cluster.runs.keys()].filter(n => n.endsWith(ending)).at(-1);
