@@ -63,9 +63,10 @@ export function isInRollbackWindow(w: World): boolean {
   if (window === 0 || isQuarantined(w, w.stored)) return false;
   const verified: string[] = [];
   const deliveries = w.stored?.history ?? [];
-  // Out of quarantine by a person's word: to be tried again is not to be trusted again.
+  // Out of quarantine by a person's word: to be tried again is not to be trusted again, nor is a trial that came to no end.
   const last = deliveries.find(
-    ({ podTemplateHash, outcome }) => podTemplateHash === w.hash && outcome !== 'Superseded',
+    ({ podTemplateHash, outcome }) =>
+      podTemplateHash === w.hash && outcome !== 'Superseded' && outcome !== 'ReturnedToStable',
   );
   if (last?.outcome === 'Aborted') return false;
   for (const delivery of deliveries) {

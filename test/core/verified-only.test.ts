@@ -92,6 +92,37 @@ describe('nothing is promoted, and gets no more users, on what was measured befo
   });
 });
 
+describe('a retry that Git ends by going back to stable', () => {
+  it('trusts the revision no more than before', () => {
+    const cluster = settledCanary({ steps: [{ setWeight: 20 }, { pause: {} }] });
+    const promoteTag = (tag: string) => {
+      push(cluster, tag);
+      cluster.settle();
+      send(cluster, 'promote');
+      wait(cluster, 60);
+      expect(cluster.status['stable'].podTemplateHash).toBe(hashOf(tag));
+    };
+    promoteTag('2');
+    cluster.behaviour.set(hashOf('1'), { available: 2 });
+    push(cluster, '1');
+    cluster.settle();
+    send(cluster, 'abort');
+    cluster.behaviour.clear();
+    promoteTag('3');
+    push(cluster, '1');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Aborted Quarantined');
+    send(cluster, 'retry');
+    expect(stateOf(cluster)).toBe('Paused PauseStep');
+    push(cluster, '3');
+    wait(cluster, 60);
+    expect(cluster.status['history'][0].outcome).toBe('ReturnedToStable');
+    push(cluster, '1');
+    cluster.settle();
+    expect([stateOf(cluster), canaryNow(cluster, '1')]).toEqual(['Paused PauseStep', '1 pods, 20 %']);
+  });
+});
+
 describe('users rise only on what was measured at the weight of now', () => {
   const HOUR = { pause: { duration: '1h' } };
   const from = (startingStep: number) => ({ ...SUCCESS_RATE, startingStep });
