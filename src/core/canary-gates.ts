@@ -65,10 +65,3 @@ export function awaitsAnswer(w: World, run: WantedRun): boolean {
   const found = findRun(w, run.name);
   return !found || !hasMeasured(found);
 }
-
-/** Data that came back after its deadline does not end the pause for a person that the deadline began. */
-export function overdueData(w: World, promote: boolean): Because | undefined {
-  const { pause, canary } = w.stored ?? {};
-  if (pause?.reason !== 'NoDataDeadline' || canary?.podTemplateHash !== w.hash || promote) return undefined;
-  return { reason: 'NoDataDeadline', message: 'there was no data until the deadline; promote, retry or abort' };
-}

@@ -10,7 +10,6 @@ import {
   backgroundAhead,
   backgroundRun,
   beginningOf,
-  overdueData,
 } from './canary-gates.ts';
 import { podsWanted } from './canary-pods.ts';
 import { scaleAt, weightAt } from './canary-steps.ts';
@@ -22,7 +21,7 @@ import type { Draft } from './draft.ts';
 import { gateWake } from './gate.ts';
 import { refuseOutdatedPromotion, refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { trialPhase } from './pause.ts';
+import { overdueData, trialPhase } from './pause.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { findRun, obsoleteRuns, readRun, stepRunName } from './run-names.ts';
@@ -51,7 +50,9 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const candidate = full ? undefined : backgroundRun(t);
   const read = candidate ? readRun(w, candidate.name) : undefined;
   const asked = effect.promote && !isOther;
-  const dismissed = read?.verdict === 'Inconclusive' && asked;
+  const overdue = full ? undefined : overdueData(d.status);
+  const isUnclear = read?.verdict === 'Inconclusive' || (read?.verdict === 'Hold' && overdue !== undefined);
+  const dismissed = isUnclear && asked;
   // A person looked and promotes: this run is dismissed, the next pass starts a fresh one. What else waits goes on waiting.
   if (dismissed) {
     delete d.status.analysis?.background;
@@ -60,10 +61,15 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const background = dismissed ? undefined : candidate;
   const gate = dismissed ? undefined : read;
   const unbuildable = missingAnalysis(w, analysesAhead(t));
-  const noData = gate?.verdict === 'Inconclusive' || gate?.verdict === 'Hold' ? gate.because : undefined;
   const hold =
-    trialHold(w, d, unbuildable) ?? noData ?? (full ? undefined : overdueData(w, asked)) ?? beginningOf(w, background);
-  const promote = asked && !dismissed && hold === undefined;
+    trialHold(w, d, unbuildable) ??
+    (gate?.verdict === 'Inconclusive' ? gate.because : undefined) ??
+    (asked ? undefined : overdue) ??
+    (gate?.verdict === 'Hold' ? gate.because : undefined) ??
+    beginningOf(w, background);
+  const goesOn = asked && !dismissed && hold === undefined;
+  // That data is missing was the question, and not what the trial comes to now that there is some.
+  const promote = goesOn && (overdue === undefined || waitsForVerdict(t));
   if (effect.promote && isOther) refuseOutdatedPromotion(d);
   else if (hold && asked && !dismissed) refusePromotion(d, hold);
   const cut = hold === undefined && !full ? advance(t, promote, background) : false;
@@ -80,7 +86,7 @@ export function planCanaryTrial(w: World, d: Draft, effect: CommandEffect, fast:
   const stepGate = stepRun ? readRun(w, stepRun.name) : undefined;
   const unanswered = dismissed || (background !== undefined && awaitsAnswer(w, background));
   const because = hold ?? waitReason(t, index, desired, wantedPods.canary, { stepGate, unmeasured, unanswered });
-  notePause(t, index, because, gate, stepGate, promote);
+  notePause(t, index, because, gate, stepGate, goesOn);
   const waitsForPods = WAITS.includes(because.reason);
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
@@ -144,6 +150,13 @@ function runOfStep(t: CanaryView, index: number): WantedRun | undefined {
   const name = stepRunName(w, d.status, index);
   const isHidden = !isShown(t) && (w.newSet?.ready ?? 0) > 0 && mayReachCanary(w);
   return use && (!isHidden || findRun(w, name)) ? { name, kind: 'step', use } : undefined;
+}
+
+/** The step of now is an analysis without a verdict. */
+function waitsForVerdict(t: CanaryView): boolean {
+  const index = t.d.status.step?.index ?? 0;
+  const step = t.steps[index];
+  return step !== undefined && isInconclusive(t, step, index);
 }
 
 /** The analysis that a person was asked about: one that nobody has judged yet is not passed with another that was. */

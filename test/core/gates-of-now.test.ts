@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { SimCluster } from '../support/sim-cluster.ts';
 import {
   canaryNow,
   canaryOnTrial,
@@ -10,6 +11,7 @@ import {
   settledCanary,
   stateOf,
   wait,
+  waitWithoutData,
 } from '../support/sim-stories.ts';
 
 const OTHER = { templates: [{ templateName: 'latency' }] };
@@ -97,6 +99,13 @@ describe('data that does not come while a person is waited for', () => {
     expect([told.filter(reason => reason === 'Paused').length, stateOf(cluster)]).toEqual([1, 'Paused NoDataDeadline']);
   });
 
+  it('names only ways out that are open', () => {
+    const { cluster } = overdue();
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
+    cluster.settle();
+    expect(cluster.status['message']).toMatch(/there was no data until the deadline; promote or abort$/);
+  });
+
   it('stays the question when data comes back, and the route was away meanwhile', () => {
     const { cluster } = overdue();
     const routes = new Map(cluster.routes);
@@ -106,6 +115,76 @@ describe('data that does not come while a person is waited for', () => {
     cluster.measure(runNamed(cluster, '-bg'), 'success', 'Successful');
     cluster.settle();
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused NoDataDeadline', 20]);
+  });
+});
+
+describe('a promotion past missing data', () => {
+  const noData = (cluster: SimCluster, run: string) => waitWithoutData(cluster, run, 61);
+  const DEADLINE = { noDataDeadline: '60s', noDataAction: 'Pause' };
+
+  it('does not promote past the pause as well', () => {
+    const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, DEADLINE);
+    const run = runNamed(cluster, '-bg');
+    noData(cluster, run);
+    cluster.measure(run, 'success', 'Successful');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 60]);
+  });
+
+  it('nor past the next one, where the analysis has passed meanwhile', () => {
+    const steps = [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+    const cluster = canaryOnTrial({ steps }, DEADLINE);
+    const run = runNamed(cluster, '-1-1');
+    noData(cluster, run);
+    cluster.measure(run, 'success', 'Successful', true);
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    send(cluster, 'promote');
+    expect([stateOf(cluster), cluster.status['step'].index, cluster.canaryWeight()]).toEqual([
+      'Paused PauseStep',
+      2,
+      20,
+    ]);
+  });
+
+  it('passes the analysis that has none', () => {
+    const steps = [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { pause: {} }];
+    const cluster = canaryOnTrial({ steps }, DEADLINE);
+    noData(cluster, runNamed(cluster, '-1-1'));
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    send(cluster, 'promote');
+    expect([stateOf(cluster), cluster.status['step'].index]).toEqual(['Paused PauseStep', 2]);
+  });
+
+  it('is carried out though data had come back and is away again', () => {
+    const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, DEADLINE);
+    const run = runNamed(cluster, '-bg');
+    noData(cluster, run);
+    cluster.measure(run, 'success', 'Successful');
+    cluster.settle();
+    for (let times = 0; times < 3; times++) cluster.measure(run, 'success', 'NoData');
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect([cluster.status['analysis'].background, cluster.canaryWeight()]).toEqual([runNamed(cluster, '-bg-2'), 20]);
+  });
+
+  it('is not asked for by other gates that Git declares meanwhile', () => {
+    const steps = [{ setWeight: 20 }, { pause: {} }];
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, DEADLINE);
+    noData(cluster, runNamed(cluster, '-bg'));
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    cluster.edit(spec => {
+      spec['strategy'].canary.steps = [{ setWeight: 20 }, { setWeight: 60 }, { pause: {} }];
+    });
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Progressing GateRunning');
   });
 });
 
