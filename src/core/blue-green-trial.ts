@@ -8,7 +8,7 @@ import type { Draft } from './draft.ts';
 import { type GateReading, gateWake } from './gate.ts';
 import { refuseOutdatedPromotion, refusePromotion, trialHold } from './hold.ts';
 import { NOTHING, type WantedRun } from './intent.ts';
-import { trialPhase } from './pause.ts';
+import { overdueData, trialPhase } from './pause.ts';
 import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
@@ -28,6 +28,8 @@ interface Trial {
   /** Skips preview size, analyses and waiting: promote-full, or a verified revision that comes back. */
   readonly full: boolean;
   readonly promote: boolean;
+  /** Set when a person was asked since there was no data until the deadline, be there some by now or not. */
+  readonly overdue: Because | undefined;
 }
 
 /**
@@ -39,15 +41,17 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   if (!blueGreen) throw new Error('planBlueGreenTrial needs strategy.blueGreen');
   const isOther = openTrial(w, d, STATIONS, gatesOf(blueGreen, fast));
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
-  const t: Trial = { w, d, blueGreen, full, promote: effect.promote && !isOther };
-  const hold = trialHold(w, d, missingAnalysis(w, analysesAhead(t)));
+  const asked = effect.promote && !isOther;
+  const overdue = full ? undefined : overdueData(d.status);
+  const t: Trial = { w, d, blueGreen, full, promote: asked, overdue };
+  const hold = trialHold(w, d, missingAnalysis(w, analysesAhead(t))) ?? (asked ? undefined : stillOverdue(t));
   if (effect.promote && isOther) refuseOutdatedPromotion(d);
   else if (hold && effect.promote) refusePromotion(d, hold);
   const station = hold ? ((d.status.step?.index ?? 0) as Station) : advance(t);
   const run = wantedRun(t, station);
   const gate = run ? readRun(w, run.name) : undefined;
   const because = hold ?? waitReason(t, station, gate);
-  notePause(t, station, because, gate);
+  notePause(t, station, because, gate, asked && hold === undefined);
   const waitsForPods = because.reason === 'WaitingForPods' || because.reason === 'WaitingForEndpoints';
   const blocked = BLOCKED.includes(because.reason);
   trackProgress(w, d, waitsForPods, blocked);
@@ -71,6 +75,13 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
     waitsForPods,
     blocked,
   };
+}
+
+/** While there still is no data, its run says of which metric. */
+function stillOverdue(t: Trial): Because | undefined {
+  const run = t.overdue && wantedRun(t, (t.d.status.step?.index ?? 0) as Station);
+  const gate = run && readRun(t.w, run.name);
+  return gate?.verdict === 'Inconclusive' ? gate.because : t.overdue;
 }
 
 /** By kind: the one before the switch may become the one after it. */
@@ -136,7 +147,7 @@ function isDone(t: Trial, station: Station): boolean {
 }
 
 function canBePromotedPast(t: Trial, station: Station): boolean {
-  if (station === 2) return true;
+  if (station === 2) return t.overdue === undefined;
   return (station === 1 && inconclusive(t, 'prePromotion')) || (station === 5 && inconclusive(t, 'postPromotion'));
 }
 
@@ -151,7 +162,8 @@ function passed(t: Trial, kind: 'prePromotion' | 'postPromotion'): boolean {
 }
 
 function inconclusive(t: Trial, kind: 'prePromotion' | 'postPromotion'): boolean {
-  return readRun(t.w, currentRunName(t.w, t.d.status, kind))?.verdict === 'Inconclusive';
+  const verdict = readRun(t.w, currentRunName(t.w, t.d.status, kind))?.verdict;
+  return verdict === 'Inconclusive' || (verdict === 'Hold' && t.overdue !== undefined);
 }
 
 /** The wait for promotion begins when its station does. */
@@ -244,13 +256,20 @@ function waitReason(t: Trial, station: Station, gate: GateReading | undefined): 
   return { reason: 'Promoting', message: `Service ${blueGreen.activeService} moves to the new revision` };
 }
 
-function notePause(t: Trial, station: Station, because: Because, gate: GateReading | undefined): void {
+function notePause(
+  t: Trial,
+  station: Station,
+  because: Because,
+  gate: GateReading | undefined,
+  promotes: boolean,
+): void {
   const { w, d } = t;
   if (because.reason === 'PausedBySpec' || because.reason === 'PausedByCommand') setPause(w, d, because.reason);
   else if (gate?.verdict === 'Inconclusive') setPause(w, d, gate.because.reason);
   else if (station === 2 && because.reason === 'AwaitingPromotion') setPause(w, d, 'AwaitingPromotion');
   else if (station === 2 && because.reason === 'AutoPromotionDelay') setPause(w, d, 'AutoPromotionDelay', waitEnd(t));
-  // What is mended meanwhile does not end a wait that a person was told of.
+  // Neither what is mended meanwhile nor data that comes back ends a wait that a person was told of.
+  else if (because.reason === 'NoDataDeadline' || (t.overdue && !promotes)) setPause(w, d, 'NoDataDeadline');
   else if (station === 2 && d.status.pause?.reason === 'AwaitingPromotion' && !waitOver(t)) return;
   else delete d.status.pause;
 }

@@ -243,6 +243,60 @@ describe('analysis around a blue-green promotion', () => {
     expect(stateOf(cluster)).toBe('Progressing NoData');
     waitWithoutData(cluster, runNamed(cluster, '-post'), 600);
     expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+    expect(cluster.status['message']).toContain('success: query returned no series');
+  });
+});
+
+describe('data of a blue-green that comes back after its deadline', () => {
+  const overdue = (which: '-pre' | '-post', blueGreen: Record<string, unknown>) => {
+    const cluster = onTrial(blueGreen);
+    const run = runNamed(cluster, which);
+    waitWithoutData(cluster, run, 601);
+    cluster.measure(run, 'success', 'Successful', true);
+    cluster.settle();
+    return cluster;
+  };
+
+  it('leaves the decision to the person', () => {
+    const cluster = overdue('-post', { postPromotionAnalysis: SUCCESS_RATE });
+    expect([stateOf(cluster), cluster.status['stable'].revision]).toEqual(['Paused NoDataDeadline', 1]);
+    expect(send(cluster, 'promote')).toBe('promoted');
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it('is still the question when a promotion was refused, since a Service was away', () => {
+    const cluster = overdue('-post', { postPromotionAnalysis: SUCCESS_RATE });
+    const active = cluster.services.get('active');
+    if (!active) throw new Error('no Service');
+    cluster.services.delete('active');
+    expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now/);
+    cluster.services.set('active', active);
+    cluster.settle();
+    expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
+  });
+
+  it('and promotes past nothing else', () => {
+    const cluster = overdue('-pre', { ...MANUAL, prePromotionAnalysis: SUCCESS_RATE });
+    expect([stateOf(cluster), selects(cluster, 'active')]).toEqual(['Paused NoDataDeadline', '1']);
+    send(cluster, 'promote');
+    expect([stateOf(cluster), selects(cluster, 'active')]).toEqual(['Paused AwaitingPromotion', '1']);
+  });
+
+  it('does not hold up an abort or a promotion in full', () => {
+    const aborted = overdue('-post', { postPromotionAnalysis: SUCCESS_RATE });
+    send(aborted, 'abort');
+    expect(stateOf(aborted)).toBe('Aborted AbortedByCommand');
+    const full = overdue('-pre', { ...MANUAL, prePromotionAnalysis: SUCCESS_RATE });
+    send(full, 'promote-full');
+    expect(stateOf(full)).toBe('Healthy Healthy');
+  });
+
+  it('aborts by itself when it is bad', () => {
+    const cluster = onTrial({ postPromotionAnalysis: SUCCESS_RATE });
+    waitWithoutData(cluster, runNamed(cluster, '-post'), 601);
+    cluster.measure(runNamed(cluster, '-post'), 'success', 'Failed');
+    cluster.settle();
+    expect([stateOf(cluster), selects(cluster, 'active')]).toEqual(['Aborted AnalysisFailed', '1']);
   });
 });
 
