@@ -77,8 +77,7 @@ export function hasPassed(run: RunView, now: number): boolean {
     if (!result || result.successful === 0) return false;
     // One that has ended is asked no more: what its limits allowed is allowed.
     if (result.phase === 'Successful') return true;
-    const isGood = result.consecutiveFailure === 0 && result.consecutiveError === 0;
-    return isGood && !isOverdue(metric, result, run.startedAt, now);
+    return result.consecutiveSuccess > 0 && !isOverdue(metric, result, run.startedAt, now);
   });
 }
 

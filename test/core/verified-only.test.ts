@@ -180,6 +180,28 @@ describe('users rise only on what was measured at the weight of now', () => {
     expect(stateOf(cluster)).toBe('Healthy Healthy');
   });
 
+  it.each([
+    ['after a failed one', { failureLimit: 1 }, [1, 0.1, 0.9]],
+    ['after a good one', {}, [1, 0.9]],
+    ['for which missing data counts', { onNoData: 'Inconclusive' }, [1, undefined]],
+  ])('and not on an inconclusive answer %s', (_, limits, values) => {
+    const conditions = { successCondition: 'result[0] >= 0.95', failureCondition: 'result[0] < 0.5' };
+    const cluster = canaryOnTrial(
+      { steps: [{ setWeight: 20 }, { pause: { duration: '60s' } }, { setWeight: 60 }, HOUR], analysis: SUCCESS_RATE },
+      { threshold: undefined, ...conditions, inconclusiveLimit: 1, ...limits },
+    );
+    const run = runNamed(cluster, '-bg');
+    for (const value of values) {
+      measure(cluster, run, value);
+      wait(cluster, 10);
+    }
+    wait(cluster, 40);
+    expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Progressing GateRunning', 20]);
+    measure(cluster, run, 1);
+    cluster.settle();
+    expect(cluster.canaryWeight()).toBe(60);
+  });
+
   it('and not at all while somebody holds the canary', () => {
     const cluster = canaryOnTrial({ steps: [{ setWeight: 20 }, { setWeight: 60 }, HOUR], analysis: SUCCESS_RATE });
     expect(cluster.canaryWeight()).toBe(20);

@@ -31,6 +31,7 @@ export function withMeasurement(
     inconclusive: old.inconclusive + is('Inconclusive'),
     error: old.error + is('Error'),
     noData: old.noData + is('NoData'),
+    ...(phase === 'NoData' ? {} : streaksAfter(old, phase)),
     ...(phase === 'NoData' ? { noDataSince: noDataSince ?? at, noDataReason: 'NoSeries' } : {}),
     measurements: [
       ...(old.measurements ?? []),
@@ -48,6 +49,14 @@ export function withMeasurement(
       threshold: '>= 0.95',
       failed: `${next.failed}/0`,
     },
+  };
+}
+
+function streaksAfter(old: MetricResult, phase: MeasurementPhase) {
+  return {
+    consecutiveError: phase === 'Error' ? old.consecutiveError + 1 : 0,
+    consecutiveSuccess: phase === 'Successful' ? old.consecutiveSuccess + 1 : 0,
+    consecutiveFailure: phase === 'Failed' ? old.consecutiveFailure + 1 : 0,
   };
 }
 
