@@ -1,8 +1,10 @@
+import { isBadPhase } from '../api/analysis-run.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import type { Draft } from './draft.ts';
 import type { Mode } from './mode.ts';
 import { modeOf } from './mode.ts';
 import { answerTo } from './pending-command.ts';
+import { findRun } from './run-names.ts';
 import type { World } from './world.ts';
 
 /** What a command still asks of the phase that runs in this pass. */
@@ -43,6 +45,11 @@ function isAboutAnother(w: World): boolean {
   return seen !== undefined && seen !== w.hash;
 }
 
+/** What the trial waits for has failed, which its sender may not have seen; this pass acts on it. */
+function hasFailedGate(w: World, { analysis = {} }: RolloutStatus): boolean {
+  return Object.values(analysis).some(name => name && isBadPhase(findRun(w, name)?.status.phase ?? ''));
+}
+
 const onTrial = (mode: Mode) => mode === 'Trial' || mode === 'FastTrack';
 
 const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
@@ -61,6 +68,8 @@ const VERBS: Readonly<Record<NonNullable<World['command']>['verb'], Verb>> = {
     if (!onTrial(mode)) return { outcome: 'nothing to promote: no revision is on trial' };
     if (w.spec.paused) return { outcome: 'refused: spec.paused is declared in Git; change it there' };
     if (status.pausedByCommand) return { outcome: 'refused: the rollout is paused by command; send resume' };
+    if (hasFailedGate(w, status))
+      return { outcome: 'refused: an analysis of this revision has failed; send retry to try it again' };
     status.promoteFull = { podTemplateHash: w.hash, ...(by ? { by: by.slice(0, 128) } : {}) };
     return { outcome: 'promoting without further steps and analysis' };
   },

@@ -240,6 +240,35 @@ describe('a command means what its sender saw', () => {
     expect(cluster.canaryWeight()).toBe(20);
   });
 
+  it.each(['Failed', 'Error'] as const)('promote-full does not hide a verdict that came first (%s)', verdict => {
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE });
+    cluster.measure(runNamed(cluster, '-bg'), 'success', verdict);
+    expect(send(cluster, 'promote-full')).toBe(
+      'refused: an analysis of this revision has failed; send retry to try it again',
+    );
+    expect([cluster.status['phase'], cluster.canaryWeight()]).toEqual(['Aborted', 0]);
+  });
+
+  it('promote-full is carried out after a failure past which a person had promoted', () => {
+    const steps = [{ setWeight: 20 }, { analysis: SUCCESS_RATE }, { pause: {} }];
+    const cluster = canaryOnTrial({ steps }, { noDataDeadline: '60s' });
+    const run = runNamed(cluster, '-1-1');
+    waitWithoutData(cluster, run, 61);
+    send(cluster, 'promote');
+    Object.assign(cluster.runs.get(run)?.['status'] ?? {}, { phase: 'Failed' });
+    send(cluster, 'promote-full');
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it('promote-full is carried out after a retry, whatever failed before', () => {
+    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE });
+    cluster.measure(runNamed(cluster, '-bg'), 'success', 'Failed');
+    cluster.settle();
+    send(cluster, 'retry');
+    send(cluster, 'promote-full');
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
   it('that cannot be read is told once', () => {
     const cluster = canaryOnTrial();
     cluster.command('promot p');
