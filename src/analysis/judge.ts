@@ -1,5 +1,6 @@
 import type { MeasurementPhase } from '../api/analysis-run.ts';
 import type { Metric } from '../api/analysis-template.ts';
+import { clip } from '../api/clip.ts';
 import { type Condition, compileCondition, evaluateCondition } from './condition.ts';
 import { MAX_RESULT_LENGTH } from './condition-environment.ts';
 import { type MissingSample, missingDataText } from './missing-data.ts';
@@ -175,8 +176,4 @@ function finish(it: Case, phase: MeasurementPhase, message: string, withQuery = 
 
 function valueText(result: number | readonly number[]): string {
   return clip(resultText(result), MAX_VALUE);
-}
-
-function clip(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }

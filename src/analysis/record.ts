@@ -6,6 +6,7 @@ import {
   type MeasurementPhase,
   type MetricResult,
 } from '../api/analysis-run.ts';
+import { clip } from '../api/clip.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { endMetrics, settleRun } from './end-run.ts';
 import type { Judged } from './judge.ts';
@@ -144,10 +145,6 @@ function addMeasurement(before: MetricResult, judged: Judged, { startedAt, finis
 /** A metric asks the same all along: to say it once is enough. */
 function withoutQuery({ query: _same, ...measurement }: Measurement): Measurement {
   return measurement;
-}
-
-function clip(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }
 
 /* Streaks of what was measured. No data neither continues nor breaks one. */

@@ -1,4 +1,5 @@
 import type { Metric } from '../api/analysis-template.ts';
+import { clip } from '../api/clip.ts';
 
 /** "result[0] >= 0.95" and "result > 5": a comparison with a number that reads well without `result`. */
 const SIMPLE = /^\s*result(?:\[0\])?\s*(>=|<=|>|<)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*$/;
@@ -18,20 +19,16 @@ export function thresholdText(metric: Metric): string | undefined {
     return min !== undefined ? `≥ ${min}` : `≤ ${max ?? ''}`;
   }
   if (successCondition !== undefined && failureCondition !== undefined)
-    return clip(`${comparison(successCondition)}, fails when ${comparison(failureCondition)}`);
-  if (successCondition !== undefined) return clip(comparison(successCondition));
+    return clip(`${comparison(successCondition)}, fails when ${comparison(failureCondition)}`, MAX_LENGTH);
+  if (successCondition !== undefined) return clip(comparison(successCondition), MAX_LENGTH);
   if (failureCondition === undefined) return undefined;
   const [, operator, bound] = SIMPLE.exec(failureCondition) ?? [];
-  return clip(operator ? `${OPPOSITE[operator] ?? ''} ${bound ?? ''}` : `not (${failureCondition.trim()})`);
+  return clip(operator ? `${OPPOSITE[operator] ?? ''} ${bound ?? ''}` : `not (${failureCondition.trim()})`, MAX_LENGTH);
 }
 
 function comparison(condition: string): string {
   const [, operator, bound] = SIMPLE.exec(condition) ?? [];
   return operator ? `${SIGN[operator] ?? ''} ${bound ?? ''}` : condition.trim();
-}
-
-function clip(text: string): string {
-  return text.length <= MAX_LENGTH ? text : `${text.slice(0, MAX_LENGTH - 3)}...`;
 }
 
 /** A number as people read it: six significant digits. Example: 0.98123456 is "0.981235", 612.0 is "612". */

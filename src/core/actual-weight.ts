@@ -9,10 +9,15 @@ export function actualWeight(w: World): number {
   return total === 0 || !isOnTrial(w) ? 0 : Math.round((100 * (w.newSet?.available ?? 0)) / total);
 }
 
+/** Whether the gateway has the weights of the route. Before, it may send users to pods of any set. */
+export function isTakenUp({ router }: World): boolean {
+  return router?.state.kind !== 'weights' || router.state.accepted;
+}
+
 /** Whether users may reach the canary Service: by the route, or by what the gateway has of it until it takes a change up. */
-export function mayReachCanary({ router, stable }: World): boolean {
-  if (router?.state.kind !== 'weights') return false;
-  return router.state.canary > 0 || (stable !== undefined && !router.state.accepted);
+export function mayReachCanary(w: World): boolean {
+  const weight = w.router?.state.kind === 'weights' ? w.router.state.canary : 0;
+  return weight > 0 || (w.stable !== undefined && !isTakenUp(w));
 }
 
 function isOnTrial(w: World): boolean {

@@ -1,5 +1,6 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
+import { isTakenUp } from './actual-weight.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
@@ -37,11 +38,6 @@ export function mayLeave(w: World, set: ReplicaSetView): boolean {
 /** Whether the time of a set has come. */
 export function isDue(w: World, set: ReplicaSetView): boolean {
   return set.scaleDownAt !== undefined && set.scaleDownAt <= w.now && isTakenUp(w);
-}
-
-/** Before the gateway has taken the weights up, it may send users to pods of any set. */
-function isTakenUp({ router }: World): boolean {
-  return router?.state.kind !== 'weights' || router.state.accepted;
 }
 
 /** When sets leave that another one has taken over from; where pods are traffic they leave as those come. */

@@ -1,5 +1,5 @@
 import { toTime } from '../api/time.ts';
-import { actualWeight } from './actual-weight.ts';
+import { actualWeight, isTakenUp } from './actual-weight.ts';
 import { enoughToCarryAll } from './carry.ts';
 import type { Because } from './decision.ts';
 import type { Draft } from './draft.ts';
@@ -130,12 +130,13 @@ export function planAborted(w: World, d: Draft): Intent {
   if (side !== undefined && isAskedHome(w)) select.set(side, stableHash);
   const older = w.olderSets.filter(set => set.spec > 0);
   const failed = w.newSet && w.newSet.spec > 0 && w.newSet !== homeSet(w) ? [w.newSet] : [];
+  const old = [...older, ...failed];
   const delay = delaySeconds(w, 'abortScaleDownDelaySeconds');
-  const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, [...older, ...failed]);
-  const kept = delay === 0 && !withoutRouter(w) ? failed : [];
-  for (const set of kept) scale.set(set.name, w.replicas === 0 ? 0 : set.spec);
-  leaveWithTraffic(w, scale, [...older, ...failed]);
-  const leaving = [...delays(w, older, longestDelay(w)), ...(delay === 0 ? [] : delays(w, failed, delay))];
+  const staysFailed = delay === 0 && !withoutRouter(w);
+  const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, old);
+  if (staysFailed) for (const set of failed) scale.set(set.name, w.replicas === 0 ? 0 : set.spec);
+  leaveWithTraffic(w, scale, old);
+  const leaving = [...delays(w, older, longestDelay(w)), ...(staysFailed ? [] : delays(w, failed, delay))];
   return {
     ...NOTHING,
     phase: 'Aborted',
@@ -164,7 +165,7 @@ function isAskedHome(w: World): boolean {
 
 /** All traffic is on stable and the route says that the data plane knows. */
 function isAtRest(w: World): boolean {
-  return isAskedHome(w) && (w.router?.state.kind !== 'weights' || w.router.state.accepted);
+  return isAskedHome(w) && isTakenUp(w);
 }
 
 /** Git went back to stable while something else was on trial: the story ends here. */

@@ -1,3 +1,4 @@
+import { clip } from '../api/clip.ts';
 import type { NoticeContent } from '../api/notice.ts';
 import type { NoticeEvent } from '../api/notifier.ts';
 import type { Notice } from './notifier.ts';
@@ -75,8 +76,4 @@ function git({ repository, commit, path }: NoticeContent): string | undefined {
   if (repository === undefined && commit === undefined) return undefined;
   const at = commit === undefined ? '' : ` at ${commit.slice(0, 60)}`;
   return `${repository ?? 'unknown repository'}${at}${path === undefined ? '' : `, ${path}`}`;
-}
-
-function clip(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }

@@ -247,6 +247,16 @@ describe('analysis around a blue-green promotion', () => {
   });
 });
 
+/** A promotion is sent while the active Service is away, and is refused. */
+function promoteWithoutService(cluster: SimCluster): void {
+  const active = cluster.services.get('active');
+  if (!active) throw new Error('no Service');
+  cluster.services.delete('active');
+  expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now/);
+  cluster.services.set('active', active);
+  cluster.settle();
+}
+
 describe('data of a blue-green that comes back after its deadline', () => {
   const overdue = (which: '-pre' | '-post', blueGreen: Record<string, unknown>) => {
     const cluster = onTrial(blueGreen);
@@ -266,12 +276,7 @@ describe('data of a blue-green that comes back after its deadline', () => {
 
   it('is still the question when a promotion was refused, since a Service was away', () => {
     const cluster = overdue('-post', { postPromotionAnalysis: SUCCESS_RATE });
-    const active = cluster.services.get('active');
-    if (!active) throw new Error('no Service');
-    cluster.services.delete('active');
-    expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now/);
-    cluster.services.set('active', active);
-    cluster.settle();
+    promoteWithoutService(cluster);
     expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
   });
 
@@ -304,12 +309,7 @@ describe('a promotion of a blue-green', () => {
   it('is refused while a Service that it needs is away, and the wait goes on', () => {
     const cluster = onTrial(MANUAL);
     expect(stateOf(cluster)).toBe('Paused AwaitingPromotion');
-    const active = cluster.services.get('active');
-    if (!active) throw new Error('no Service');
-    cluster.services.delete('active');
-    expect(send(cluster, 'promote')).toMatch(/^refused: nothing moves now/);
-    cluster.services.set('active', active);
-    cluster.settle();
+    promoteWithoutService(cluster);
     expect(stateOf(cluster)).toBe('Paused AwaitingPromotion');
     expect(send(cluster, 'promote')).toBe('promoted');
   });

@@ -121,14 +121,19 @@ describe('data that does not come while a person is waited for', () => {
 describe('a promotion past missing data', () => {
   const noData = (cluster: SimCluster, run: string) => waitWithoutData(cluster, run, 61);
   const DEADLINE = { noDataDeadline: '60s', noDataAction: 'Pause' };
-
-  it('does not promote past the pause as well', () => {
-    const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+  /** A canary whose background analysis has data again, after its deadline. */
+  const hasDataAgain = (steps: Record<string, unknown>[]) => {
     const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, DEADLINE);
     const run = runNamed(cluster, '-bg');
     noData(cluster, run);
     cluster.measure(run, 'success', 'Successful');
     cluster.settle();
+    return { cluster, run };
+  };
+
+  it('does not promote past the pause as well', () => {
+    const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
+    const { cluster } = hasDataAgain(steps);
     expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
     expect(send(cluster, 'promote')).toBe('promoted');
     expect([stateOf(cluster), cluster.canaryWeight()]).toEqual(['Paused PauseStep', 20]);
@@ -163,11 +168,7 @@ describe('a promotion past missing data', () => {
 
   it('is carried out though data had come back and is away again', () => {
     const steps = [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }];
-    const cluster = canaryOnTrial({ analysis: SUCCESS_RATE, steps }, DEADLINE);
-    const run = runNamed(cluster, '-bg');
-    noData(cluster, run);
-    cluster.measure(run, 'success', 'Successful');
-    cluster.settle();
+    const { cluster, run } = hasDataAgain(steps);
     for (let times = 0; times < 3; times++) cluster.measure(run, 'success', 'NoData');
     cluster.settle();
     expect(stateOf(cluster)).toBe('Paused NoDataDeadline');
