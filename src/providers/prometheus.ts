@@ -12,7 +12,7 @@ import { readPrometheusResponse } from './prometheus-response.ts';
 /** Largest answer read, in bytes after decompression. */
 const MAX_RESPONSE_BYTES = 10 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Node holds no longer delay, and throws at fractions of a millisecond. */
+/** Node holds no longer delay. */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
 const MAX_SOCKETS = 20;
 /** Kept connections that are tried in a row when each was closed just then. */
@@ -47,15 +47,27 @@ export function createPrometheusProvider({
     sample: async (query, signal) => {
       const at = now();
       const timeoutMs = durationMs(query.timeout) ?? durationMs(spec.timeout) ?? DEFAULT_TIMEOUT_MS;
-      const deadline = AbortSignal.timeout(Math.min(Math.max(1, Math.round(timeoutMs)), LONGEST_TIMEOUT_MS));
-      const either = AbortSignal.any([signal, deadline]);
-      const gone = new Promise<Sample>(resolve => {
-        const stop = () => resolve(deadline.aborted ? timedOut(timeoutMs) : cancelled());
-        if (either.aborted) stop();
-        either.addEventListener('abort', stop, { once: true });
-      });
-      // The race holds the deadline over reading secrets too; `send` ends on the same signal.
-      return await Promise.race([gone, ask(query, at, either)]);
+      const either = new AbortController();
+      const end = Promise.withResolvers<Sample>();
+      const stop = (sample: Sample) => {
+        end.resolve(sample);
+        either.abort();
+      };
+      const cancel = () => stop(cancelled());
+      const deadline = setTimeout(
+        () => stop(timedOut(timeoutMs)),
+        Math.min(Math.max(1, Math.round(timeoutMs)), LONGEST_TIMEOUT_MS),
+      );
+      try {
+        if (signal.aborted) cancel();
+        else signal.addEventListener('abort', cancel, { once: true });
+        // The race holds the deadline over reading secrets too; `send` ends on the same signal.
+        return await Promise.race([end.promise, ask(query, at, either.signal)]);
+      } finally {
+        // A timeout may be hours away: nothing of a query that was answered is to be kept until then.
+        clearTimeout(deadline);
+        signal.removeEventListener('abort', cancel);
+      }
     },
     close: () => connections.close(),
   };

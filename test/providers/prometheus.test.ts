@@ -1,7 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { MetricProviderSpec, SecretKey } from '../../src/api/metric-provider.ts';
 import type { MetricProvider } from '../../src/providers/metric-provider.ts';
 import { createPrometheusProvider, type RenderedPrometheusQuery } from '../../src/providers/prometheus.ts';
@@ -87,6 +88,17 @@ test('a long query goes into the body', async () => {
   expect(seen[0]?.method).toBe('POST');
   expect(seen[0]?.headers['content-type']).toBe('application/x-www-form-urlencoded');
   expect(new URLSearchParams(seen[0]?.body).get('query')).toBe(query);
+});
+
+test('a query that was answered leaves nothing behind until its timeout', async () => {
+  const { address } = await aServer(response => response.end(OK));
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  const cleared = vi.spyOn(globalThis, 'clearTimeout');
+  await aProvider({ address }).sample({ query: 'up', timeout: '500h' }, never);
+  const at = set.mock.calls.findIndex(([, ms]) => ms === 500 * 3_600_000);
+  expect(cleared.mock.calls.flat()).toContain(set.mock.results[at]?.value);
+  expect(getEventListeners(never, 'abort')).toEqual([]);
+  vi.restoreAllMocks();
 });
 
 test('an instant query is of now by the clock of the provider: that of the operator may be an hour behind', async () => {
