@@ -81,13 +81,12 @@ export class KubeClient {
     return (await this.#call(type, { method: 'GET', verb: 'get', path, ...timing(options) })) as KubeObject;
   }
 
-  /** Reads one object that may be missing. @throws ApiError, but not for `notFound` */
+  /** Reads one object that may be missing. @throws ApiError, but not when the server says that this very object is missing */
   async find(type: ResourceType, name: ObjectName, options: CallOptions = {}): Promise<KubeObject | undefined> {
     try {
       return await this.get(type, name, options);
     } catch (error) {
-      if (error instanceof ApiError && error.code === 'notFound') return undefined;
-      throw error;
+      return missing(error, name.name);
     }
   }
 
@@ -140,8 +139,8 @@ export class KubeClient {
     try {
       return deleteOutcome(await this.#call(type, { ...request, bypassGuard }));
     } catch (error) {
-      if (error instanceof ApiError && error.code === 'notFound') return { outcome: 'absent' };
-      throw error;
+      missing(error, name.name);
+      return { outcome: 'absent' };
     }
   }
 
@@ -206,4 +205,16 @@ function deleteOutcome(body: unknown): DeleteOutcome {
   const grace = meta.deletionGracePeriodSeconds;
   if (held || (typeof grace === 'number' && grace > 0)) return { outcome: 'deleting', object: body as KubeObject };
   return { outcome: 'deleted' };
+}
+
+/**
+ * Nothing, when an error says that this very object is missing. Other answers of 404 say nothing of it: from a server that does
+ * not know the type yet or for the moment, or from a proxy in between. @throws ApiError the error, which passes in that case
+ */
+function missing(error: unknown, name: string): undefined {
+  if (!(error instanceof ApiError) || error.code !== 'notFound') throw error;
+  if (error.about === name) return undefined;
+  const { verb, path, status, reason } = error;
+  const message = `${status}, which is not about this object`;
+  throw new ApiError({ code: 'transient', message, verb, path, status, reason, cause: error });
 }

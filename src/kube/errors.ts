@@ -38,6 +38,8 @@ export interface ApiErrorInit {
   /** `reason` of the server's Status object, e.g. `AlreadyExists`. */
   readonly reason?: string | undefined;
   readonly causes?: readonly StatusCause[];
+  /** Name of the object that the server's Status object is about. */
+  readonly about?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly mayHaveBeenApplied?: boolean;
   readonly cause?: unknown;
@@ -51,6 +53,8 @@ export class ApiError extends Error {
   readonly status: number;
   readonly reason: string | undefined;
   readonly causes: readonly StatusCause[];
+  /** Name of the object that the server's Status object is about; undefined when it names none. */
+  readonly about: string | undefined;
   /** How long the server asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /** True when a write was sent but its outcome is unknown: read before repeating it. */
@@ -65,6 +69,7 @@ export class ApiError extends Error {
     this.status = init.status ?? 0;
     this.reason = init.reason;
     this.causes = init.causes ?? [];
+    this.about = init.about;
     this.retryAfterMs = init.retryAfterMs;
     this.mayHaveBeenApplied = init.mayHaveBeenApplied ?? false;
   }
@@ -108,6 +113,8 @@ export interface FailedResponse {
   readonly nowMs: number;
 }
 
+const READS = ['get', 'list', 'watch', 'discover'];
+
 /** Turns a Status answer (or a proxy's HTML page) into an {@link ApiError}. */
 export function errorFromResponse(response: FailedResponse): ApiError {
   const body = isRecord(response.body) ? response.body : {};
@@ -124,9 +131,10 @@ export function errorFromResponse(response: FailedResponse): ApiError {
     status: response.status,
     reason,
     causes: Array.isArray(details.causes) ? (details.causes.filter(isRecord) as StatusCause[]) : [],
+    about: typeof details.name === 'string' ? details.name : undefined,
     retryAfterMs: retryAfterMs(response.retryAfter, response.nowMs) ?? detailMs,
     // A gateway or a server that ran out of time may have finished the write all the same.
-    mayHaveBeenApplied: response.status >= 500,
+    mayHaveBeenApplied: response.status >= 500 && !READS.includes(response.verb),
   });
 }
 

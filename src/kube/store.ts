@@ -163,9 +163,11 @@ export class ObjectStore {
       for (const journal of this.#journals) journal.deleted.set(uid, key);
       // Another uid and older: the end of an earlier object of this name. Newer: of a later one, so ours is gone too.
       if (cached && (cached.metadata.uid === uid || order === 1)) this.#remove(key, object, cached, source);
-    } else if (this.#tombstones.has(uid) || (cached && (order === 0 || order === -1))) {
+    } else if ((source === 'watch' && this.#tombstones.has(uid)) || (cached && (order === 0 || order === -1))) {
       this.#report({ kind: 'outdatedEvent' });
     } else {
+      // Who reads anew sees to it that what was deleted meanwhile is left out, and has seen that it is there.
+      this.#tombstones.delete(uid);
       this.#put(key, object, cached, source);
     }
     if (source === 'watch') this.advance(object.metadata.resourceVersion);

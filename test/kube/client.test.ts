@@ -115,6 +115,30 @@ describe('deletes', () => {
   });
 });
 
+test.each([
+  ['another server that does not know the type yet', { reason: 'NotFound', details: {} }],
+  ['a proxy in between', { reason: '' }],
+  ['one about something else', { reason: 'NotFound', details: { name: 'another' } }],
+])('an answer of 404 that says nothing of the object does not say that it is missing: %s', async (_, answer) => {
+  server.of(THINGS).create(thing('a'));
+  const at = { namespace: 'default', name: 'a' };
+  server.inject({ times: 2, action: { kind: 'status', status: 404, ...answer } });
+  await expect(client.find(THINGS, at)).rejects.toMatchObject({ code: 'transient', status: 404 });
+  await expect(client.delete(THINGS, at)).rejects.toMatchObject({ code: 'transient', status: 404 });
+  expect(await client.find(THINGS, at)).toMatchObject({ metadata: { name: 'a' } });
+  expect(await client.find(THINGS, { ...at, name: 'b' })).toBeUndefined();
+  expect(await client.delete(THINGS, { ...at, name: 'b' })).toEqual({ outcome: 'absent' });
+});
+
+test('a read that fails is no write that may have been applied', async () => {
+  server.of(THINGS).create(thing('a'));
+  server.inject({ times: 2, action: { kind: 'status', status: 503 } });
+  const at = { namespace: 'default', name: 'a' };
+  await expect(client.get(THINGS, at)).rejects.toMatchObject({ mayHaveBeenApplied: false });
+  const patch = client.patch(THINGS, at, { kind: 'merge', body: {} });
+  await expect(patch).rejects.toMatchObject({ mayHaveBeenApplied: true });
+});
+
 test('discovery tells served types from missing ones', async () => {
   expect(await client.isServed(THINGS)).toBe(true);
   expect(await client.isServed({ ...THINGS, plural: 'others' })).toBe(false);

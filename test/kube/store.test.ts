@@ -112,6 +112,14 @@ describe('our own delete', () => {
     expect(changes).toEqual(['write: deleted u1@5', 'watch: added u2@13']);
   });
 
+  test('that was none is put right by an audit that still sees the object', async () => {
+    const { store, changes } = await storeAt(10, [object('a', 'u1', 5)]);
+    store.noteDeleted({ ...A, uid: 'u1' });
+    store.applyEvent('MODIFIED', object('a', 'u1', 11), 'audit');
+    store.applyEvent('MODIFIED', object('a', 'u1', 12));
+    expect(changes).toEqual(['write: deleted u1@5', 'audit: added u1@11', 'watch: modified u1@11->12']);
+  });
+
   test('of an earlier object leaves a later one of the same name alone', async () => {
     const { store } = await storeAt(10, [object('a', 'u2', 9)]);
     store.noteDeleted({ ...A, uid: 'u1' });

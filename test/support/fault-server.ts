@@ -7,7 +7,7 @@ import type { ResourceType } from '../../src/kube/resource-path.ts';
 import { apiVersionOf } from '../../src/kube/resource-path.ts';
 import type { Fault, FaultAction, FaultVerb, SeenRequest } from './fault-plan.ts';
 import { FaultPlan } from './fault-plan.ts';
-import { FaultCollection, StoreRefusal } from './fault-store.ts';
+import { FaultCollection, missingObject, StoreRefusal } from './fault-store.ts';
 import { FaultWatch } from './fault-watch.ts';
 
 /** Where a request points. */
@@ -158,7 +158,7 @@ export class FaultServer {
     try {
       this.#answer(target, seen, response, action?.kind === 'applyThenReset');
     } catch (error) {
-      if (error instanceof StoreRefusal) sendStatus(response, error.status, error.reason, error.message);
+      if (error instanceof StoreRefusal) sendStatus(response, error.status, error.reason, error.message, error.details);
       else sendStatus(response, 500, 'InternalError', String(error));
     }
   }
@@ -199,7 +199,7 @@ export class FaultServer {
       }
       default: {
         const found = collection.objects.get(key);
-        if (!found) throw new StoreRefusal(404, 'NotFound', `"${key}" not found`);
+        if (!found) throw missingObject(key);
         return found;
       }
     }

@@ -13,12 +13,19 @@ export interface StoredEvent {
 export class StoreRefusal extends Error {
   readonly status: number;
   readonly reason: string;
+  readonly details: unknown;
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, reason: string, message: string, details?: unknown) {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.details = details;
   }
+}
+
+/** That of an object that is not there names it. @param key namespace/name */
+export function missingObject(key: string): StoreRefusal {
+  return new StoreRefusal(404, 'NotFound', `"${key}" not found`, { name: key.slice(key.indexOf('/') + 1) });
 }
 
 /** One collection with its history, as etcd and the watch cache would keep it. */
@@ -77,7 +84,7 @@ export class FaultCollection {
 
   #existing(key: string): KubeObject {
     const current = this.objects.get(key);
-    if (!current) throw new StoreRefusal(404, 'NotFound', `"${key}" not found`);
+    if (!current) throw missingObject(key);
     return current;
   }
 
