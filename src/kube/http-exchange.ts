@@ -85,9 +85,12 @@ export function exchange(options: Exchange): Promise<IncomingMessage> {
   });
 }
 
+/** An answer was longer than it may be. */
+export class AnswerTooLong extends Error {}
+
 /**
  * Reads a whole body.
- * @throws Error when it is longer than `maxBytes`, or cut off, or the exchange was aborted.
+ * @throws Error ({@link AnswerTooLong}) when it is longer than `maxBytes`, or cut off, or the exchange was aborted.
  */
 export async function readBody(message: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -95,7 +98,7 @@ export async function readBody(message: IncomingMessage, maxBytes: number, signa
   try {
     for await (const chunk of message as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
+      if (length > maxBytes) throw new AnswerTooLong(`the answer is longer than ${maxBytes} bytes`);
       chunks.push(chunk);
     }
   } catch (error) {

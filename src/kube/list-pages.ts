@@ -1,9 +1,10 @@
 import { ApiError, errorFromResponse } from './errors.ts';
+import { AnswerTooLong } from './http-exchange.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isRecord } from './kube-object.ts';
 import type { ResourceType } from './resource-path.ts';
 import { apiVersionOf, resourceLabel, resourcePath } from './resource-path.ts';
-import type { Query, Transport } from './transport.ts';
+import type { Query, Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 /** What to list. */
 export interface ListOptions {
@@ -29,6 +30,8 @@ export interface KubeList {
 }
 
 const PAGE_LIMIT = 500;
+/** Parsed, a page takes several times its length. One of larger objects is asked for again in smaller ones. */
+const PAGE_BYTES = 32 << 20;
 const PAGE_TIMEOUT_MS = 60_000;
 
 /**
@@ -48,14 +51,19 @@ async function listOnce(
   transport: Transport,
   type: ResourceType,
   options: ListOptions,
-  limit: number | undefined,
+  most: number | undefined,
 ): Promise<{ items: KubeObject[]; resourceVersion: string } | 'expired'> {
   const items: KubeObject[] = [];
+  let limit = most;
   const path = resourcePath(type, { namespace: options.namespace });
   const map = options.map ?? (item => item as KubeObject);
   let next: string | undefined;
   for (;;) {
     const page = await fetchPage(transport, type, path, options, { limit, continue: next });
+    if (page === 'tooLarge') {
+      limit = Math.max(1, (limit ?? 1) >> 2);
+      continue;
+    }
     if (page === 'expired' && next !== undefined) return 'expired';
     if (page === 'expired') throw listError(type, options, 'gone', 'the list expired at its first page');
     for (const item of page.items) {
@@ -81,9 +89,10 @@ async function fetchPage(
   type: ResourceType,
   path: string,
   options: ListOptions,
-  paging: Query,
-): Promise<Page | 'expired'> {
-  const response = await transport.request({
+  paging: Query & { readonly limit: number | undefined },
+): Promise<Page | 'expired' | 'tooLarge'> {
+  const isSmallest = paging.limit === undefined || paging.limit <= 1;
+  const response = await answerOf(transport, isSmallest, {
     method: 'GET',
     verb: 'list',
     resource: resourceLabel(type),
@@ -92,6 +101,7 @@ async function fetchPage(
     timeoutMs: options.timeoutMs ?? PAGE_TIMEOUT_MS,
     signal: options.signal,
   });
+  if (response === 'tooLarge') return response;
   if (response.status === 410) return 'expired';
   if (response.status >= 300) {
     const retryAfter = response.headers['retry-after'];
@@ -107,6 +117,20 @@ async function fetchPage(
     next: typeof meta.continue === 'string' ? meta.continue : undefined,
     resourceVersion: typeof meta.resourceVersion === 'string' ? meta.resourceVersion : undefined,
   };
+}
+
+async function answerOf(
+  transport: Transport,
+  isSmallest: boolean,
+  request: TransportRequest,
+): Promise<TransportResponse | 'tooLarge'> {
+  if (isSmallest) return transport.request(request);
+  try {
+    return await transport.request({ ...request, maxBytes: PAGE_BYTES });
+  } catch (error) {
+    if (error instanceof ApiError && error.cause instanceof AnswerTooLong) return 'tooLarge';
+    throw error;
+  }
 }
 
 /** Items of a list of a built-in type carry neither apiVersion nor kind; watch events do. Objects must look the same. */

@@ -28,6 +28,8 @@ export interface TransportRequest {
   /** Labels for metrics and error messages; the verb defaults to the method. */
   readonly verb?: string | undefined;
   readonly resource?: string | undefined;
+  /** Longest answer accepted, in bytes; that of the transport when absent. */
+  readonly maxBytes?: number | undefined;
   /** Only the leader lease itself may write without being the leader. */
   readonly bypassGuard?: boolean | undefined;
   /** Whose sockets are used; those of ordinary requests when absent. */
@@ -220,7 +222,8 @@ export class Transport {
   }
 
   async #parse(request: TransportRequest, message: IncomingMessage, signal: AbortSignal): Promise<unknown> {
-    const bytes = await readBody(message, this.#options.maxResponseBytes ?? 128 << 20, signal).catch((cause: Error) => {
+    const maxBytes = request.maxBytes ?? this.#options.maxResponseBytes ?? 128 << 20;
+    const bytes = await readBody(message, maxBytes, signal).catch((cause: Error) => {
       throw new ExchangeFailure(cause, true, false);
     });
     const body = parseJsonOrText(bytes);

@@ -2,10 +2,21 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FaultServer } from '../support/fault-server.ts';
-import { reflectorOf, THINGS, thing } from './kube-fixture.ts';
+import { clientOf, reflectorOf, THINGS, thing } from './kube-fixture.ts';
 
 let server: FaultServer;
 afterEach(() => server.close());
+
+test('a page that is too large is asked for again in smaller ones', async () => {
+  server = await FaultServer.start([THINGS]);
+  const text = 'x'.repeat(1 << 20);
+  for (let n = 0; n < 80; n += 1) server.of(THINGS).create(thing(`t${n}`, { spec: { text } }));
+  const client = clientOf(server);
+  const { items } = await client.list(THINGS);
+  client.transport.close();
+  expect(new Set(items.map(({ metadata }) => metadata.name)).size).toBe(80);
+  expect(server.seen('list').map(({ query }) => query.get('limit'))).toEqual(['500', '125', '31', '31', '31']);
+}, 60_000);
 
 test('200 000 objects are listed in pages without a RangeError and without blocking the event loop for long', async () => {
   server = await FaultServer.start([THINGS]);
