@@ -23,6 +23,8 @@ export interface LeaderElectorOptions {
   readonly onLost: (why: Exclude<LeaseLoss, 'released'>) => void;
   /** Another one holds the lease; told once for each that does. */
   readonly onStandby?: ((holder: string) => void) | undefined;
+  /** The lease was taken or renewed. */
+  readonly onHeld?: (() => void) | undefined;
   /** A failed attempt to get or renew the lease; attempts go on. */
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly leaseMs?: number | undefined;
@@ -110,7 +112,7 @@ export class LeaderElector {
     if (signal.aborted) return;
     this.#options.onAcquired();
     while (await sleep(this.#clock, this.#jittered(), signal)) {
-      const loss = await this.#renew();
+      const loss = await this.#renewInTime();
       if (!loss) continue;
       this.#leading = false;
       this.#options.onLost(loss);
@@ -144,6 +146,16 @@ export class LeaderElector {
     if (this.#waitsFor === holder) return;
     this.#waitsFor = holder;
     this.#options.onStandby?.(holder);
+  }
+
+  /** One renewal, which has until the deadline; where that has passed already, a moment to find out what holds. */
+  async #renewInTime(): Promise<Exclude<LeaseLoss, 'released'> | undefined> {
+    const over = new AbortController();
+    const patienceMs = Math.max(this.#monotonicDeadline - this.#clock.monotonic(), this.#retryMs);
+    const late = sleep(this.#clock, patienceMs, over.signal).then(() => 'renewDeadlinePassed' as const);
+    const loss = await Promise.race([this.#renew(), late]);
+    over.abort();
+    return loss;
   }
 
   /** One renewal; a loss when leadership is over. */
@@ -196,6 +208,7 @@ export class LeaderElector {
     this.#observe(lease);
     this.#monotonicDeadline = begun.monotonic + this.#renewDeadlineMs;
     this.#wallDeadline = begun.now + this.#renewDeadlineMs;
+    this.#options.onHeld?.();
   }
 
   #begin(): { monotonic: number; now: number } {

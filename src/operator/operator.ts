@@ -215,6 +215,10 @@ export class Operator {
           log.error('leadership is lost', { why });
           this.#lost(why);
         },
+        // An outage is told anew, however many there were before.
+        onHeld: () => {
+          failures = 0;
+        },
         onError: error => {
           failures += 1;
           log[isTold(failures) ? 'warn' : 'debug']('the leader lease cannot be taken or renewed', { failures, error });

@@ -201,6 +201,30 @@ test('a leader cut off from the server stops writing after the renew deadline an
   await stopAll(a);
 });
 
+test('a leader whose renewals hang ends before a standby may follow', async () => {
+  const a = candidate('a');
+  a.elector.start();
+  await leads(a);
+  server.inject({ verb: 'update', times: 4, action: { kind: 'status', status: 500 } });
+  await a.pass(9_000);
+  expect(a.log).toEqual(['acquired']);
+  server.inject({ verb: 'update', times: 99, action: { kind: 'silent' } });
+  await a.pass(5_500);
+  expect(a.log).toEqual(['acquired', 'lost: renewDeadlinePassed']);
+  await stopAll(a);
+});
+
+test('who holds the lease is told so with each renewal', async () => {
+  let held = 0;
+  const a = candidate('a', { onHeld: () => (held += 1) });
+  a.elector.start();
+  await leads(a);
+  expect(held).toBe(1);
+  await a.pass(4_500);
+  expect(held).toBe(3);
+  await stopAll(a);
+});
+
 test('a renewal whose reply was lost keeps the lead', async () => {
   const a = candidate('a');
   a.elector.start();
