@@ -177,7 +177,8 @@ export class EventRecorder {
         }
         if (!MAY_PASS.includes(code)) return 'failed';
         const { status, retryAfterMs: askedMs } = error as ApiError;
-        if (status >= 500 && ++errors >= MAX_ERRORS) return 'failed';
+        // What stands in between answers 502 to 504 for all of them.
+        if (status === 500 && ++errors >= MAX_ERRORS) return 'failed';
         const { signal } = this.#stop;
         if (askedMs !== undefined) await sleep(this.#clock, Math.max(askedMs, backoff.next()), signal);
         else await reachability.wait(backoff.next(), signal);

@@ -97,6 +97,14 @@ test('server errors are retried, an answer that was lost does not make a second 
   expect(stored()).toHaveLength(1);
 });
 
+test('an outage behind a load balancer is outlasted', async () => {
+  server.inject({ verb: 'create', times: 9, action: { kind: 'status', status: 503 } });
+  const recorder = recorderOf();
+  recorder.record(event('R'));
+  await recorder.drain(60_000);
+  expect(told).toEqual(['sent']);
+}, 60_000);
+
 test('an outage of the server is outlasted, and over as soon as it is', async () => {
   const clock = new FakeClock();
   const client = clientOf(server, { clock });
