@@ -1,5 +1,5 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
-import { fromTime } from '../api/time.ts';
+import { fromTime, isFromWrongClock } from '../api/time.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Mode } from './mode.ts';
@@ -12,8 +12,8 @@ const FRESH_MS = 5_000;
 /** What was seen of the pods of the revision on trial; a look from before this attempt is no evidence against it. */
 export function seenPods(w: World, status: Pick<RolloutStatus, 'trialStartedAt'>): readonly InspectedPod[] {
   const seen = w.snapshot.inspection;
-  const since = fromTime(status.trialStartedAt) ?? 0;
-  return seen?.podTemplateHash === w.hash && seen.at >= since ? seen.pods : [];
+  if (seen?.podTemplateHash !== w.hash || isFromWrongClock(seen.at, w.now)) return [];
+  return seen.at >= (fromTime(status.trialStartedAt) ?? 0) ? seen.pods : [];
 }
 
 /**
@@ -25,7 +25,8 @@ export function inspectPods(w: World, d: Draft, mode: Mode): Action[] {
   if (mode === 'Steady' || mode === 'Aborted' || !set) return [];
   if (set.spec === 0 || set.ready >= set.spec || set.running === 0) return [];
   const seen = w.snapshot.inspection;
-  const next = seen?.podTemplateHash === w.hash ? seen.at + FRESH_MS : w.now;
+  const isOfNow = seen?.podTemplateHash === w.hash && !isFromWrongClock(seen.at, w.now);
+  const next = isOfNow ? seen.at + FRESH_MS : w.now;
   if (next > w.now) {
     d.wakes.push(next);
     return [];

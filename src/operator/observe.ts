@@ -1,4 +1,5 @@
 import type { ApiObject } from '../api/object-meta.ts';
+import { isFromWrongClock } from '../api/time.ts';
 import { type Needs, needsOf } from '../core/needs.ts';
 import { type Rival, routeKey, type Snapshot, templateKey } from '../core/snapshot.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -37,6 +38,7 @@ export function observe(
         ? caches.clusterAnalysisTemplates.store.get({ name })
         : caches.analysisTemplates.store.get({ namespace, name }),
     );
+  const isOfNow = (at: number) => at > now - CONFLICT_WINDOW_MS && !isFromWrongClock(at, now);
   return {
     rollout: asApi(rollout),
     replicaSets: caches.replicaSets.store.byIndex('owner', owner).map(asApi),
@@ -51,9 +53,9 @@ export function observe(
     ...(known.inspection ? { inspection: known.inspection } : {}),
     problems: known.problems,
     delivered: [...known.delivered],
-    routeConflicts: known.conflicts.filter(at => at > now - CONFLICT_WINDOW_MS).length,
+    routeConflicts: known.conflicts.filter(isOfNow).length,
     ...(known.lastWeight === undefined ? {} : { lastWeight: known.lastWeight }),
-    selectorWrites: countsOf(known.selectorWrites.filter(({ at }) => at > now - CONFLICT_WINDOW_MS)),
+    selectorWrites: countsOf(known.selectorWrites.filter(({ at }) => isOfNow(at))),
     rivals: rivalsOf(caches, rollout, needs),
   };
 }

@@ -249,6 +249,14 @@ describe('the first-aid of a failed canary', () => {
     expect(cluster.decide().actions).toEqual([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
   });
 
+  it('looks at them again when a clock that was set back makes the last look one of the future', () => {
+    const cluster = crashing(9, 'CrashLoopBackOff');
+    cluster.advance(-3_600_000);
+    const { actions, status } = cluster.decide();
+    expect(actions).toEqual([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
+    expect(status?.abort).toBeUndefined();
+  });
+
   it('tolerates the declared number of restarts', () => {
     const cluster = crashing(3, 'CrashLoopBackOff');
     cluster.settle();
