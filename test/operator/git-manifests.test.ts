@@ -120,6 +120,41 @@ describe('readManifests', () => {
     expect(await refused({ 'a.yaml': bomb })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
   });
 
+  it('refuses a long text that aliases repeat, without writing it out', async () => {
+    const text = `a: &a "${'x'.repeat(100_000)}"\nb: [${Array.from({ length: 10_000 }, () => '*a').join(',')}]\n`;
+    const bomb = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n${text}`;
+    expect(await refused({ 'a.yaml': bomb })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
+  });
+
+  it('refuses many documents in one file that are each just small enough', async () => {
+    const list = (of: string) => `[${Array.from({ length: 40 }, () => of).join(',')}]`;
+    const bomb = (n: number) => `${configMap(`m-${n}`)}a: &a ${list('1')}\nb: &b ${list('*a')}\nc: &c ${list('*b')}\n`;
+    const many = Array.from({ length: 100 }, (_, n) => bomb(n)).join('---\n');
+    expect(await refused({ 'a.yaml': many })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
+  });
+
+  it.each([
+    ['a mode in octal', 'mode: 0400', { mode: 256 }],
+    ['a zero', 'mode: 0', { mode: 0 }],
+    [
+      'what << names',
+      'base: &base {a: 1, b: 2}\nmore: {<<: *base, b: 3}',
+      { base: { a: 1, b: 2 }, more: { a: 1, b: 3 } },
+    ],
+    ['a text of digits', 'mode: "0400"', { mode: '0400' }],
+    ['a number that is none in octal', 'mode: 0800', { mode: 800 }],
+  ])('reads %s as kubectl does', async (_, text, expected) => {
+    const reading = await read({ 'a.yaml': `apiVersion: v1\nkind: Thing\nmetadata: {name: x}\n${text}\n` });
+    expect(reading.ok && reading.manifests[0]?.object).toMatchObject(expected);
+  });
+
+  it('refuses a number that would be rounded', async () => {
+    const text = 'apiVersion: v1\nkind: Thing\nmetadata: {name: x}\nn: 9007199254740993\n';
+    expect(await refused({ 'a.yaml': text })).toBe(
+      'a.yaml: the number 9007199254740993 is too large to be kept exactly; put it in quotes',
+    );
+  });
+
   it('refuses one object under two versions of its group', async () => {
     const route = (version: string) =>
       `apiVersion: gateway.networking.k8s.io/${version}\nkind: HTTPRoute\nmetadata: {name: shop}\n`;

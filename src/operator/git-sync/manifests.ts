@@ -1,8 +1,8 @@
-import { loadAll } from 'js-yaml';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { isRecord } from '../../kube/kube-object.ts';
-import { digestOf, TooManyParts } from './canonical.ts';
+import { type Budget, digestOf, TooManyParts } from './canonical.ts';
 import { inventoryId, MAX_OBJECTS } from './inventory.ts';
+import { manifestDocuments } from './manifest-yaml.ts';
 
 /** One manifest of a repository. */
 export interface Manifest {
@@ -16,8 +16,8 @@ export type ManifestReading =
   | { readonly ok: true; readonly manifests: readonly Manifest[] }
   | { readonly ok: false; readonly message: string };
 
-/** A file of 1 MiB has fewer, an alias bomb has more. */
-const MAX_PARTS = 500_000;
+/** Aliases may repeat so much of a file, in values and characters; a bomb of them repeats more. */
+const REPEATED = 4 << 20;
 /** What the server sets; in exported manifests it would be a precondition or an error. */
 const SERVERS_OWN = [
   'uid',
@@ -32,7 +32,7 @@ const SERVERS_OWN = [
 
 /**
  * Reads every document of every file. One bad document refuses the commit: half of a commit is no state anybody declared.
- * Between files everything else has its turn: an abort does not wait for somebody's YAML.
+ * Between documents everything else has its turn: an abort does not wait for somebody's YAML.
  */
 export async function readManifests(
   files: readonly { readonly path: string; readonly text: string }[],
@@ -41,8 +41,7 @@ export async function readManifests(
   const manifests: Manifest[] = [];
   const seen = new Map<string, string>();
   for (const { path, text } of files) {
-    await new Promise(resolve => setImmediate(resolve));
-    const reading = readFile(path, text);
+    const reading = await readFile(path, text);
     if (!reading.ok) return reading;
     for (const manifest of reading.manifests) {
       const { object } = manifest;
@@ -63,15 +62,17 @@ function refused(path: string, message: string): Extract<ManifestReading, { ok: 
   return { ok: false, message: `${path}: ${message}` };
 }
 
-function readFile(path: string, text: string): ManifestReading {
+async function readFile(path: string, text: string): Promise<ManifestReading> {
+  const budget: Budget = { left: 4 * text.length + REPEATED };
   try {
     const manifests: Manifest[] = [];
-    for (const document of loadAll(text, { filename: path }).flatMap(expandList)) {
+    for (const document of manifestDocuments(text, path).flatMap(expandList)) {
+      await new Promise(resolve => setImmediate(resolve));
       if (document === null || document === undefined || isKustomization(document)) continue;
       const problem = problemOf(document);
       if (problem) return refused(path, problem);
       const object = withoutServersOwn(document as KubeObject);
-      manifests.push({ file: path, object, digest: digestOf(object, MAX_PARTS) });
+      manifests.push({ file: path, object, digest: digestOf(object, budget) });
     }
     return { ok: true, manifests };
   } catch (error) {
