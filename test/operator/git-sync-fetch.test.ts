@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -72,6 +73,8 @@ it('repositories are fetched one after the other, as memory is only there for on
   for (const name of ['a', 'b', 'c'])
     await eventually(`${name} is applied`, async () => (await dataOf(world, name)) === '1');
   expect(fetches).toEqual({ now: 0, most: 1, all: 3 });
+  const kept = await readdir(join(world.folder, 'git-cache'), { recursive: true });
+  expect(kept.filter(name => name.endsWith('.pack'))).toEqual([]);
   // Who waits does not go on asking its server: once to begin with, once when it is its turn, and with the fetch.
   expect(tips).toBeLessThanOrEqual(10);
 });

@@ -251,6 +251,8 @@ export class GitSyncController {
         const { files, ...at } = await source.reader.read(tip, credentials);
         source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
       } finally {
+        // What was read is kept in memory: packs of many repositories would fill the disk, and the pod be evicted.
+        await source.reader.remove().catch(error => this.#parts.log.warn('a fetched pack was not removed', { error }));
         source.isBehind = false;
         this.#isFetching = false;
       }
