@@ -101,3 +101,18 @@ describe('an apply of a route that a Rollout steers', () => {
     expect(weightOf(stored)).toBe(0);
   });
 });
+
+describe('an apply of anything', () => {
+  // One that was cut off before would count as an outage of the server, and hold up all that comes after it.
+  it('waits for the answer of a server whose webhook hangs for as long as it may', async () => {
+    const parts = withAfterRead(async () => undefined);
+    const waits: (number | undefined)[] = [];
+    const patch: typeof parts.client.patch = (type, at, body, options) => {
+      waits.push(options?.timeoutMs);
+      return parts.client.patch(type, at, body, options);
+    };
+    const service = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x', namespace: NAMESPACE } };
+    await applyObject({ ...parts, client: { ...parts.client, patch } }, TYPES.configMaps, service, STEERING);
+    expect(waits[0]).toBeGreaterThan(60_000);
+  });
+});

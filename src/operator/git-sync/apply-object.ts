@@ -60,6 +60,12 @@ export function bodyOf(
 }
 
 /**
+ * A server answers within 60 s, however long a webhook hangs (30 s at most): its answer is this object's own trouble, where none
+ * is taken for an outage of the server, which would hold up all the others.
+ */
+const APPLY = { fieldManager: GIT_SYNC_MANAGER, timeoutMs: 65_000 } as const;
+
+/**
  * Applies one object. Where a Rollout steers it, values of the live object go into the apply, so it holds only for the
  * version that they were read from: a weight that an abort wrote in between must not come back, not even for a moment.
  * @throws ApiError, `conflict` included when others were faster every time
@@ -72,8 +78,7 @@ export async function applyObject(
 ): Promise<KubeObject> {
   const { client, clock, random } = parts;
   const at: ObjectName = { name: body.metadata.name, namespace: body.metadata.namespace };
-  const apply = (object: KubeObject) =>
-    client.patch(type, at, { kind: 'apply', body: object, force: true }, { fieldManager: GIT_SYNC_MANAGER });
+  const apply = (object: KubeObject) => client.patch(type, at, { kind: 'apply', body: object, force: true }, APPLY);
   if (oursIn(body, steering) === undefined) return apply(body);
   for (let tries = 1; ; tries++) {
     const live = await client.find(type, at);
