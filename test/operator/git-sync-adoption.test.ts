@@ -158,6 +158,17 @@ describe('what Rollouts steer', () => {
     });
   });
 
+  it('keeps the weights of a route that spec names no more until it has come to rest', () => {
+    const status = (route: object) => ({ ...rollout('a', ROUTED), status: { steered: { services: [], route } } });
+    const pair = { stable: 'stable', canary: 'canary' };
+    const departed = steeringOf([status({ name: 'former', ...pair })], 'shop');
+    expect([...departed.routes]).toEqual([
+      ['web', [pair]],
+      ['former', [pair]],
+    ]);
+    expect([...steeringOf([status({ name: 'web', ...pair })], 'shop').routes]).toEqual([['web', [pair]]]);
+  });
+
   it('is said to be unknown when one of them cannot be read, in that namespace alone', () => {
     const broken = rollout('a', { ...ROUTED, steps: 'many' });
     expect(steeringOf([broken], 'shop').unreadable).toBe(true);

@@ -1,5 +1,6 @@
+import type { RolloutSpec } from '../../api/rollout.ts';
 import { needsOf } from '../../core/needs.ts';
-import { readSpec } from '../../core/spec-reader.ts';
+import { readSpec, readStatus } from '../../core/spec-reader.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { asApi } from '../caches.ts';
 
@@ -35,11 +36,24 @@ export function steeringOf(rollouts: Iterable<KubeObject>, namespace: string): S
       continue;
     }
     for (const name of needsOf(asApi(rollout)).services) services.add(name);
-    const { canary } = reading.spec.strategy;
-    const route = canary?.trafficRouting?.gatewayAPI?.httpRoute;
-    if (route === undefined || canary?.stableService === undefined || canary.canaryService === undefined) continue;
-    const pairs = routes.get(route) ?? [];
-    routes.set(route, [...pairs, { stable: canary.stableService, canary: canary.canaryService }]);
+    for (const { name, ...pair } of pairsOf(rollout, reading.spec)) {
+      const pairs = routes.get(name) ?? [];
+      if (!pairs.some(({ stable, canary }) => stable === pair.stable && canary === pair.canary))
+        routes.set(name, [...pairs, pair]);
+    }
   }
   return { unreadable, services, routes };
+}
+
+/** Those of spec, and those of a route that spec names no more, until it has come to rest (`src/core/steered.ts`). */
+function pairsOf(
+  rollout: KubeObject,
+  { strategy: { canary } }: RolloutSpec,
+): (BackendPair & { readonly name: string })[] {
+  const before = readStatus(asApi(rollout))?.steered?.route;
+  const departed = before ? [{ name: before.name, stable: before.stable, canary: before.canary }] : [];
+  const { stableService: stable, canaryService, trafficRouting } = canary ?? {};
+  const name = trafficRouting?.gatewayAPI?.httpRoute;
+  if (name === undefined || stable === undefined || canaryService === undefined) return departed;
+  return [{ name, stable, canary: canaryService }, ...departed];
 }
