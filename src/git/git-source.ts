@@ -27,6 +27,8 @@ export interface GitTip {
 /** The manifests of one commit. */
 export interface GitTree extends GitTip {
   readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** Paths that are named like manifests and are symbolic links: text to Git, an escape to us, never followed. */
+  readonly links: readonly string[];
 }
 
 const LIMITS: GitLimits = {
@@ -42,7 +44,10 @@ const LIMITS: GitLimits = {
   depth: 50,
   workMs: 60_000,
 };
+/** A tip is asked for at each interval, and is a small answer: a host that does not give one keeps a worker no longer. */
+const TIP_TIMEOUT_MS = 15_000;
 const UNPACKING: readonly string[] = ['Receiving objects', 'Resolving deltas'];
+const SYMBOLIC_LINK = '120000';
 const MANIFEST = /\.(ya?ml|json)$/i;
 /** What git check-ref-format refuses, and a leading dash. A branch name becomes a path below the repository. */
 const NO_BRANCH = /^[-/.@]$|^[-/.]|\.\.|\/\/|\/\.|\.lock(\/|$)|[\p{Cc} ~^:?*[\\]|@\{|[/.]$/u;
@@ -72,12 +77,13 @@ export class GitSource {
     const { repository, branch } = this.#location;
     if (branch === '' || NO_BRANCH.test(branch))
       throw new GitSourceError('InvalidBranch', `"${branch}" cannot be the name of a branch; change spec.branch`);
-    return this.#guarded(async () => {
+    const limits = { ...this.#limits, timeoutMs: Math.min(this.#limits.timeoutMs, TIP_TIMEOUT_MS) };
+    return this.#guarded(limits, async () => {
       // In full, so that a tag of the same name is not taken for the branch.
       const ref = `refs/heads/${branch}`;
       const commit = isFile(repository)
         ? await git.resolveRef({ fs, gitdir: await this.#localGitdir(), ref })
-        : (await git.listServerRefs({ ...this.#remote(credentials), prefix: ref, protocolVersion: 1 })).find(
+        : (await git.listServerRefs({ ...this.#remote(credentials, limits), prefix: ref, protocolVersion: 1 })).find(
             entry => entry.ref === ref,
           )?.oid;
       if (!commit) throw noSuchBranch(this.#location);
@@ -89,7 +95,7 @@ export class GitSource {
   async read(tip: GitTip, credentials: GitCredentials = {}): Promise<GitTree> {
     if (this.#refused?.commit === tip.commit) throw this.#refused.error;
     try {
-      return await this.#guarded(() => this.#read(tip, credentials));
+      return await this.#guarded(this.#limits, () => this.#read(tip, credentials));
     } catch (error) {
       if (error instanceof GitSourceError && error.isForGood) await this.#note(tip, error, credentials);
       throw error;
@@ -110,16 +116,16 @@ export class GitSource {
 
   async #read(tip: GitTip, credentials: GitCredentials): Promise<GitTree> {
     if (isFile(this.#location.repository))
-      return { ...tip, files: await this.#files(await this.#localGitdir(), tip.commit) };
+      return { ...tip, ...(await this.#manifests(await this.#localGitdir(), tip.commit)) };
     const commit = this.#fetched === tip.commit ? tip.commit : await this.#fetch(credentials);
-    return { ...this.#named(commit), files: await this.#files(this.#gitdir, commit) };
+    return { ...this.#named(commit), ...(await this.#manifests(this.#gitdir, commit)) };
   }
 
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+  async #guarded<T>(limits: GitLimits, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw asSourceError(error, this.#location, this.#limits);
+      throw asSourceError(error, this.#location, limits);
     }
   }
 
@@ -131,9 +137,13 @@ export class GitSource {
     return localGitdir(this.#location.repository, dirname(this.#gitdir));
   }
 
-  #remote({ username, password, bearerToken }: GitCredentials, inspect?: (answer: Buffer) => Promise<void>) {
+  #remote(
+    { username, password, bearerToken }: GitCredentials,
+    limits: GitLimits,
+    inspect?: (answer: Buffer) => Promise<void>,
+  ) {
     return {
-      http: createGitHttp(this.#limits, inspect),
+      http: createGitHttp(limits, inspect),
       url: this.#location.repository,
       ...(bearerToken ? { headers: { Authorization: `Bearer ${bearerToken}` } } : {}),
       onAuth: () => ({ ...(username ? { username } : {}), ...(password ? { password } : {}) }),
@@ -146,7 +156,7 @@ export class GitSource {
     const gitdir = this.#gitdir;
     // From when there is something to unpack: what the server takes to send it has an end of its own.
     let pace: Pace | undefined;
-    const remote = this.#remote(credentials, async answer => {
+    const remote = this.#remote(credentials, this.#limits, async answer => {
       pace = new Pace(this.#limits.workMs);
       const pack = packIn(answer);
       if (pack) await checkPack(pack, this.#limits, pace);
@@ -172,7 +182,7 @@ export class GitSource {
     return fetchHead;
   }
 
-  async #files(gitdir: string, commit: string): Promise<GitTree['files']> {
+  async #manifests(gitdir: string, commit: string): Promise<Pick<GitTree, 'files' | 'links'>> {
     const at = { fs, gitdir, cache: {} };
     const root = this.#location.path.split('/').filter(part => part !== '' && part !== '.');
     let oid = (await git.readCommit({ ...at, oid: commit })).commit.tree;
@@ -184,8 +194,9 @@ export class GitSource {
       oid = entry.oid;
     }
     const found: { path: string; oid: string }[] = [];
+    const links: string[] = [];
     const pace = new Pace(this.#limits.workMs);
-    await this.#find({ at, pace, found, folders: 0 }, oid, root);
+    await this.#find({ at, pace, found, links, folders: 0 }, oid, root);
     const { fileBytes, totalBytes } = this.#limits;
     const files: { path: string; text: string }[] = [];
     let total = 0;
@@ -198,12 +209,12 @@ export class GitSource {
         throw new GitSourceError('TooLarge', `the manifests are larger than ${totalBytes} bytes; narrow spec.path`);
       files.push({ path, text: new TextDecoder().decode(blob) });
     }
-    return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), links };
   }
 
   /** Names before contents: what is too much is refused before it is read. A tree may list another as often as it likes. */
   async #find(search: Search, oid: string, folder: readonly string[]): Promise<void> {
-    const { at, pace, found } = search;
+    const { at, pace, found, links } = search;
     const { files, folders, depth } = this.#limits;
     const refuse = (what: string) =>
       new GitSourceError('TooLarge', `${what} under ${this.#location.path || 'the root'}; narrow spec.path`);
@@ -215,10 +226,10 @@ export class GitSource {
     for (const entry of tree) {
       const path = [...folder, entry.path];
       if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#find(search, entry.oid, path);
-      // Symbolic links (mode 120000) are text to Git and an escape to us: never followed, never read.
-      if (entry.type !== 'blob' || entry.mode === '120000' || !MANIFEST.test(entry.path)) continue;
-      if (found.length >= files) throw refuse(`more than ${files} manifests`);
-      found.push({ path: path.join('/'), oid: entry.oid });
+      if (entry.type !== 'blob' || !MANIFEST.test(entry.path)) continue;
+      if (found.length + links.length >= files) throw refuse(`more than ${files} manifests`);
+      if (entry.mode === SYMBOLIC_LINK) links.push(path.join('/'));
+      else found.push({ path: path.join('/'), oid: entry.oid });
     }
   }
 }
@@ -228,6 +239,7 @@ interface Search {
   readonly at: { readonly fs: typeof fs; readonly gitdir: string; readonly cache: object };
   readonly pace: Pace;
   readonly found: { path: string; oid: string }[];
+  readonly links: string[];
   folders: number;
 }
 

@@ -11,6 +11,7 @@ import { type GitCredentials, GitSource, type GitTree } from '../../src/git/git-
 import { type GitLimits, GitSourceError } from '../../src/git/git-source-error.ts';
 import { GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
+import { commitLink } from '../support/git-link.ts';
 
 const paths = (tree: GitTree) => tree.files.map(file => file.path);
 const SECRET = 's3cr3t-of-the-team';
@@ -179,9 +180,11 @@ describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
     expect(error.message).toContain(path);
   });
 
-  it('neither follows nor reads symbolic links', async () => {
-    await commitLink('apps.yaml', '/etc/hostname');
-    expect(paths(await source(url()).pull())).toEqual(['real.yaml']);
+  it('neither follows nor reads symbolic links, and names those that are named like manifests', async () => {
+    await commitLink(repository.folder, 'apps.yaml', 'a: 1\n');
+    const tree = await source(url()).pull();
+    expect(paths(tree)).toEqual(['real.yaml']);
+    expect(tree.links).toEqual(['apps.yaml']);
     const error = await failure(source(url(), { path: 'apps.yaml' }).pull());
     expect(error.code).toBe('NoSuchPath');
   });
@@ -364,25 +367,6 @@ describe('credentials', () => {
     expect(config).not.toContain(SECRET);
   });
 });
-
-/** A commit with one file and one symbolic link, which has the ending of a manifest. */
-async function commitLink(path: string, target: string): Promise<void> {
-  const gitdir = repository.folder;
-  const link = await git.writeBlob({ fs, gitdir, blob: Buffer.from(target) });
-  const file = await git.writeBlob({ fs, gitdir, blob: Buffer.from('a: 1\n') });
-  const tree = await git.writeTree({
-    fs,
-    gitdir,
-    tree: [
-      { mode: '120000', path, oid: link, type: 'blob' },
-      { mode: '100644', path: 'real.yaml', oid: file, type: 'blob' },
-    ],
-  });
-  const person = { name: 'A', email: 'a@example.com', timestamp: 1, timezoneOffset: 0 };
-  const commit = { message: 'link\n', tree, parent: [], author: person, committer: person };
-  const value = await git.writeCommit({ fs, gitdir, commit });
-  await git.writeRef({ fs, gitdir, ref: 'refs/heads/main', value, force: true });
-}
 
 /** In front of the server; notes what it is asked. */
 async function listenAndCount() {

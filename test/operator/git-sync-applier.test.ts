@@ -4,6 +4,7 @@ import { Applier } from '../../src/operator/git-sync/applier.ts';
 import { holdObject } from '../../src/operator/git-sync/held-object.ts';
 import { readManifests } from '../../src/operator/git-sync/manifests.ts';
 import type { Steering } from '../../src/operator/git-sync/steering.ts';
+import { Outdated } from '../../src/operator/git-sync/stored-git-sync.ts';
 import { TypeResolver } from '../../src/operator/git-sync/type-resolver.ts';
 import { configMap } from '../support/git-sync-shop.ts';
 import { NAMESPACE, OperatorWorld, TYPES } from '../support/operator-world.ts';
@@ -38,7 +39,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-async function apply(value = '1') {
+async function apply(value = '1', isCurrent = () => true) {
   const reading = await readManifests([{ path: 'a.yaml', text: configMap('one', value) }], NAMESPACE);
   if (!reading.ok) throw new Error(reading.message);
   const result = await applier.apply({
@@ -50,6 +51,8 @@ async function apply(value = '1') {
     previous: [],
     steering: STEERING,
     otherHolder: () => undefined,
+    isHeld: false,
+    isCurrent,
     assertCurrent: async () => undefined,
   });
   expect(result.failures).toEqual([]);
@@ -61,6 +64,11 @@ async function show(following: boolean): Promise<void> {
   const live = await world.find(TYPES.configMaps, 'one');
   shown = { following, object: live && holdObject(live) };
 }
+
+it('nothing more is applied once the GitSync was suspended or changed', async () => {
+  await expect(apply('1', () => false)).rejects.toBeInstanceOf(Outdated);
+  expect(applies).toBe(0);
+});
 
 describe('an object that was applied', () => {
   it('is not applied again while a watch shows it as it was left', async () => {

@@ -58,6 +58,25 @@ afterEach(async () => {
   await git.stop();
 });
 
+const gitSync = (name: string, repository: string) =>
+  `apiVersion: sluice.dev/v1alpha1\nkind: GitSync\nmetadata: {name: ${name}}\nspec: {repository: "${repository}", branch: main, path: a, interval: 10m}\n`;
+
+it('a host that does not answer keeps no GitSync of another host waiting', async () => {
+  const deaf = createServer(() => undefined);
+  await new Promise<void>(resolve => deaf.listen(0, '127.0.0.1', resolve));
+  const away = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}/shop.git`;
+  const names = Array.from({ length: 20 }, (_, index) => `away-${index}`);
+  await world.apply(names.map(name => gitSync(name, away)).join('---\n'));
+  await world.startOperator();
+  await sleep(1_000);
+  const from = performance.now();
+  await world.apply(gitSync('good', git.url));
+  await eventually('it is applied', async () => (await dataOf(world, 'a')) === '1');
+  expect(performance.now() - from).toBeLessThan(5_000);
+  deaf.closeAllConnections();
+  deaf.close();
+});
+
 it('repositories are fetched one after the other, as memory is only there for one', async () => {
   const origin = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
   const url = `${origin}${new URL(git.url).pathname}`;

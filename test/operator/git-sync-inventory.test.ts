@@ -16,6 +16,18 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
+it('a manifest that becomes a symbolic link refuses the commit: what it declared is not deleted', async () => {
+  await world.startOperator();
+  const sha = await shop.commit({ 'linked.yaml': configMap('one', '1'), 'real.yaml': configMap('two', '1') });
+  await shop.declare('1s');
+  await shop.applied(sha);
+  await shop.commitLink('linked.yaml', configMap('two', '2'));
+  await shop.saying('Ready', 'BuildFailed');
+  expect((await shop.condition('Ready'))?.message).toContain('linked.yaml: is a symbolic link');
+  expect([await dataOf(world, 'one'), await dataOf(world, 'two')]).toEqual(['1', '1']);
+  expect(await shop.inventory()).toEqual(['one', 'two']);
+});
+
 const LABELS = { 'sluice.dev/git-sync': 'shop' };
 const entry = (id: string, version = 'v1'): InventoryEntry => ({ id, version, digest: 'x', revision: 'x' });
 

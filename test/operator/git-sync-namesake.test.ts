@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { Outdated, writeSyncStatus } from '../../src/operator/git-sync/stored-git-sync.ts';
+import { isStored, Outdated, writeSyncStatus } from '../../src/operator/git-sync/stored-git-sync.ts';
 import type { Operator } from '../../src/operator/operator.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FaultProxy } from '../support/fault-proxy/fault-proxy.ts';
@@ -100,6 +100,20 @@ describe('the status of a GitSync', () => {
     await change({ spec: { interval: '2s' } });
     await writeSyncStatus(parts(), seen, { inventory: [entry('one')] });
     expect(await shop.inventory()).toEqual(['one']);
+  });
+});
+
+describe('the GitSync that is worked on', () => {
+  const seen = (uid: string, generation: number): KubeObject => ({
+    metadata: { name: 'shop', namespace: NAMESPACE, uid, generation },
+  });
+  it.each([
+    ['is shown as it is', seen('a', 1), true],
+    ['was changed, or suspended, or is about to be deleted', seen('a', 2), false],
+    ['was made anew', seen('b', 1), false],
+    ['is gone', undefined, false],
+  ])('is current as far as it %s', (_what, known, expected) => {
+    expect(isStored({ get: () => known }, seen('a', 1))).toBe(expected);
   });
 });
 

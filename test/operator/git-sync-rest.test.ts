@@ -106,6 +106,24 @@ describe('drift', () => {
     expect((await world.find(TYPES.configMaps, 'one'))?.['data']).toEqual({ value: '1', other: 'x' });
   });
 
+  it('is put right while Git is away, and nothing is deleted', async () => {
+    const git = await shop.served();
+    shop = git.shop;
+    await world.startOperator();
+    const sha = await shop.commit({ 'a.yaml': configMap('one', '1'), 'b.yaml': configMap('two', '1') });
+    await shop.declare('10m');
+    await shop.applied(sha);
+    await git.stop();
+    await edit(world, 'one', { data: { value: '2' } });
+    await world.client.delete(TYPES.configMaps, { namespace: NAMESPACE, name: 'two' });
+    await eventually('both are put right', async () => {
+      return (await dataOf(world, 'one')) === '1' && (await dataOf(world, 'two')) === '1';
+    });
+    await shop.saying('Ready', 'Unreachable');
+    expect(await shop.inventory()).toEqual(['one', 'two']);
+    expect((await shop.status()).lastAppliedRevision).toBe(`main@sha1:${sha}`);
+  });
+
   it('that strips our label is put right at once', async () => {
     await world.startOperator();
     const sha = await shop.commit({ 'a.yaml': configMap('one', '1') });

@@ -4,6 +4,7 @@ import type { GitSyncStatus } from '../../src/api/git-sync.ts';
 import { type FileChanges, GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
 import { eventually } from './eventually.ts';
+import { commitLink } from './git-link.ts';
 import { NAMESPACE, type OperatorWorld, TYPES } from './operator-world.ts';
 
 /** A repository, the GitSync that reads it, and what came of it. */
@@ -36,6 +37,11 @@ export class GitSyncShop {
 
   commit(files: FileChanges): Promise<string> {
     return this.#repository.commitFiles('change', files);
+  }
+
+  /** Makes a file of the repository a symbolic link, beside one that is named `real.yaml`. */
+  commitLink(path: string, text: string): Promise<string> {
+    return commitLink(this.#repository.folder, path, text);
   }
 
   /** @param more members of the spec in one-line YAML, such as `, prune: false` */

@@ -11,6 +11,7 @@ import { type HeldObject, holdObject, isAsLeft } from './held-object.ts';
 import { type InventoryEntry, inventoryId, readInventoryId } from './inventory.ts';
 import type { Manifest } from './manifests.ts';
 import type { Steering } from './steering.ts';
+import { Outdated } from './stored-git-sync.ts';
 import type { TypeResolver } from './type-resolver.ts';
 
 type Failure = NonNullable<GitSyncStatus['failures']>[number];
@@ -35,6 +36,10 @@ export interface ApplyRequest {
   readonly steering: Steering;
   /** Name of another GitSync that holds an object, if one does. */
   readonly otherHolder: (id: string) => string | undefined;
+  /** Git could not be asked: what it declared last is put right, and nothing leaves. */
+  readonly isHeld: boolean;
+  /** Whether the GitSync is still the one that is applied, as far as is known; asked before each object. */
+  readonly isCurrent: () => boolean;
   /** Throws when the GitSync that is applied is no longer the stored one; asked before each deletion. */
   readonly assertCurrent: () => Promise<void>;
 }
@@ -86,11 +91,16 @@ export class Applier {
     this.#parts = parts;
   }
 
-  /** @throws ApiError when the server cannot be reached or has no time: everything else is a failure of its object */
+  /**
+   * @throws ApiError when the server cannot be reached or has no time: everything else is a failure of its object
+   * @throws Outdated when the GitSync was changed or suspended meanwhile
+   */
   async apply(request: ApplyRequest): Promise<ApplyResult> {
     const pass: Pass = { inventory: [], failures: [], types: new Map(), changed: [], again: false };
     const previous = new Map(request.previous.map(entry => [entry.id, entry]));
     for (const manifest of [...request.manifests].sort((a, b) => rank(a) - rank(b))) {
+      if (!request.isCurrent())
+        throw new Outdated(`GitSync ${request.namespace}/${request.name} was changed meanwhile`);
       const id = inventoryId(manifest.object, request.namespace);
       const before = previous.get(id);
       const holder = request.otherHolder(id);
@@ -116,7 +126,8 @@ export class Applier {
     const declared = new Set(pass.inventory.map(entry => entry.id));
     // Rollouts came last and leave first. What is not pruned now stays known, so that it can be later.
     const gone = request.previous.filter(({ id }) => !declared.has(id)).reverse();
-    const kept = pass.failures.length === 0 ? await this.#letGo(request, gone, pass) : gone;
+    const mayLeave = pass.failures.length === 0 && !request.isHeld;
+    const kept = mayLeave ? await this.#letGo(request, gone, pass) : gone;
     return {
       inventory: [...pass.inventory, ...kept.filter(({ id }) => request.otherHolder(id) === undefined)],
       failures: pass.failures,

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { durationMs } from '../../api/duration.ts';
 import { type GitSyncSpec, type GitSyncStatus, gitSyncSpecSchema } from '../../api/git-sync.ts';
 import { API_VERSION } from '../../api/names.ts';
 import { firstIssue } from '../../api/spec-issue.ts';
 import { toTime } from '../../api/time.ts';
-import { type GitCredentials, GitSource, type GitTip } from '../../git/git-source.ts';
+import type { GitTip } from '../../git/git-source.ts';
 import { GitSourceError } from '../../git/git-source-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock, TimerHandle } from '../../kube/clock.ts';
@@ -22,20 +20,20 @@ import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
 import { otherHolder } from './holders.ts';
-import { entriesOf, MAX_OBJECTS, upcomingEntries } from './inventory.ts';
-import { type Manifest, type ManifestReading, readManifests } from './manifests.ts';
+import { entriesOf, type InventoryEntry, inventoryId, MAX_OBJECTS, upcomingEntries } from './inventory.ts';
+import type { Manifest } from './manifests.ts';
+import { NotItsTurn, type Pulled, Sources } from './sources.ts';
 import type { Steering } from './steering.ts';
-import { assertStored, writeSyncStatus } from './stored-git-sync.ts';
+import { assertStored, isStored, writeSyncStatus } from './stored-git-sync.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
 import { readSyncStatus } from './sync-status.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
-/** When to look again whether another repository is still being fetched. */
+/** When to look again whether it is its turn. */
 const TURN_MS = 500;
-
-/** Another repository is being fetched. */
-class NotItsTurn extends Error {}
+/** A host that answers nothing keeps three of them. */
+const WORKERS = 8;
 /** Drift is corrected at once, yet several changes of one moment in one go, and not before our own answer is read. */
 const DRIFT_DELAY_MS = 50;
 const MAX_FAILURES = 50;
@@ -59,24 +57,13 @@ export interface GitSyncParts {
   readonly random?: (() => number) | undefined;
 }
 
-/** One repository as last read. */
-interface Source {
-  readonly id: string;
-  readonly reader: GitSource;
-  read?: { readonly tip: GitTip; readonly reading: ManifestReading };
-  /** Its branch has moved and it waits for its turn to be fetched. */
-  isBehind?: boolean;
-}
-
 /** Pulls repositories and makes the cluster equal to them: at the interval, on every change of a GitSync, and on drift. */
 export class GitSyncController {
   readonly #parts: GitSyncParts;
   readonly #queue: WorkQueue;
   readonly #applier: Applier;
   readonly #watches: DriftWatches;
-  readonly #sources = new Map<string, Source>();
-  /** What a repository may take of memory is counted once: after a start all are read. */
-  #isFetching = false;
+  readonly #sources: Sources;
   /** Inventory ids that something happened to. */
   readonly #suspects = new Set<string>();
   /** When drift was last corrected, by GitSync, newest last. */
@@ -93,9 +80,16 @@ export class GitSyncController {
       onChange: id => this.#suspect([id]),
       onListed: (namespace, type) => this.#suspect(this.#applier.idsOf(namespace, type)),
     });
+    this.#sources = new Sources(parts);
     const types = new TypeResolver(client);
     this.#applier = new Applier({ client, clock, random, types, watches: this.#watches });
-    this.#queue = new WorkQueue({ handler: key => this.#sync(key), concurrency: 4, clock, random, baseDelayMs: 200 });
+    this.#queue = new WorkQueue({
+      handler: key => this.#sync(key),
+      concurrency: WORKERS,
+      clock,
+      random,
+      baseDelayMs: 200,
+    });
     parts.gitSyncs.store.addHandler((type, object, old) => {
       if (type !== 'modified' || old?.metadata.generation !== object.metadata.generation)
         this.#queue.add(objectKey(object.metadata));
@@ -111,8 +105,7 @@ export class GitSyncController {
     this.#parts.clock.clearTimeout(this.#inspection);
     await this.#queue.drain(5_000);
     await this.#watches.stop();
-    // The next process has no use for what was fetched.
-    await Promise.all([...this.#sources.values()].map(({ reader }) => reader.remove()));
+    await this.#sources.removeFetched();
   }
 
   /** Looks a moment later whether these are as we left them. */
@@ -147,8 +140,7 @@ export class GitSyncController {
     const object = gitSyncs.store.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
     if (!object || object.metadata.deletionTimestamp !== undefined) {
       this.#rest(key);
-      await this.#sources.get(key)?.reader.remove();
-      this.#sources.delete(key);
+      await this.#sources.remove(key);
       return { outcome: 'done' };
     }
     try {
@@ -192,15 +184,18 @@ export class GitSyncController {
   async #pullAndApply(object: KubeObject, spec: GitSyncSpec): Promise<{ again: boolean }> {
     const { log } = this.#parts;
     const status = readSyncStatus(object);
-    let pulled: NonNullable<Source['read']>;
+    const previous = entriesOf(status.inventory, object.metadata.namespace ?? '');
+    let pulled: Pulled;
     try {
-      pulled = await this.#pull(object, spec);
+      pulled = await this.#sources.pull(object, spec);
     } catch (error) {
       if (error instanceof NotItsTurn) throw error;
       const message = error instanceof Error ? error.message : 'unknown error';
       const reason = error instanceof GitSourceError ? error.code : 'PullFailed';
       log.warn('pull failed', { gitSync: objectKey(object.metadata), reason, error: message });
-      await this.#tell(object, 'failed', reason, message);
+      const current = (await this.#tell(object, 'failed', reason, message)) ?? object;
+      const inventory = await this.#keepLast(object, spec, previous);
+      if (inventory) await this.#tell(current, 'failed', reason, message, { inventory });
       return { again: false };
     }
     const { tip, reading } = pulled;
@@ -210,7 +205,6 @@ export class GitSyncController {
       await this.#tell(object, 'stalled', 'BuildFailed', message, { lastAttemptedRevision });
       return { again: false };
     }
-    const previous = entriesOf(status.inventory, object.metadata.namespace ?? '');
     if (reading.manifests.length === 0 && previous.length > 0 && spec.prune !== false) {
       const message = `${tip.revision}: nothing is declared under ${spec.path || 'the root'}, and that would delete all ${previous.length} objects; check spec.path, or delete the objects yourself`;
       await this.#tell(object, 'stalled', 'NothingDeclared', message, { lastAttemptedRevision });
@@ -231,33 +225,27 @@ export class GitSyncController {
       const change = { lastAttemptedRevision, inventory };
       current = (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, change)) ?? object;
     }
-    const result = await this.#apply(object, spec, tip, reading.manifests, inventory);
+    const result = await this.#apply(object, spec, tip, reading.manifests, inventory, false);
     await this.#report(current, status, tip, reading.manifests.length, result);
     return { again: result.again };
   }
 
-  /** Asks for the tip; reads files only when it moved. */
-  async #pull(object: KubeObject, spec: GitSyncSpec): Promise<NonNullable<Source['read']>> {
-    const source = this.#sourceOf(object, spec);
-    // Known to have to wait still: its server is not asked for the tip each time that it looks.
-    if (source.isBehind && this.#isFetching) throw new NotItsTurn();
-    const credentials = await this.#credentials(object, spec);
-    const tip = await source.reader.tip(credentials);
-    source.isBehind = source.read?.tip.commit !== tip.commit;
-    if (!source.read || source.isBehind) {
-      if (this.#isFetching) throw new NotItsTurn();
-      this.#isFetching = true;
-      try {
-        const { files, ...at } = await source.reader.read(tip, credentials);
-        source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '') };
-      } finally {
-        // What was read is kept in memory: packs of many repositories would fill the disk, and the pod be evicted.
-        await source.reader.remove().catch(error => this.#parts.log.warn('a fetched pack was not removed', { error }));
-        source.isBehind = false;
-        this.#isFetching = false;
-      }
-    }
-    return source.read;
+  /**
+   * While Git cannot be asked, what it said last goes on being true: drift from it is put right, and nothing leaves.
+   * @returns the inventory then
+   */
+  async #keepLast(
+    object: KubeObject,
+    spec: GitSyncSpec,
+    previous: readonly InventoryEntry[],
+  ): Promise<InventoryEntry[] | undefined> {
+    const last = this.#sources.last(object, spec);
+    if (!last?.reading.ok) return undefined;
+    const known = new Set(previous.map(({ id }) => id));
+    const { namespace = '' } = object.metadata;
+    // A commit whose turn to be applied never came stays where it is.
+    if (!last.reading.manifests.every(manifest => known.has(inventoryId(manifest.object, namespace)))) return undefined;
+    return [...(await this.#apply(object, spec, last.tip, last.reading.manifests, previous, true)).inventory];
   }
 
   async #apply(
@@ -265,7 +253,8 @@ export class GitSyncController {
     spec: GitSyncSpec,
     { revision }: GitTip,
     manifests: readonly Manifest[],
-    previous: NonNullable<GitSyncStatus['inventory']>,
+    previous: readonly InventoryEntry[],
+    isHeld: boolean,
   ): Promise<ApplyResult> {
     const { gitSyncs, steeringOf } = this.#parts;
     const { name, namespace = '' } = object.metadata;
@@ -278,6 +267,8 @@ export class GitSyncController {
       previous,
       steering: steeringOf(namespace),
       otherHolder: otherHolder({ namespace, name }, () => gitSyncs.store.values()),
+      isHeld,
+      isCurrent: () => isStored(gitSyncs.store, object),
       assertCurrent: () => assertStored(this.#parts, object),
     });
     if (!this.#stopped) this.#watches.use(`${namespace}/${name}`, namespace, result.types);
@@ -303,33 +294,6 @@ export class GitSyncController {
       inventory: [...inventory],
       failures: failed ? failures.slice(0, MAX_FAILURES) : undefined,
     });
-  }
-
-  #sourceOf(object: KubeObject, spec: GitSyncSpec): Source {
-    const key = objectKey(object.metadata);
-    const id = createHash('sha256')
-      .update(`${key} ${spec.repository} ${spec.branch} ${spec.path ?? ''}`)
-      .digest('hex')
-      .slice(0, 24);
-    const known = this.#sources.get(key);
-    if (known?.id === id) return known;
-    void known?.reader.remove();
-    const { repository, branch, path = '' } = spec;
-    const source: Source = { id, reader: new GitSource({ repository, branch, path }, join(this.#parts.cacheDir, id)) };
-    this.#sources.set(key, source);
-    return source;
-  }
-
-  async #credentials(object: KubeObject, spec: GitSyncSpec): Promise<GitCredentials> {
-    if (!spec.secretRef) return {};
-    const { namespace = '' } = object.metadata;
-    const data = await this.#parts.secrets.readAll(namespace, spec.secretRef.name);
-    const { username, password, bearerToken } = data;
-    return {
-      ...(username ? { username } : {}),
-      ...(password ? { password } : {}),
-      ...(bearerToken ? { bearerToken } : {}),
-    };
   }
 
   /** A GitSync that is gone or suspended follows nothing. */

@@ -37,7 +37,14 @@ const SERVERS_OWN = [
 export async function readManifests(
   files: readonly { readonly path: string; readonly text: string }[],
   namespace: string,
+  links: readonly string[] = [],
 ): Promise<ManifestReading> {
+  // What it declared when it was a file would be taken for deleted.
+  if (links[0] !== undefined)
+    return refused(
+      links[0],
+      'is a symbolic link, which is not followed; commit the manifest itself, or narrow spec.path',
+    );
   const manifests: Manifest[] = [];
   const seen = new Map<string, string>();
   for (const { path, text } of files) {

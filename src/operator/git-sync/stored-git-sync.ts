@@ -44,6 +44,12 @@ export async function writeSyncStatus(
   }
 }
 
+/** As far as the cache knows; also the beginning of its deletion is a new generation. */
+export function isStored(store: Pick<ObjectStore, 'get'>, { metadata }: KubeObject): boolean {
+  const known = store.get(metadata)?.metadata;
+  return known !== undefined && known.uid === metadata.uid && known.generation === metadata.generation;
+}
+
 /** For what cannot be undone: that the GitSync is still there, and asks for what was read. @throws Outdated, ApiError */
 export async function assertStored(parts: StoredGitSyncParts, object: KubeObject): Promise<void> {
   const { metadata } = await readStored(parts, object);
