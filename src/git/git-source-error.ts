@@ -44,9 +44,14 @@ export class GitSourceError extends Error {
     this.code = code;
   }
 
+  /** Whether it says what Git declares, or that it declares nothing; where not, what it declared last may still be true. */
+  get isAnswer(): boolean {
+    return ['InvalidBranch', 'NoSuchBranch', 'NoSuchPath', 'TooLarge'].includes(this.code);
+  }
+
   /** The same commit fails in the same way each time; one that took too long may have met a busy machine. */
   get isForGood(): boolean {
-    return this.code === 'TooLarge' && !(this.cause instanceof TookTooLong);
+    return this.code === 'NoSuchPath' || (this.code === 'TooLarge' && !(this.cause instanceof TookTooLong));
   }
 }
 

@@ -11,7 +11,7 @@ import { type GitCredentials, GitSource, type GitTree } from '../../src/git/git-
 import { type GitLimits, GitSourceError } from '../../src/git/git-source-error.ts';
 import { GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
-import { commitLink } from '../support/git-link.ts';
+import { commitEntries } from '../support/git-link.ts';
 
 const paths = (tree: GitTree) => tree.files.map(file => file.path);
 const SECRET = 's3cr3t-of-the-team';
@@ -181,12 +181,39 @@ describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
   });
 
   it('neither follows nor reads symbolic links, and names those that are named like manifests', async () => {
-    await commitLink(repository.folder, 'apps.yaml', 'a: 1\n');
+    await commitEntries(repository.folder, [
+      { path: 'apps.yaml', text: '/etc/hostname', isLink: true },
+      { path: 'real.yaml', text: 'a: 1\n' },
+    ]);
     const tree = await source(url()).pull();
     expect(paths(tree)).toEqual(['real.yaml']);
-    expect(tree.links).toEqual(['apps.yaml']);
+    expect(tree.unread).toEqual([{ path: 'apps.yaml', what: 'a symbolic link' }]);
     const error = await failure(source(url(), { path: 'apps.yaml' }).pull());
     expect(error.code).toBe('NoSuchPath');
+  });
+
+  it('names folders that are links or submodules, and no other links', async () => {
+    const link = (path: string, text: string) => ({ path, text, isLink: true });
+    await commitEntries(repository.folder, [
+      link('.hidden', 'apps'),
+      {
+        path: 'apps',
+        entries: [{ path: 'base', entries: [link('up', '../../other'), { path: 'a.yaml', text: 'a: 1' }] }],
+      },
+      link('away', '../apps'),
+      link('current', './apps/base/'),
+      link('etc', '/apps'),
+      link('license', 'LICENSE'),
+      { path: 'module', submodule: '1'.repeat(40) },
+      { path: 'other', entries: [{ path: 'b.yaml', text: 'b: 1' }] },
+    ]);
+    const tree = await source(url()).pull();
+    expect(paths(tree)).toEqual(['apps/base/a.yaml', 'other/b.yaml']);
+    expect(tree.unread).toEqual([
+      { path: 'apps/base/up', what: 'a symbolic link' },
+      { path: 'current', what: 'a symbolic link' },
+      { path: 'module', what: 'a submodule' },
+    ]);
   });
 
   it('refuses a manifest that is too large, by name', async () => {
@@ -294,6 +321,19 @@ describe('the price of a pull over http', () => {
     expect(asked.filter(request => request.startsWith('POST'))).toHaveLength(1);
     await repository.commitFiles('small', { 'video.bin': null });
     expect(paths(await shop.pull())).toContain('apps/shop/a.yaml');
+    counting.close();
+  });
+
+  it('is not paid again for a commit without the folder that is asked for', async () => {
+    const { asked, counting } = await listenAndCount();
+    const shop = source(`${counting.url}/${new URL(server.url).pathname.slice(1)}`, { path: 'nowhere' });
+    for (let times = 0; times < 3; times++) {
+      expect((await failure(shop.pull())).code).toBe('NoSuchPath');
+      await shop.remove();
+    }
+    expect(asked.filter(request => request.startsWith('POST'))).toHaveLength(1);
+    await repository.commitFiles('there', { 'nowhere/a.yaml': 'a: 1\n' });
+    expect(paths(await shop.pull())).toEqual(['nowhere/a.yaml']);
     counting.close();
   });
 

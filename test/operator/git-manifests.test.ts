@@ -126,6 +126,25 @@ describe('readManifests', () => {
     expect(await refused({ 'a.yaml': bomb })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
   });
 
+  it('refuses aliases that stand for a million empty objects: written out they take more memory than there is', async () => {
+    const ten = (of: string) => `[${Array.from({ length: 10 }, () => of).join(', ')}]`;
+    const levels = 'abcdef'.split('').map((name, index, all) => {
+      const below = all[index - 1];
+      return `${name}: &${name} ${ten(below ? `*${below}` : '{}')}`;
+    });
+    const bomb = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n${levels.join('\n')}\n`;
+    expect(await refused({ 'a.yaml': bomb })).toBe('a.yaml: a document is too large or too deep, or refers to itself');
+  });
+
+  it('refuses what the files of a commit repeat together, each of them little enough', async () => {
+    const list = (of: string, length: number) => `[${Array.from({ length }, () => of).join(',')}]`;
+    const half = (name: string) => `${configMap(name)}a: &a ${list('1', 600)}\nb: ${list('*a', 500)}\n`;
+    expect(await names({ 'a.yaml': half('one'), 'c.yaml': configMap('c') })).toEqual(['a.yaml:one', 'c.yaml:c']);
+    expect(await refused({ 'a.yaml': half('one'), 'b.yaml': half('two') })).toBe(
+      'b.yaml: a document is too large or too deep, or refers to itself',
+    );
+  });
+
   it('refuses many documents in one file that are each just small enough', async () => {
     const list = (of: string) => `[${Array.from({ length: 40 }, () => of).join(',')}]`;
     const bomb = (n: number) => `${configMap(`m-${n}`)}a: &a ${list('1')}\nb: &b ${list('*a')}\nc: &c ${list('*b')}\n`;

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kube/clock.ts';
-import { Applier } from '../../src/operator/git-sync/applier.ts';
+import { ApiError } from '../../src/kube/errors.ts';
+import { Applier, type ApplyRequest } from '../../src/operator/git-sync/applier.ts';
 import { holdObject } from '../../src/operator/git-sync/held-object.ts';
-import { readManifests } from '../../src/operator/git-sync/manifests.ts';
+import { type Manifest, readManifests } from '../../src/operator/git-sync/manifests.ts';
 import type { Steering } from '../../src/operator/git-sync/steering.ts';
 import { Outdated } from '../../src/operator/git-sync/stored-git-sync.ts';
 import { TypeResolver } from '../../src/operator/git-sync/type-resolver.ts';
@@ -39,22 +40,24 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
+const requestFor = (manifests: readonly Manifest[]): ApplyRequest => ({
+  name: 'shop',
+  namespace: NAMESPACE,
+  spec: { repository: 'https://git.example/shop.git', branch: 'main' },
+  revision: 'main@sha1:1',
+  manifests,
+  previous: [],
+  steering: STEERING,
+  otherHolder: () => undefined,
+  isHeld: false,
+  isCurrent: () => true,
+  assertCurrent: async () => undefined,
+});
+
 async function apply(value = '1', isCurrent = () => true) {
   const reading = await readManifests([{ path: 'a.yaml', text: configMap('one', value) }], NAMESPACE);
   if (!reading.ok) throw new Error(reading.message);
-  const result = await applier.apply({
-    name: 'shop',
-    namespace: NAMESPACE,
-    spec: { repository: 'https://git.example/shop.git', branch: 'main' },
-    revision: 'main@sha1:1',
-    manifests: reading.manifests,
-    previous: [],
-    steering: STEERING,
-    otherHolder: () => undefined,
-    isHeld: false,
-    isCurrent,
-    assertCurrent: async () => undefined,
-  });
+  const result = await applier.apply({ ...requestFor(reading.manifests), isCurrent });
   expect(result.failures).toEqual([]);
   return result;
 }
@@ -109,4 +112,38 @@ describe('an object that was applied', () => {
     await apply();
     expect(applies).toBe(1);
   });
+});
+
+it('what left the repository is let go once its kind is gone, though the server served it before', async () => {
+  const gone = new ApiError({
+    code: 'transient',
+    message: '404',
+    verb: 'get',
+    path: '/apis/x/v1/toys/one',
+    status: 404,
+  });
+  const toys = { group: 'x', version: 'v1', plural: 'toys', kind: 'Toy', namespaced: true };
+  let served: typeof toys | undefined = toys;
+  const entry = { id: `${NAMESPACE}_one_x_Toy`, version: 'v1', digest: 'd', revision: 'r' };
+  const forgetful = new Applier({
+    client: {
+      find: () => Promise.reject(gone),
+      patch: () => Promise.reject(gone),
+      delete: () => Promise.reject(gone),
+    },
+    clock: systemClock,
+    random: Math.random,
+    types: {
+      resolve: async () => served,
+      resolveForSure: async () => served,
+      forget: apiVersion => {
+        if (apiVersion === 'x/v1') served = undefined;
+      },
+    },
+    watches: { see: () => ({ following: false, object: undefined }) },
+  });
+  const request = { ...requestFor([]), previous: [entry] };
+  const first = await forgetful.apply(request);
+  expect(first.inventory).toEqual([entry]);
+  expect((await forgetful.apply(request)).inventory).toEqual([]);
 });

@@ -58,8 +58,8 @@ afterEach(async () => {
   await git.stop();
 });
 
-const gitSync = (name: string, repository: string) =>
-  `apiVersion: sluice.dev/v1alpha1\nkind: GitSync\nmetadata: {name: ${name}}\nspec: {repository: "${repository}", branch: main, path: a, interval: 10m}\n`;
+const gitSync = (name: string, repository: string, interval = '10m') =>
+  `apiVersion: sluice.dev/v1alpha1\nkind: GitSync\nmetadata: {name: ${name}}\nspec: {repository: "${repository}", branch: main, path: a, interval: ${interval}}\n`;
 
 it('a host that does not answer keeps no GitSync of another host waiting', async () => {
   const deaf = createServer(() => undefined);
@@ -75,6 +75,31 @@ it('a host that does not answer keeps no GitSync of another host waiting', async
   expect(performance.now() - from).toBeLessThan(5_000);
   deaf.closeAllConnections();
   deaf.close();
+});
+
+it('a fetch that fails rests for longer than it took, as all repositories share one turn', async () => {
+  let posts = 0;
+  const torn = createServer(async (request, response) => {
+    if (request.method === 'POST') {
+      posts += 1;
+      await sleep(1_000);
+      response.writeHead(500).end();
+      return;
+    }
+    const answer = await fetch(`${new URL(git.url).origin}${request.url}`);
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  });
+  await new Promise<void>(resolve => torn.listen(0, '127.0.0.1', resolve));
+  const { port } = torn.address() as AddressInfo;
+  await world.apply(gitSync('torn', `http://127.0.0.1:${port}${new URL(git.url).pathname}`, '1s'));
+  await world.startOperator();
+  await eventually('it is fetched', () => posts > 0);
+  await sleep(4_500);
+  expect(posts).toBe(1);
+  await eventually('it is tried again', () => posts > 1);
+  torn.closeAllConnections();
+  torn.close();
 });
 
 it('repositories are fetched one after the other, as memory is only there for one', async () => {

@@ -21,7 +21,10 @@ it('a manifest that becomes a symbolic link refuses the commit: what it declared
   const sha = await shop.commit({ 'linked.yaml': configMap('one', '1'), 'real.yaml': configMap('two', '1') });
   await shop.declare('1s');
   await shop.applied(sha);
-  await shop.commitLink('linked.yaml', configMap('two', '2'));
+  await shop.commitEntries([
+    { path: 'linked.yaml', text: 'elsewhere.yaml', isLink: true },
+    { path: 'real.yaml', text: configMap('two', '2') },
+  ]);
   await shop.saying('Ready', 'BuildFailed');
   expect((await shop.condition('Ready'))?.message).toContain('linked.yaml: is a symbolic link');
   expect([await dataOf(world, 'one'), await dataOf(world, 'two')]).toEqual(['1', '1']);

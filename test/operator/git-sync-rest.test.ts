@@ -124,6 +124,18 @@ describe('drift', () => {
     expect((await shop.status()).lastAppliedRevision).toBe(`main@sha1:${sha}`);
   });
 
+  it('from a folder that left the repository is none: what people delete then stays deleted', async () => {
+    await world.startOperator();
+    const sha = await shop.commit({ 'apps/a.yaml': configMap('one', '1'), 'README.md': 'read me' });
+    await shop.declare('1s', ', path: apps');
+    await shop.applied(sha);
+    await shop.commit({ 'apps/a.yaml': null });
+    await shop.saying('Ready', 'NoSuchPath');
+    await world.client.delete(TYPES.configMaps, { namespace: NAMESPACE, name: 'one' });
+    await sleep(2_500);
+    expect(await dataOf(world, 'one')).toBeUndefined();
+  });
+
   it('that strips our label is put right at once', async () => {
     await world.startOperator();
     const sha = await shop.commit({ 'a.yaml': configMap('one', '1') });

@@ -4,7 +4,7 @@ import type { GitSyncStatus } from '../../src/api/git-sync.ts';
 import { type FileChanges, GitRepository } from '../../src/sandbox/git/git-repository.ts';
 import { GitServer } from '../../src/sandbox/git/git-server.ts';
 import { eventually } from './eventually.ts';
-import { commitLink } from './git-link.ts';
+import { commitEntries, type GitEntry } from './git-link.ts';
 import { NAMESPACE, type OperatorWorld, TYPES } from './operator-world.ts';
 
 /** A repository, the GitSync that reads it, and what came of it. */
@@ -39,9 +39,9 @@ export class GitSyncShop {
     return this.#repository.commitFiles('change', files);
   }
 
-  /** Makes a file of the repository a symbolic link, beside one that is named `real.yaml`. */
-  commitLink(path: string, text: string): Promise<string> {
-    return commitLink(this.#repository.folder, path, text);
+  /** A commit that holds just these, links and submodules included. */
+  commitEntries(entries: readonly GitEntry[]): Promise<string> {
+    return commitEntries(this.#repository.folder, entries);
   }
 
   /** @param more members of the spec in one-line YAML, such as `, prune: false` */

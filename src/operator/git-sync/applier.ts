@@ -12,7 +12,7 @@ import { type InventoryEntry, inventoryId, readInventoryId } from './inventory.t
 import type { Manifest } from './manifests.ts';
 import type { Steering } from './steering.ts';
 import { Outdated } from './stored-git-sync.ts';
-import type { TypeResolver } from './type-resolver.ts';
+import { apiVersionOf, type TypeResolver } from './type-resolver.ts';
 
 type Failure = NonNullable<GitSyncStatus['failures']>[number];
 
@@ -45,7 +45,7 @@ export interface ApplyRequest {
 }
 
 export interface ApplierParts extends ObjectApplierParts {
-  readonly types: TypeResolver;
+  readonly types: Pick<TypeResolver, 'resolve' | 'resolveForSure' | 'forget'>;
   readonly watches: Pick<DriftWatches, 'see'>;
 }
 
@@ -118,7 +118,7 @@ export class Applier {
       } catch (error) {
         this.#note(pass, id, error, whatIs(manifest.object));
         this.#left.delete(id);
-        if (error instanceof ApiError && error.code === 'notFound')
+        if (error instanceof ApiError && error.status === 404)
           this.#parts.types.forget(manifest.object.apiVersion ?? '');
       }
       if (before) pass.inventory.push(before);
@@ -213,6 +213,9 @@ export class Applier {
         // Never seen applied and not even to be read: what Git declared was refused, and nothing came of it.
         if (entry.digest === '' && error instanceof ApiError && error.code === 'forbidden') continue;
         kept.push(entry);
+        // Also a 404 that is not about the object: its kind may be gone.
+        if (error instanceof ApiError && error.status === 404)
+          this.#parts.types.forget(apiVersionOf(readInventoryId(entry.id).group, entry.version));
         this.#note(pass, entry.id, error, entry.id);
       }
     }

@@ -20,18 +20,19 @@ import { Applier, type ApplyResult } from './applier.ts';
 import { type GitSyncState, gitSyncConditions } from './conditions.ts';
 import { DriftWatches } from './drift-watches.ts';
 import { otherHolder } from './holders.ts';
-import { entriesOf, type InventoryEntry, inventoryId, MAX_OBJECTS, upcomingEntries } from './inventory.ts';
+import { entriesOf, type InventoryEntry, MAX_OBJECTS, upcomingEntries } from './inventory.ts';
 import type { Manifest } from './manifests.ts';
-import { NotItsTurn, type Pulled, Sources } from './sources.ts';
+import { type Pulled, Sources } from './sources.ts';
 import type { Steering } from './steering.ts';
 import { assertStored, isStored, writeSyncStatus } from './stored-git-sync.ts';
 import { type SyncFact, syncFact } from './sync-fact.ts';
 import { readSyncStatus } from './sync-status.ts';
+import { NotItsTurn } from './turns.ts';
 import { TypeResolver } from './type-resolver.ts';
 
 const DEFAULT_INTERVAL_MS = 30_000;
-/** When to look again whether it is its turn. */
-const TURN_MS = 500;
+/** Whose turn it is is woken; this is for who was woken and came too late. */
+const TURN_MS = 10_000;
 /** A host that answers nothing keeps three of them. */
 const WORKERS = 8;
 /** Drift is corrected at once, yet several changes of one moment in one go, and not before our own answer is read. */
@@ -80,7 +81,7 @@ export class GitSyncController {
       onChange: id => this.#suspect([id]),
       onListed: (namespace, type) => this.#suspect(this.#applier.idsOf(namespace, type)),
     });
-    this.#sources = new Sources(parts);
+    this.#sources = new Sources(parts, key => this.#queue.add(key));
     const types = new TypeResolver(client);
     this.#applier = new Applier({ client, clock, random, types, watches: this.#watches });
     this.#queue = new WorkQueue({
@@ -189,14 +190,17 @@ export class GitSyncController {
     try {
       pulled = await this.#sources.pull(object, spec);
     } catch (error) {
-      if (error instanceof NotItsTurn) throw error;
+      if (error instanceof NotItsTurn) {
+        await this.#keepLast(object, spec, previous);
+        throw error;
+      }
       const message = error instanceof Error ? error.message : 'unknown error';
       const reason = error instanceof GitSourceError ? error.code : 'PullFailed';
       log.warn('pull failed', { gitSync: objectKey(object.metadata), reason, error: message });
       const current = (await this.#tell(object, 'failed', reason, message)) ?? object;
-      const inventory = await this.#keepLast(object, spec, previous);
-      if (inventory) await this.#tell(current, 'failed', reason, message, { inventory });
-      return { again: false };
+      const kept = await this.#keepLast(object, spec, previous);
+      if (kept) await this.#tell(current, 'failed', reason, message, storedOf(kept));
+      return { again: kept?.again === true };
     }
     const { tip, reading } = pulled;
     const lastAttemptedRevision = tip.revision;
@@ -225,27 +229,21 @@ export class GitSyncController {
       const change = { lastAttemptedRevision, inventory };
       current = (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, change)) ?? object;
     }
+    pulled.isInForce = true;
     const result = await this.#apply(object, spec, tip, reading.manifests, inventory, false);
     await this.#report(current, status, tip, reading.manifests.length, result);
     return { again: result.again };
   }
 
-  /**
-   * While Git cannot be asked, what it said last goes on being true: drift from it is put right, and nothing leaves.
-   * @returns the inventory then
-   */
+  /** While Git cannot be asked, what it said last goes on being true: drift from it is put right, and nothing leaves. */
   async #keepLast(
     object: KubeObject,
     spec: GitSyncSpec,
     previous: readonly InventoryEntry[],
-  ): Promise<InventoryEntry[] | undefined> {
+  ): Promise<ApplyResult | undefined> {
     const last = this.#sources.last(object, spec);
-    if (!last?.reading.ok) return undefined;
-    const known = new Set(previous.map(({ id }) => id));
-    const { namespace = '' } = object.metadata;
-    // A commit whose turn to be applied never came stays where it is.
-    if (!last.reading.manifests.every(manifest => known.has(inventoryId(manifest.object, namespace)))) return undefined;
-    return [...(await this.#apply(object, spec, last.tip, last.reading.manifests, previous, true)).inventory];
+    if (!last?.reading.ok || !last.isInForce) return undefined;
+    return this.#apply(object, spec, last.tip, last.reading.manifests, previous, true);
   }
 
   async #apply(
@@ -280,8 +278,9 @@ export class GitSyncController {
     status: GitSyncStatus,
     { revision }: GitTip,
     declared: number,
-    { inventory, failures, changed, again }: ApplyResult,
+    result: ApplyResult,
   ): Promise<void> {
+    const { failures, changed, again } = result;
     const failed = failures.length > 0;
     const message = failed
       ? `${failures.length} of ${declared} objects could not be applied: ${failures[0]?.message ?? ''}`
@@ -291,8 +290,7 @@ export class GitSyncController {
     await this.#tell(object, state, failed ? 'ApplyFailed' : 'Applied', message, {
       ...(failed ? {} : { lastAppliedRevision: revision }),
       ...(isNews ? { lastSyncedAt: toTime(this.#parts.clock.now()) } : {}),
-      inventory: [...inventory],
-      failures: failed ? failures.slice(0, MAX_FAILURES) : undefined,
+      ...storedOf(result),
     });
   }
 
@@ -342,3 +340,8 @@ export class GitSyncController {
     this.#parts.log[warning ? 'warn' : 'info'](note, { gitSync: `${namespace}/${name}`, reason });
   }
 }
+
+const storedOf = ({ inventory, failures }: ApplyResult): GitSyncStatus => ({
+  inventory: [...inventory],
+  failures: failures.length > 0 ? failures.slice(0, MAX_FAILURES) : undefined,
+});

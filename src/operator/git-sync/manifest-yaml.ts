@@ -3,8 +3,8 @@ import { CORE_SCHEMA, intCoreTag, loadAll, mergeTag } from 'js-yaml';
 const OCTAL = /^[-+]?0[0-7]+$/;
 
 /**
- * YAML as kubectl, Flux and Argo CD read it: `<<` merges, and a leading zero means octal, as in `defaultMode: 0400`. A number that
- * would be rounded is refused.
+ * YAML as kubectl, Flux and Argo CD read it in what manifests have: `<<` merges, and a leading zero means octal, as in
+ * `defaultMode: 0400`. Unlike there, `yes` and `on` stay texts, and an integer that would be rounded is refused.
  */
 const SCHEMA = CORE_SCHEMA.withTags(mergeTag, {
   ...intCoreTag,

@@ -1,3 +1,4 @@
+import type { GitTree } from '../../git/git-source.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { isRecord } from '../../kube/kube-object.ts';
 import { type Budget, digestOf, TooManyParts } from './canonical.ts';
@@ -16,8 +17,8 @@ export type ManifestReading =
   | { readonly ok: true; readonly manifests: readonly Manifest[] }
   | { readonly ok: false; readonly message: string };
 
-/** Aliases may repeat so much of a file, in values and characters; a bomb of them repeats more. */
-const REPEATED = 4 << 20;
+/** Aliases may repeat so much of the files of a commit; a bomb of them repeats more. */
+const REPEATED: Readonly<Budget> = { values: 500_000, characters: 4 << 20 };
 /** What the server sets; in exported manifests it would be a precondition or an error. */
 const SERVERS_OWN = [
   'uid',
@@ -37,18 +38,20 @@ const SERVERS_OWN = [
 export async function readManifests(
   files: readonly { readonly path: string; readonly text: string }[],
   namespace: string,
-  links: readonly string[] = [],
+  unread: GitTree['unread'] = [],
 ): Promise<ManifestReading> {
-  // What it declared when it was a file would be taken for deleted.
-  if (links[0] !== undefined)
+  const [first] = unread;
+  // What was declared there before would be taken for deleted.
+  if (first)
     return refused(
-      links[0],
-      'is a symbolic link, which is not followed; commit the manifest itself, or narrow spec.path',
+      first.path,
+      `is ${first.what}, which is not followed; commit the manifests themselves, or narrow spec.path`,
     );
   const manifests: Manifest[] = [];
+  const spare = { ...REPEATED };
   const seen = new Map<string, string>();
   for (const { path, text } of files) {
-    const reading = await readFile(path, text);
+    const reading = await readFile(path, text, spare);
     if (!reading.ok) return reading;
     for (const manifest of reading.manifests) {
       const { object } = manifest;
@@ -69,8 +72,10 @@ function refused(path: string, message: string): Extract<ManifestReading, { ok: 
   return { ok: false, message: `${path}: ${message}` };
 }
 
-async function readFile(path: string, text: string): Promise<ManifestReading> {
-  const budget: Budget = { left: 4 * text.length + REPEATED };
+/** @param spare what the files of the commit may repeat together; what this one repeats is taken from it */
+async function readFile(path: string, text: string, spare: Budget): Promise<ManifestReading> {
+  // Without aliases a value takes two characters at least.
+  const budget = { values: text.length / 2 + spare.values, characters: 4 * text.length + spare.characters };
   try {
     const manifests: Manifest[] = [];
     for (const document of manifestDocuments(text, path).flatMap(expandList)) {
@@ -81,6 +86,8 @@ async function readFile(path: string, text: string): Promise<ManifestReading> {
       const object = withoutServersOwn(document as KubeObject);
       manifests.push({ file: path, object, digest: digestOf(object, budget) });
     }
+    spare.values = Math.min(spare.values, budget.values);
+    spare.characters = Math.min(spare.characters, budget.characters);
     return { ok: true, manifests };
   } catch (error) {
     if (error instanceof TooManyParts) return refused(path, 'a document is too large or too deep, or refers to itself');

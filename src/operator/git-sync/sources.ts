@@ -2,24 +2,29 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { GitSyncSpec } from '../../api/git-sync.ts';
 import { type GitCredentials, GitSource, type GitTip } from '../../git/git-source.ts';
+import { GitSourceError } from '../../git/git-source-error.ts';
+import type { Clock } from '../../kube/clock.ts';
 import { type KubeObject, objectKey } from '../../kube/kube-object.ts';
 import type { Log } from '../log.ts';
 import type { SecretReader } from '../secrets.ts';
 import { type ManifestReading, readManifests } from './manifests.ts';
+import { Turns } from './turns.ts';
 
 /** A host that does not answer keeps no more than so many of the controller's workers. */
-export const QUESTIONS_PER_HOST = 3;
-
-/** Another repository is being fetched, or enough others of this host are being asked for. */
-export class NotItsTurn extends Error {}
+const QUESTIONS_PER_HOST = 3;
+/** A fetch that failed rests for so many times what it took: all repositories share one turn. */
+const REST_AFTER_FAILURE = 4;
 
 /** A commit as it was read. */
 export interface Pulled {
   readonly tip: GitTip;
   readonly reading: ManifestReading;
+  /** Its objects are being applied, or were. */
+  isInForce?: boolean;
 }
 
 export interface SourcesParts {
+  readonly clock: Clock;
   readonly secrets: SecretReader;
   readonly log: Log;
   /** Folder for fetched objects. */
@@ -30,58 +35,64 @@ export interface SourcesParts {
 interface Source {
   readonly id: string;
   readonly reader: GitSource;
-  read?: Pulled;
+  readonly asked: Turns;
+  read?: Pulled | undefined;
   /** Its branch has moved and it waits for its turn to be fetched. */
   isBehind?: boolean;
+  /** A fetch that failed, and until when that commit is not tried again, in monotonic milliseconds. */
+  resting?: { readonly commit: string; readonly untilMs: number; readonly error: unknown } | undefined;
 }
 
 /** The repositories of all GitSyncs. */
 export class Sources {
   readonly #parts: SourcesParts;
+  readonly #wake: (key: string) => void;
   readonly #sources = new Map<string, Source>();
   /** What a repository may take of memory is counted once: after a start all are read. */
-  #isFetching = false;
-  /** How many tips are being asked for, by host. */
-  readonly #asked = new Map<string, number>();
+  readonly #fetches: Turns;
+  readonly #questions = new Map<string, Turns>();
 
-  constructor(parts: SourcesParts) {
+  /** @param wake told the key of a GitSync whose turn it is */
+  constructor(parts: SourcesParts, wake: (key: string) => void) {
     this.#parts = parts;
+    this.#wake = wake;
+    this.#fetches = new Turns(1, wake);
   }
 
   /** Asks for the tip; reads files only when it moved. @throws NotItsTurn, GitSourceError, or what reading its Secret throws */
   async pull(object: KubeObject, spec: GitSyncSpec): Promise<Pulled> {
-    const source = this.#sourceOf(object, spec);
-    // Known to have to wait still: its server is not asked for the tip each time that it looks.
-    if (source.isBehind && this.#isFetching) throw new NotItsTurn();
-    const { tip, credentials } = await this.#inTurn(spec.repository, async () => {
-      const credentials = await this.#credentials(object, spec);
-      return { tip: await source.reader.tip(credentials), credentials };
-    });
-    source.isBehind = source.read?.tip.commit !== tip.commit;
-    if (source.read && !source.isBehind) return source.read;
-    if (this.#isFetching) throw new NotItsTurn();
-    this.#isFetching = true;
+    const key = objectKey(object.metadata);
+    const source = this.#sourceOf(key, spec);
     try {
-      const { files, links, ...at } = await source.reader.read(tip, credentials);
-      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '', links) };
-      return source.read;
-    } finally {
-      // What was read is kept in memory: packs of many repositories would fill the disk, and the pod be evicted.
-      await source.reader.remove().catch(error => this.#parts.log.warn('a fetched pack was not removed', { error }));
-      source.isBehind = false;
-      this.#isFetching = false;
+      // Known to have to wait still: its server is not asked for the tip each time that it looks.
+      if (source.isBehind) this.#fetches.assertFree(key);
+      const { tip, credentials } = await source.asked.run(key, async () => {
+        const credentials = await this.#credentials(object, spec);
+        return { tip: await source.reader.tip(credentials), credentials };
+      });
+      source.isBehind = source.read?.tip.commit !== tip.commit;
+      if (source.read && !source.isBehind) return source.read;
+      const { resting } = source;
+      if (resting?.commit === tip.commit && resting.untilMs > this.#parts.clock.monotonic()) throw resting.error;
+      return await this.#fetches.run(key, () => this.#read(source, object, tip, credentials));
+    } catch (error) {
+      if (error instanceof GitSourceError && error.isAnswer) source.read = undefined;
+      throw error;
     }
   }
 
-  /** What was read last of what a spec names, since the start of the process. */
+  /** What Git was last known to declare of what a spec names; undefined when it has said otherwise since. */
   last(object: KubeObject, spec: GitSyncSpec): Pulled | undefined {
-    return this.#sourceOf(object, spec).read;
+    return this.#sourceOf(objectKey(object.metadata), spec).read;
   }
 
   /** Forgets the repository of a GitSync that is gone. @param key `<namespace>/<name>` */
   async remove(key: string): Promise<void> {
-    await this.#sources.get(key)?.reader.remove();
+    this.#fetches.forget(key);
+    const source = this.#sources.get(key);
+    source?.asked.forget(key);
     this.#sources.delete(key);
+    await source?.reader.remove();
   }
 
   /** The next process has no use for what was fetched. */
@@ -89,30 +100,41 @@ export class Sources {
     await Promise.all([...this.#sources.values()].map(({ reader }) => reader.remove()));
   }
 
-  async #inTurn<T>(repository: string, ask: () => Promise<T>): Promise<T> {
-    const host = URL.parse(repository)?.host ?? '';
-    const asked = this.#asked.get(host) ?? 0;
-    if (asked >= QUESTIONS_PER_HOST) throw new NotItsTurn();
-    this.#asked.set(host, asked + 1);
+  async #read(source: Source, object: KubeObject, tip: GitTip, credentials: GitCredentials): Promise<Pulled> {
+    const { clock, log } = this.#parts;
+    const begun = clock.monotonic();
     try {
-      return await ask();
+      const { files, unread, ...at } = await source.reader.read(tip, credentials);
+      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '', unread) };
+      source.resting = undefined;
+      return source.read;
+    } catch (error) {
+      const now = clock.monotonic();
+      source.resting = { commit: tip.commit, untilMs: now + REST_AFTER_FAILURE * (now - begun), error };
+      throw error;
     } finally {
-      const left = (this.#asked.get(host) ?? 1) - 1;
-      if (left > 0) this.#asked.set(host, left);
-      else this.#asked.delete(host);
+      // What was read is kept in memory: packs of many repositories would fill the disk, and the pod be evicted.
+      await source.reader.remove().catch(error => log.warn('a fetched pack was not removed', { error }));
+      source.isBehind = false;
     }
   }
 
-  #sourceOf(object: KubeObject, spec: GitSyncSpec): Source {
-    const key = objectKey(object.metadata);
+  #sourceOf(key: string, spec: GitSyncSpec): Source {
     const { repository, branch, path = '' } = spec;
     const id = createHash('sha256').update(`${key} ${repository} ${branch} ${path}`).digest('hex').slice(0, 24);
     const known = this.#sources.get(key);
     if (known?.id === id) return known;
-    void known?.reader.remove();
-    const source: Source = { id, reader: new GitSource({ repository, branch, path }, join(this.#parts.cacheDir, id)) };
+    if (known) void this.remove(key).catch(error => this.#parts.log.warn('a fetched pack was not removed', { error }));
+    const reader = new GitSource({ repository, branch, path }, join(this.#parts.cacheDir, id));
+    const source: Source = { id, reader, asked: this.#questionsTo(URL.parse(repository)?.host ?? '') };
     this.#sources.set(key, source);
     return source;
+  }
+
+  #questionsTo(host: string): Turns {
+    const known = this.#questions.get(host) ?? new Turns(QUESTIONS_PER_HOST, this.#wake);
+    this.#questions.set(host, known);
+    return known;
   }
 
   async #credentials(object: KubeObject, spec: GitSyncSpec): Promise<GitCredentials> {

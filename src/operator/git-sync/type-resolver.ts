@@ -99,4 +99,5 @@ export class TypeResolver {
 const inDoubt = (path: string, message: string): ApiError =>
   new ApiError({ code: 'transient', message, verb: 'discover', path, status: 404 });
 
-const apiVersionOf = (group: string, version: string): string => (group === '' ? version : `${group}/${version}`);
+export const apiVersionOf = (group: string, version: string): string =>
+  group === '' ? version : `${group}/${version}`;
