@@ -1,8 +1,8 @@
 import * as fs from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join, posix, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import git, { type TreeEntry } from 'isomorphic-git';
+import git from 'isomorphic-git';
 import { createGitHttp } from './git-http.ts';
 import { asSourceError, type GitLimits, type GitLocation, GitSourceError, noSuchBranch } from './git-source-error.ts';
 import { Pace } from './pace.ts';
@@ -24,16 +24,11 @@ export interface GitTip {
   readonly revision: string;
 }
 
-interface Unread {
-  readonly path: string;
-  readonly what: 'a symbolic link' | 'a submodule';
-}
-
 /** The manifests of one commit. */
 export interface GitTree extends GitTip {
   readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Where manifests may be that are not read: a symbolic link is text to Git and an escape to us, never followed. */
-  readonly unread: readonly Unread[];
+  /** Paths that are named like manifests and are symbolic links: text to Git, an escape to us, never followed. */
+  readonly links: readonly string[];
 }
 
 const LIMITS: GitLimits = {
@@ -49,9 +44,12 @@ const LIMITS: GitLimits = {
   depth: 50,
   workMs: 60_000,
 };
+/** A tip is asked for at each interval, and is a small answer: a host that does not give one keeps others waiting no longer. */
+const TIP_TIMEOUT_MS = 20_000;
+/** Characters. Every manifest is told of by its path. */
+const LONGEST_PATH = 4_096;
 const UNPACKING: readonly string[] = ['Receiving objects', 'Resolving deltas'];
 const SYMBOLIC_LINK = '120000';
-const LONGEST_LINK = 4_096;
 const MANIFEST = /\.(ya?ml|json)$/i;
 /** What git check-ref-format refuses, and a leading dash. A branch name becomes a path below the repository. */
 const NO_BRANCH = /^[-/.@]$|^[-/.]|\.\.|\/\/|\/\.|\.lock(\/|$)|[\p{Cc} ~^:?*[\\]|@\{|[/.]$/u;
@@ -81,12 +79,13 @@ export class GitSource {
     const { repository, branch } = this.#location;
     if (branch === '' || NO_BRANCH.test(branch))
       throw new GitSourceError('InvalidBranch', `"${branch}" cannot be the name of a branch; change spec.branch`);
-    return this.#guarded(async () => {
+    const limits = { ...this.#limits, timeoutMs: Math.min(this.#limits.timeoutMs, TIP_TIMEOUT_MS) };
+    return this.#guarded(limits, async () => {
       // In full, so that a tag of the same name is not taken for the branch.
       const ref = `refs/heads/${branch}`;
       const commit = isFile(repository)
         ? await git.resolveRef({ fs, gitdir: await this.#localGitdir(), ref })
-        : (await git.listServerRefs({ ...this.#remote(credentials), prefix: ref, protocolVersion: 1 })).find(
+        : (await git.listServerRefs({ ...this.#remote(credentials, limits), prefix: ref, protocolVersion: 1 })).find(
             entry => entry.ref === ref,
           )?.oid;
       if (!commit) throw noSuchBranch(this.#location);
@@ -98,7 +97,7 @@ export class GitSource {
   async read(tip: GitTip, credentials: GitCredentials = {}): Promise<GitTree> {
     if (this.#refused?.commit === tip.commit) throw this.#refused.error;
     try {
-      return await this.#guarded(() => this.#read(tip, credentials));
+      return await this.#guarded(this.#limits, () => this.#read(tip, credentials));
     } catch (error) {
       if (error instanceof GitSourceError && error.isForGood) await this.#note(tip, error, credentials);
       throw error;
@@ -124,11 +123,11 @@ export class GitSource {
     return { ...this.#named(commit), ...(await this.#manifests(this.#gitdir, commit)) };
   }
 
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+  async #guarded<T>(limits: GitLimits, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw asSourceError(error, this.#location, this.#limits);
+      throw asSourceError(error, this.#location, limits);
     }
   }
 
@@ -140,9 +139,13 @@ export class GitSource {
     return localGitdir(this.#location.repository, dirname(this.#gitdir));
   }
 
-  #remote({ username, password, bearerToken }: GitCredentials, inspect?: (answer: Buffer) => Promise<void>) {
+  #remote(
+    { username, password, bearerToken }: GitCredentials,
+    limits: GitLimits,
+    inspect?: (answer: Buffer) => Promise<void>,
+  ) {
     return {
-      http: createGitHttp(this.#limits, inspect),
+      http: createGitHttp(limits, inspect),
       url: this.#location.repository,
       ...(bearerToken ? { headers: { Authorization: `Bearer ${bearerToken}` } } : {}),
       onAuth: () => ({ ...(username ? { username } : {}), ...(password ? { password } : {}) }),
@@ -155,7 +158,7 @@ export class GitSource {
     const gitdir = this.#gitdir;
     // From when there is something to unpack: what the server takes to send it has an end of its own.
     let pace: Pace | undefined;
-    const remote = this.#remote(credentials, async answer => {
+    const remote = this.#remote(credentials, this.#limits, async answer => {
       pace = new Pace(this.#limits.workMs);
       const pack = packIn(answer);
       if (pack) await checkPack(pack, this.#limits, pace);
@@ -181,11 +184,10 @@ export class GitSource {
     return fetchHead;
   }
 
-  async #manifests(gitdir: string, commit: string): Promise<Pick<GitTree, 'files' | 'unread'>> {
+  async #manifests(gitdir: string, commit: string): Promise<Pick<GitTree, 'files' | 'links'>> {
     const at = { fs, gitdir, cache: {} };
     const root = this.#location.path.split('/').filter(part => part !== '' && part !== '.');
-    const { tree: top } = (await git.readCommit({ ...at, oid: commit })).commit;
-    let oid = top;
+    let oid = (await git.readCommit({ ...at, oid: commit })).commit.tree;
     for (const part of root) {
       const { tree } = await git.readTree({ ...at, oid });
       const entry = tree.find(item => item.path === part && item.type === 'tree');
@@ -194,9 +196,9 @@ export class GitSource {
       oid = entry.oid;
     }
     const found: { path: string; oid: string }[] = [];
-    const unread: Unread[] = [];
+    const links: string[] = [];
     const pace = new Pace(this.#limits.workMs);
-    await this.#find({ at, top, pace, found, unread, folders: 0 }, oid, root);
+    await this.#find({ at, pace, found, links, folders: 0 }, oid, root);
     const { fileBytes, totalBytes } = this.#limits;
     const files: { path: string; text: string }[] = [];
     let total = 0;
@@ -209,52 +211,29 @@ export class GitSource {
         throw new GitSourceError('TooLarge', `the manifests are larger than ${totalBytes} bytes; narrow spec.path`);
       files.push({ path, text: new TextDecoder().decode(blob) });
     }
-    return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), unread };
+    return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), links };
   }
 
   /** Names before contents: what is too much is refused before it is read. A tree may list another as often as it likes. */
   async #find(search: Search, oid: string, folder: readonly string[]): Promise<void> {
-    const { at, pace, found, unread } = search;
+    const { at, pace, found, links } = search;
     const { files, folders, depth } = this.#limits;
     const refuse = (what: string) =>
       new GitSourceError('TooLarge', `${what} under ${this.#location.path || 'the root'}; narrow spec.path`);
     await pace.turn();
     search.folders += 1;
+    if (folder.join('/').length > LONGEST_PATH) throw refuse(`a path of more than ${LONGEST_PATH} characters`);
     if (search.folders > folders) throw refuse(`more than ${folders} folders`);
     if (folder.length > depth) throw refuse(`${folder.slice(0, 5).join('/')}/… is more than ${depth} folders deep`);
     const { tree } = await git.readTree({ ...at, oid });
     for (const entry of tree) {
       const path = [...folder, entry.path];
-      const isHidden = entry.path.startsWith('.');
-      const what = isHidden ? undefined : await this.#unread(search, folder, entry);
-      if (what) unread.push({ path: path.join('/'), what });
-      if (entry.type === 'tree' && !isHidden) await this.#find(search, entry.oid, path);
-      if (entry.type !== 'blob' || entry.mode === SYMBOLIC_LINK || !MANIFEST.test(entry.path)) continue;
-      if (found.length >= files) throw refuse(`more than ${files} manifests`);
-      found.push({ path: path.join('/'), oid: entry.oid });
+      if (entry.type === 'tree' && !entry.path.startsWith('.')) await this.#find(search, entry.oid, path);
+      if (entry.type !== 'blob' || !MANIFEST.test(entry.path)) continue;
+      if (found.length + links.length >= files) throw refuse(`more than ${files} manifests`);
+      if (entry.mode === SYMBOLIC_LINK) links.push(path.join('/'));
+      else found.push({ path: path.join('/'), oid: entry.oid });
     }
-  }
-
-  /** What an entry is that would hold manifests if it were followed. A link to something else is nobody's business. */
-  async #unread(search: Search, folder: readonly string[], entry: TreeEntry): Promise<Unread['what'] | undefined> {
-    if (entry.type === 'commit') return 'a submodule';
-    if (entry.mode !== SYMBOLIC_LINK) return undefined;
-    if (MANIFEST.test(entry.path)) return 'a symbolic link';
-    const { at, top, pace } = search;
-    await pace.turn();
-    const { blob } = await git.readBlob({ ...at, oid: entry.oid });
-    const target = new TextDecoder().decode(blob);
-    if (blob.length > LONGEST_LINK || target.startsWith('/')) return undefined;
-    let oid = top;
-    for (const part of posix
-      .join(...folder, target)
-      .split('/')
-      .filter(one => one !== '' && one !== '.')) {
-      const next = (await git.readTree({ ...at, oid })).tree.find(item => item.path === part);
-      if (next?.type !== 'tree') return undefined;
-      oid = next.oid;
-    }
-    return 'a symbolic link';
   }
 }
 
@@ -262,10 +241,8 @@ export class GitSource {
 interface Search {
   readonly at: { readonly fs: typeof fs; readonly gitdir: string; readonly cache: object };
   readonly pace: Pace;
-  /** Its tree. */
-  readonly top: string;
   readonly found: { path: string; oid: string }[];
-  readonly unread: Unread[];
+  readonly links: string[];
   folders: number;
 }
 

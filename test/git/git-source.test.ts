@@ -187,33 +187,31 @@ describe.each(['file', 'http'] as const)('a repository over %s', scheme => {
     ]);
     const tree = await source(url()).pull();
     expect(paths(tree)).toEqual(['real.yaml']);
-    expect(tree.unread).toEqual([{ path: 'apps.yaml', what: 'a symbolic link' }]);
+    expect(tree.links).toEqual(['apps.yaml']);
     const error = await failure(source(url(), { path: 'apps.yaml' }).pull());
     expect(error.code).toBe('NoSuchPath');
   });
 
-  it('names folders that are links or submodules, and no other links', async () => {
-    const link = (path: string, text: string) => ({ path, text, isLink: true });
+  it('follows neither links to folders nor submodules', async () => {
     await commitEntries(repository.folder, [
-      link('.hidden', 'apps'),
-      {
-        path: 'apps',
-        entries: [{ path: 'base', entries: [link('up', '../../other'), { path: 'a.yaml', text: 'a: 1' }] }],
-      },
-      link('away', '../apps'),
-      link('current', './apps/base/'),
-      link('etc', '/apps'),
-      link('license', 'LICENSE'),
+      { path: 'current', text: 'other', isLink: true },
       { path: 'module', submodule: '1'.repeat(40) },
       { path: 'other', entries: [{ path: 'b.yaml', text: 'b: 1' }] },
     ]);
     const tree = await source(url()).pull();
-    expect(paths(tree)).toEqual(['apps/base/a.yaml', 'other/b.yaml']);
-    expect(tree.unread).toEqual([
-      { path: 'apps/base/up', what: 'a symbolic link' },
-      { path: 'current', what: 'a symbolic link' },
-      { path: 'module', what: 'a submodule' },
-    ]);
+    expect(paths(tree)).toEqual(['other/b.yaml']);
+    expect(tree.links).toEqual([]);
+  });
+
+  it('refuses links without end, as manifests', async () => {
+    const links = Array.from({ length: 5 }, (_, index) => ({ path: `${index}.yaml`, text: 'x', isLink: true }));
+    await commitEntries(repository.folder, links);
+    expect((await failure(source(url(), {}, { files: 3 }).pull())).message).toContain('more than 3 manifests');
+  });
+
+  it('refuses a path that is too long to be told', async () => {
+    await commitEntries(repository.folder, [{ path: 'x'.repeat(5_000), entries: [{ path: 'b.yaml', text: 'b: 1' }] }]);
+    expect((await failure(source(url()).pull())).message).toContain('a path of more than 4096 characters');
   });
 
   it('refuses a manifest that is too large, by name', async () => {

@@ -147,3 +147,13 @@ it('what left the repository is let go once its kind is gone, though the server 
   expect(first.inventory).toEqual([entry]);
   expect((await forgetful.apply(request)).inventory).toEqual([]);
 });
+
+it('what cannot leave yet keeps its place in the inventory, which is not stored anew each time', async () => {
+  const previous = ['one', 'two', 'three'].map(name => ({
+    id: `${NAMESPACE}_${name}__ConfigMap`,
+    version: 'v1',
+    digest: 'd',
+    revision: 'r',
+  }));
+  expect((await applier.apply({ ...requestFor([]), previous, isHeld: true })).inventory).toEqual(previous);
+});

@@ -124,6 +124,23 @@ describe('drift', () => {
     expect((await shop.status()).lastAppliedRevision).toBe(`main@sha1:${sha}`);
   });
 
+  it('from what was applied before a suspension is none before Git was asked again', async () => {
+    const git = await shop.served();
+    shop = git.shop;
+    await world.startOperator();
+    const sha = await shop.commit({ 'a.yaml': configMap('one', '1') });
+    await shop.declare('1s');
+    await shop.applied(sha);
+    await shop.declare('1s', ', suspend: true');
+    await shop.saying('Reconciling', 'Suspended');
+    await edit(world, 'one', { data: { value: '2' } });
+    await git.stop();
+    await shop.declare('1s', ', suspend: false');
+    await shop.saying('Ready', 'Unreachable');
+    await sleep(1_500);
+    expect(await dataOf(world, 'one')).toBe('2');
+  });
+
   it('from a folder that left the repository is none: what people delete then stays deleted', async () => {
     await world.startOperator();
     const sha = await shop.commit({ 'apps/a.yaml': configMap('one', '1'), 'README.md': 'read me' });

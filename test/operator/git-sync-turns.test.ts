@@ -32,13 +32,25 @@ describe('turns', () => {
     expect(await turns.run('one', async () => 1)).toBe(1);
   });
 
+  it('are not lost on one that was woken and has no use for its turn', async () => {
+    const woken: string[] = [];
+    const turns = new Turns(1, key => woken.push(key));
+    const one = work();
+    const run = turns.run('one', one.done);
+    for (const key of ['two', 'three']) expect(() => turns.assertFree(key)).toThrow(NotItsTurn);
+    one.end();
+    await run;
+    turns.leave('two');
+    expect(woken).toEqual(['two', 'three']);
+  });
+
   it('are not lost on one that is gone', async () => {
     const woken: string[] = [];
     const turns = new Turns(1, key => woken.push(key));
     const one = work();
     const run = turns.run('one', one.done);
     for (const key of ['gone', 'two']) expect(() => turns.assertFree(key)).toThrow(NotItsTurn);
-    turns.forget('gone');
+    turns.leave('gone');
     one.end();
     await run;
     expect(woken).toEqual(['two']);

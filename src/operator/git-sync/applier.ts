@@ -125,11 +125,13 @@ export class Applier {
     }
     const declared = new Set(pass.inventory.map(entry => entry.id));
     // Rollouts came last and leave first. What is not pruned now stays known, so that it can be later.
-    const gone = request.previous.filter(({ id }) => !declared.has(id)).reverse();
+    const gone = request.previous.filter(({ id }) => !declared.has(id));
     const mayLeave = pass.failures.length === 0 && !request.isHeld;
-    const kept = mayLeave ? await this.#letGo(request, gone, pass) : gone;
+    const kept = mayLeave ? await this.#letGo(request, gone.toReversed(), pass) : gone;
+    const stays = new Set(kept);
     return {
-      inventory: [...pass.inventory, ...kept.filter(({ id }) => request.otherHolder(id) === undefined)],
+      // In the order in which they were stored, or each pass would store another one.
+      inventory: [...pass.inventory, ...gone.filter(entry => stays.has(entry) && !request.otherHolder(entry.id))],
       failures: pass.failures,
       types: [...pass.types.values()],
       changed: pass.changed,

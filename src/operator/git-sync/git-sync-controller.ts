@@ -229,7 +229,7 @@ export class GitSyncController {
       const change = { lastAttemptedRevision, inventory };
       current = (await this.#tell(object, 'progressing', 'Applying', `applying ${tip.revision}`, change)) ?? object;
     }
-    pulled.isInForce = true;
+    pulled.inForceFor = object.metadata.uid;
     const result = await this.#apply(object, spec, tip, reading.manifests, inventory, false);
     await this.#report(current, status, tip, reading.manifests.length, result);
     return { again: result.again };
@@ -242,7 +242,8 @@ export class GitSyncController {
     previous: readonly InventoryEntry[],
   ): Promise<ApplyResult | undefined> {
     const last = this.#sources.last(object, spec);
-    if (!last?.reading.ok || !last.isInForce) return undefined;
+    // Not of a namesake that is gone: none of its objects are in this one's inventory.
+    if (!last?.reading.ok || last.inForceFor !== object.metadata.uid) return undefined;
     return this.#apply(object, spec, last.tip, last.reading.manifests, previous, true);
   }
 
@@ -298,6 +299,7 @@ export class GitSyncController {
   #rest(key: string): void {
     this.#watches.use(key, key.slice(0, key.indexOf('/')), []);
     this.#applier.forget(key);
+    this.#sources.rest(key);
     this.#corrections.delete(key);
   }
 

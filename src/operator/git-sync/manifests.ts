@@ -1,4 +1,3 @@
-import type { GitTree } from '../../git/git-source.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { isRecord } from '../../kube/kube-object.ts';
 import { type Budget, digestOf, TooManyParts } from './canonical.ts';
@@ -38,15 +37,12 @@ const SERVERS_OWN = [
 export async function readManifests(
   files: readonly { readonly path: string; readonly text: string }[],
   namespace: string,
-  unread: GitTree['unread'] = [],
+  links: readonly string[] = [],
 ): Promise<ManifestReading> {
-  const [first] = unread;
-  // What was declared there before would be taken for deleted.
-  if (first)
-    return refused(
-      first.path,
-      `is ${first.what}, which is not followed; commit the manifests themselves, or narrow spec.path`,
-    );
+  const [link] = links;
+  // What it declared when it was a file would be taken for deleted.
+  if (link !== undefined)
+    return refused(link, 'is a symbolic link, which is not followed; commit the manifest itself, or narrow spec.path');
   const manifests: Manifest[] = [];
   const spare = { ...REPEATED };
   const seen = new Map<string, string>();

@@ -8,10 +8,12 @@ import { type KubeObject, objectKey } from '../../kube/kube-object.ts';
 import type { Log } from '../log.ts';
 import type { SecretReader } from '../secrets.ts';
 import { type ManifestReading, readManifests } from './manifests.ts';
-import { Turns } from './turns.ts';
+import { NotItsTurn, Turns } from './turns.ts';
 
 /** A host that does not answer keeps no more than so many of the controller's workers. */
 const QUESTIONS_PER_HOST = 3;
+/** And all hosts together no more than so many, so that drift is put right meanwhile. */
+const QUESTIONS = 5;
 /** A fetch that failed rests for so many times what it took: all repositories share one turn. */
 const REST_AFTER_FAILURE = 4;
 
@@ -19,8 +21,8 @@ const REST_AFTER_FAILURE = 4;
 export interface Pulled {
   readonly tip: GitTip;
   readonly reading: ManifestReading;
-  /** Its objects are being applied, or were. */
-  isInForce?: boolean;
+  /** Uid of the GitSync that it is applied for, or was. */
+  inForceFor?: string | undefined;
 }
 
 export interface SourcesParts {
@@ -50,26 +52,30 @@ export class Sources {
   readonly #sources = new Map<string, Source>();
   /** What a repository may take of memory is counted once: after a start all are read. */
   readonly #fetches: Turns;
-  readonly #questions = new Map<string, Turns>();
+  readonly #questions: Turns;
+  readonly #hosts = new Map<string, Turns>();
 
   /** @param wake told the key of a GitSync whose turn it is */
   constructor(parts: SourcesParts, wake: (key: string) => void) {
     this.#parts = parts;
     this.#wake = wake;
     this.#fetches = new Turns(1, wake);
+    this.#questions = new Turns(QUESTIONS, wake);
   }
 
   /** Asks for the tip; reads files only when it moved. @throws NotItsTurn, GitSourceError, or what reading its Secret throws */
   async pull(object: KubeObject, spec: GitSyncSpec): Promise<Pulled> {
     const key = objectKey(object.metadata);
     const source = this.#sourceOf(key, spec);
+    let isWaiting = false;
     try {
       // Known to have to wait still: its server is not asked for the tip each time that it looks.
       if (source.isBehind) this.#fetches.assertFree(key);
-      const { tip, credentials } = await source.asked.run(key, async () => {
+      const ask = async () => {
         const credentials = await this.#credentials(object, spec);
         return { tip: await source.reader.tip(credentials), credentials };
-      });
+      };
+      const { tip, credentials } = await this.#questions.run(key, () => source.asked.run(key, ask));
       source.isBehind = source.read?.tip.commit !== tip.commit;
       if (source.read && !source.isBehind) return source.read;
       const { resting } = source;
@@ -77,7 +83,10 @@ export class Sources {
       return await this.#fetches.run(key, () => this.#read(source, object, tip, credentials));
     } catch (error) {
       if (error instanceof GitSourceError && error.isAnswer) source.read = undefined;
+      if (error instanceof NotItsTurn) isWaiting = true;
       throw error;
+    } finally {
+      if (!isWaiting) this.#leave(key, source);
     }
   }
 
@@ -88,11 +97,21 @@ export class Sources {
 
   /** Forgets the repository of a GitSync that is gone. @param key `<namespace>/<name>` */
   async remove(key: string): Promise<void> {
-    this.#fetches.forget(key);
     const source = this.#sources.get(key);
-    source?.asked.forget(key);
+    if (source) this.#leave(key, source);
     this.#sources.delete(key);
     await source?.reader.remove();
+  }
+
+  /** What a GitSync that is suspended applied is not put right when it goes on: Git is asked first. */
+  rest(key: string): void {
+    const source = this.#sources.get(key);
+    if (source?.read) source.read.inForceFor = undefined;
+    if (source) this.#leave(key, source);
+  }
+
+  #leave(key: string, { asked }: Source): void {
+    for (const turns of [this.#fetches, this.#questions, asked]) turns.leave(key);
   }
 
   /** The next process has no use for what was fetched. */
@@ -104,8 +123,8 @@ export class Sources {
     const { clock, log } = this.#parts;
     const begun = clock.monotonic();
     try {
-      const { files, unread, ...at } = await source.reader.read(tip, credentials);
-      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '', unread) };
+      const { files, links, ...at } = await source.reader.read(tip, credentials);
+      source.read = { tip: at, reading: await readManifests(files, object.metadata.namespace ?? '', links) };
       source.resting = undefined;
       return source.read;
     } catch (error) {
@@ -132,8 +151,8 @@ export class Sources {
   }
 
   #questionsTo(host: string): Turns {
-    const known = this.#questions.get(host) ?? new Turns(QUESTIONS_PER_HOST, this.#wake);
-    this.#questions.set(host, known);
+    const known = this.#hosts.get(host) ?? new Turns(QUESTIONS_PER_HOST, this.#wake);
+    this.#hosts.set(host, known);
     return known;
   }
 

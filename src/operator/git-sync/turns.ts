@@ -29,16 +29,20 @@ export class Turns {
       return await work();
     } finally {
       this.#free += 1;
-      const [next] = this.#waiting;
-      if (next !== undefined) {
-        this.#waiting.delete(next);
-        this.#wake(next);
-      }
+      this.#wakeNext();
     }
   }
 
-  /** One that is gone must not be woken in place of another. */
-  forget(key: string): void {
+  /** It wants no turn any more; one that it was woken for is another's. */
+  leave(key: string): void {
     this.#waiting.delete(key);
+    if (this.#free > 0) this.#wakeNext();
+  }
+
+  #wakeNext(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.#wake(next);
   }
 }
