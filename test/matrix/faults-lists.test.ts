@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { HASH_LABEL } from '../../src/api/names.ts';
 import type { KubeObject } from '../support/control-plane/api-client.ts';
-import type { ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
+import { isCountedWrite, type ProxiedRequest } from '../support/fault-proxy/proxied-request.ts';
 import { faultSuite } from '../support/faults/fault-suite.ts';
 import { type Fault, tellUnder, unhandled, watching } from '../support/faults/run-story.ts';
 import { rest, Scene } from '../support/faults/scene.ts';
@@ -140,7 +140,7 @@ faultSuite(
       await survives('promote', 'f7-no-version', none);
     });
 
-    it.concurrent('F7 the list of routes takes 30 s, and a revert does not wait for it', async () => {
+    it.concurrent('F7 the list of routes takes 30 s, and a revert neither waits for it nor is undone by what it shows', async () => {
       const scene = await Scene.open(rig(), 'f7-slow');
       const { proxy, stage } = scene;
       await STORIES.held.prelude(stage);
@@ -156,10 +156,22 @@ faultSuite(
       const revertMs = performance.now() - request.at;
       console.log(`f7-slow: the traffic was back ${Math.round(revertMs)} ms after the list was asked for`);
       expect(revertMs).toBeLessThan(20_000);
+      // What it shows is from before the revert, and it arrives after it.
+      const isFollowed = ({ request: later }: { request: ProxiedRequest }) =>
+        later.index > request.index && later.verb === 'watch' && later.plural === 'httproutes';
+      expect(proxy.trace.entries.some(isFollowed)).toBe(false);
+      const home = proxy.trace.entries.length;
+      await scene.until('the late list has arrived', () => proxy.trace.entries.some(isFollowed));
+      expect(performance.now() - request.at).toBeGreaterThan(29_000);
+      await rest(3_000);
       await stage.until(
         'it is aborted and the canary has left',
         () => stage.is('Aborted') && stage.count('pods') === 2,
       );
+      const since = proxy.trace.entries.slice(home).map(entry => entry.request);
+      expect(since.filter(one => isCountedWrite(one) && one.plural === 'httproutes')).toEqual([]);
+      expect(canaryWeight(stage)).toBe(0);
+      expect(unhandled(scene.log())).toEqual([]);
       await scene.close();
       expect(scene.died).toBe(false);
     });

@@ -58,6 +58,23 @@ faultSuite('time that goes wrong', { stories: ['promote', 'abort', 'held'] }, ({
       });
     }
 
+  for (const story of ['promote', 'abort'] as const)
+    it.concurrent(`F19 the machine sleeps, and its clock is an hour ahead when it wakes: ${story}`, async () => {
+      const sleep: Fault = async scene => {
+        await atWeight(scene.stage, 20);
+        const asleep = scene.freeze(12_000);
+        await rest(2_000);
+        // Heard when it wakes.
+        scene.signal('SIGUSR2');
+        await asleep;
+      };
+      await survives(story, `f19-sleep-${story}`, sleep, {
+        ...BRIEF,
+        excuses: [JUMPED],
+        program: clockJumps(rig(), HOUR),
+      });
+    });
+
   for (const [way, change] of CHANGES)
     it.concurrent(`F19 the clocks of the operator's time zone are put ${way} in the middle`, async () => {
       const meet: Fault = async scene => {
