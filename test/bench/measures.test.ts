@@ -1,8 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ApiFailure } from '../support/control-plane/api-client.ts';
 import { RIG_USERS } from '../support/control-plane/users.ts';
 import type { Request } from './measure/audit-record.ts';
-import { busySeconds, cpuSeconds, residentMb } from './measure/process-meter.ts';
+import { busySeconds, cpuSeconds, residentMb, startBusyMeter } from './measure/process-meter.ts';
 import { routeDelays } from './measure/route-delays.ts';
 import { changesBetween, wastedWrites } from './measure/wasted-writes.ts';
 import { FleetWatch } from './world/fleet-watch.ts';
@@ -188,5 +189,14 @@ describe('the meter of a process', () => {
     expect(own).toBeGreaterThan(0);
     expect(busySeconds()).toBeGreaterThan(own);
     expect([residentMb(2 ** 22 + 1), cpuSeconds(2 ** 22 + 1)]).toEqual([undefined, undefined]);
+  });
+
+  it('tells how busy all cores were, of which a busy loop takes one', () => {
+    const busy = startBusyMeter();
+    const end = performance.now() + 300;
+    while (performance.now() < end);
+    // Others may run as well; a busy host gives us less than a core.
+    expect(busy()).toBeGreaterThan(0.3 / availableParallelism());
+    expect(busy()).toBeLessThanOrEqual(1);
   });
 });

@@ -24,6 +24,12 @@ describe('the table', () => {
     );
   });
 
+  it('shows what of a figure is the part of the control plane', () => {
+    const table = tableOf([aResult(100)]);
+    expect(table).toContain('| how busy all cores were meanwhile; with Deployments alone |  | 95 %; 90 % |');
+    expect(table).toContain('| change → answered by the API server, p50 / p99 / max |  | 9 / 15 / 15 ms |');
+  });
+
   it('has lines of as many cells as its head', () => {
     const lines = tableOf([aResult(100)]).split('\n');
     const cells = (line: string | undefined) => line?.split(/(?<!\\)\|/).length;

@@ -26,6 +26,8 @@ export interface ControlResult {
   readonly createSeconds: number;
   /** Every tenth changed at once, to all available with the new version. */
   readonly tenthSeconds: number;
+  /** Of all cores while they were created, 0 to 1. Absent in results of versions that did not look. */
+  readonly createBusy?: number;
 }
 
 /** From nothing to all healthy, beside the same objects with Deployments and without Sluice. */
@@ -38,6 +40,8 @@ export interface CreateResult {
   readonly writes: Readonly<Record<string, number>>;
   readonly writesPerRollout: number;
   readonly eventsPerRollout: number;
+  /** How busy all cores were, by whatever, 0 to 1. Absent in results of versions that did not look. */
+  readonly busy?: number;
   readonly rssBeforeMb: number;
 }
 
@@ -73,6 +77,8 @@ export type CostsResult = Readonly<Record<(typeof COSTED)[number], number>>;
 export interface SingleResult {
   /** From the API server's receiving the change to its receiving the operator's first write about it. */
   readonly asked: Spread | undefined;
+  /** From the API server's receiving the change to its answering it: its own part. Absent in results of versions that did not look. */
+  readonly accepted?: Spread | undefined;
   /** From the answer to the change on: what the operator and the watch take. */
   readonly answered: Spread | undefined;
   readonly missed: number;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 /** Clock ticks per second of /proc, the same on every Linux of today. */
 const TICKS = 100;
@@ -23,6 +24,15 @@ export function busySeconds(): number {
   const first = /^cpu +(.+)$/m.exec(readProc('', 'stat') ?? '')?.[1] ?? '';
   const [user = 0, nice = 0, system = 0, _idle = 0, _iowait = 0, irq = 0, softirq = 0] = first.split(' ').map(Number);
   return (user + nice + system + irq + softirq) / TICKS;
+}
+
+/** From now on, how busy all cores were until the returned function is called, 0 to 1. */
+export function startBusyMeter(): () => number {
+  const begun = { ms: performance.now(), busy: busySeconds() };
+  return () => {
+    const seconds = ((performance.now() - begun.ms) / 1000) * availableParallelism();
+    return Math.min(1, Math.round(((busySeconds() - begun.busy) / seconds) * 1000) / 1000);
+  };
 }
 
 function readProc(pid: number | '', file: string): string | undefined {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from '../../support/control-plane.ts';
 import { isOperatorWrite } from '../measure/audit-record.ts';
 import { byKind } from '../measure/by-kind.ts';
+import { startBusyMeter } from '../measure/process-meter.ts';
 import type { ControlResult } from '../results.ts';
 import type { Bench } from '../world/bench.ts';
 import { startBenchCluster } from '../world/bench-cluster.ts';
@@ -29,9 +30,11 @@ export async function measureControlPace(size: number, timeoutMs: number): Promi
     await fleet.start(cluster.plane.client, '/apis/apps/v1/deployments');
     const members = membersOf(size);
     const begun = Date.now();
+    const busy = startBusyMeter();
     await createAll(cluster.plane, members, 'Deployment');
     await untilAvailable(fleet, members, timeoutMs);
     const createSeconds = (Date.now() - begun) / 1000;
+    const createBusy = busy();
     await sleep(SETTLED_MS);
     const tenth = tenthOf(members);
     const changed = Date.now();
@@ -42,7 +45,7 @@ export async function measureControlPace(size: number, timeoutMs: number): Promi
       await patiently(() => cluster.plane.client.patch(path, 'merge', object));
     });
     await untilAvailable(fleet, tenth, timeoutMs);
-    return { createSeconds, tenthSeconds: (Date.now() - changed) / 1000 };
+    return { createSeconds, createBusy, tenthSeconds: (Date.now() - changed) / 1000 };
   } finally {
     await fleet.stop();
     await cluster.stop();
@@ -62,11 +65,13 @@ export async function runCreate(bench: Bench, control: ControlResult | undefined
   const rssBeforeMb = operator.rssMb() ?? Number.NaN;
   const mark = bench.audit.mark();
   const begun = Date.now();
+  const meter = startBusyMeter();
   await createAll(bench.cluster.plane, bench.members, 'Rollout');
   const appliedSeconds = (Date.now() - begun) / 1000;
   const keys = bench.members.map(({ key }) => key);
   await bench.fleet.until('healthy', keys, ({ phase }) => phase === 'Healthy', bench.patience());
   const seconds = (Date.now() - begun) / 1000;
+  const busy = meter();
   await bench.settle();
   const writes = bench.audit.since(mark).filter(isOperatorWrite);
   const events = writes.filter(({ resource }) => resource === 'events').length;
@@ -77,6 +82,7 @@ export async function runCreate(bench: Bench, control: ControlResult | undefined
     writes: byKind(writes, bench.size),
     writesPerRollout: (writes.length - events) / bench.size,
     eventsPerRollout: events / bench.size,
+    busy,
     rssBeforeMb,
   };
 }

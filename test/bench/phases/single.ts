@@ -13,6 +13,7 @@ const GIVEN_UP_MS = 5_000;
 export async function runSingle(bench: Bench): Promise<void> {
   const image = bench.nextImage();
   const asked: number[] = [];
+  const accepted: number[] = [];
   const answered: number[] = [];
   const members = bench.members.slice(0, SAMPLES);
   for (const member of members) {
@@ -22,6 +23,7 @@ export async function runSingle(bench: Bench): Promise<void> {
     const seen = await firstWrite(bench, member, mark);
     if (seen !== undefined) {
       asked.push(seen.write.atMs - seen.change.atMs);
+      accepted.push(seen.change.doneMs - seen.change.atMs);
       answered.push(seen.write.atMs - seen.change.doneMs);
     }
     await sleep(APART_MS);
@@ -29,7 +31,8 @@ export async function runSingle(bench: Bench): Promise<void> {
     await bench.change([member], stable);
     await sleep(APART_MS);
   }
-  bench.result.single = { asked: spreadOf(asked), answered: spreadOf(answered), missed: members.length - asked.length };
+  const missed = members.length - asked.length;
+  bench.result.single = { asked: spreadOf(asked), accepted: spreadOf(accepted), answered: spreadOf(answered), missed };
 }
 
 async function firstWrite(

@@ -28,6 +28,11 @@ export const DELIVERY_ROWS: readonly Row[] = [
     figure: ({ create }) => create && `${shortNumber(create.seconds - create.appliedSeconds)} s`,
   },
   {
+    title: 'how busy all cores were meanwhile; with Deployments alone',
+    figure: ({ create }) =>
+      create?.busy === undefined ? undefined : [create.busy, create.control?.createBusy].map(shareText).join('; '),
+  },
+  {
     title: 'writes per creation, without events',
     figure: ({ create }) => create && shortNumber(create.writesPerRollout),
     ...peersOf('createWrites'),
@@ -41,6 +46,10 @@ export const DELIVERY_ROWS: readonly Row[] = [
       return single.missed === 0 && within(single.asked?.p50, 10) === true && within(single.asked?.p99, 20) === true;
     },
     ...firstWrites(),
+  },
+  {
+    title: 'change → answered by the API server, p50 / p99 / max',
+    figure: ({ single }) => single?.accepted && seenText(single.accepted, single.missed),
   },
   {
     title: 'change answered by the API server → first write, p50 / p99 / max',
@@ -114,6 +123,8 @@ function canaryRows(phase: 'tenth' | 'all'): Row[] {
 
 const number = (value: number | undefined) => (value === undefined ? undefined : shortNumber(value));
 const unit = (text: string | undefined, of: string) => (text === undefined ? undefined : `${text} ${of}`);
+
+const shareText = (share: number | undefined) => (share === undefined ? '–' : `${Math.round(share * 100)} %`);
 
 function durationText({ canaries, promoted, seconds, pauseSeconds }: CanaryResult): string {
   const lost = promoted < canaries ? `, ${promoted} of ${canaries} promoted` : '';
