@@ -68,7 +68,9 @@ export const canaryStrategySchema = withRules(
     canaryService: objectNameSchema.optional(),
     serviceTemplate: serviceTemplate.optional().meta({ description: 'Given: Sluice creates and owns both Services.' }),
     maxSurge: intOrPercentSchema.optional().meta({ description: 'Default 25%, rounded up. Without a router only.' }),
-    maxUnavailable: intOrPercentSchema.optional().meta({ description: 'Default 25%, rounded down.' }),
+    maxUnavailable: intOrPercentSchema
+      .optional()
+      .meta({ description: 'Default 25%, rounded down. Without a router only.' }),
     steps: z.array(canaryStepSchema).max(100).optional(),
     analysis: analysisUseSchema
       .extend({ startingStep: z.int().min(0).max(100).optional() })

@@ -42,7 +42,9 @@ export const rolloutSpecSchema = withRules(
       description: 'Left out where an autoscaler decides: what it sets is kept.',
     }),
     selector: labelSelectorSchema.optional(),
-    template: opaqueObject('Pod template, kept as written. Checked by a server dry-run of the ReplicaSet.').optional(),
+    template: opaqueObject(
+      'Pod template, kept as written. What the API server refuses of it is told as ReplicaSetRejected.',
+    ).optional(),
     workloadRef: notYet('workloadRef', 'move the template into the Rollout', 'A Deployment to take the template from.'),
     minReadySeconds: seconds.optional(),
     progressDeadlineSeconds: z.int().min(1).max(31_536_000).optional().meta({ description: 'Default 600.' }),

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { describeOnRig, SCENARIO_MS } from '../support/rig/describe-on-rig.ts';
 import { expectBackOnStable, isPausedAndMeasured, weightsSince } from '../support/rig/expect-team.ts';
 import type { GatewayClient } from '../support/rig/gateway-client.ts';
+import { shippedGate } from '../support/rig/shipped-gate.ts';
 import type { Team } from '../support/rig/team.ts';
 import { expectTold, isPromoted, notesOf } from './scene.ts';
 
@@ -89,6 +90,30 @@ describeOnRig('a canary behind a real gateway', rig => {
       expect(weights).toContain(20);
       await expectTold(team, 'Aborted');
       // It never passed a gate, so it never got more than the first weight.
+      expect(Math.max(...team.timeline.marks().map(mark => mark.canaryWeight))).toBe(20);
+      await team.stop();
+    },
+    SCENARIO_MS,
+  );
+
+  it.concurrent(
+    'is aborted when it answers slowly, by the latency gate that Sluice ships',
+    async () => {
+      const team = await rig().team('slow');
+      const client = await team.begin({ tag: '1.0.0', gates: [] });
+      await team.apply(shippedGate('slow', 'latency-p95', { max: 0.1 }));
+      await team.release({ tag: '1.1.0-slow200', gates: ['latency-p95'] });
+      await team.untilStatus('aborted', status => status.phase === 'Aborted');
+      await expectBackOnStable(team, 'AnalysisFailed');
+      expect(await team.column('.status.abort.evidence.metric')).toBe('latency-p95');
+      // The bounds of the bucket that 200 ms are in.
+      const measured = Number(await team.column('.status.abort.evidence.measured'));
+      expect(measured).toBeGreaterThan(0.1);
+      expect(measured).toBeLessThanOrEqual(0.5);
+      await expectTold(team, 'Aborted');
+      const { weights, byVersion } = await client.check();
+      expect(weights).toContain(20);
+      expect(byVersion['1.1.0']).toBeGreaterThan(5);
       expect(Math.max(...team.timeline.marks().map(mark => mark.canaryWeight))).toBe(20);
       await team.stop();
     },

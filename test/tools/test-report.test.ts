@@ -25,7 +25,7 @@ describe('what a report of tests says', () => {
   });
 
   it('names each test that failed with its reason on one line, without the stack', () => {
-    const failureMessages = ['AssertionError: expected 3 to be 1\n    at /work/test/a.test.ts:4:7\n  seen: x'];
+    const failureMessages = ['AssertionError: expected 3 to be 1\n    at /src/test/a.test.ts:4:7\n  seen: x'];
     const { counts, failures } = read(
       [
         file([
