@@ -13,7 +13,7 @@ import { podTrouble } from './pod-trouble.ts';
 import { BLOCKED, NOTHING_MOVES } from './prerequisites.ts';
 import { currentRunName, obsoleteRuns, readRun } from './run-names.ts';
 import { refusedRun } from './runs.ts';
-import { mayLeave } from './scale-downs.ts';
+import { delays, hasUsers, longestDelay, mayLeave } from './scale-downs.ts';
 import { STATIONS } from './step-names.ts';
 import { openTrial, setPause, setStep, trackProgress } from './trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -65,6 +65,8 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
       scale: nothingMoves ? new Map() : podsWanted(t, station),
       firstPods: nothingMoves ? 0 : podsOfNew(t, station),
       select: selections(t, station, hold !== undefined),
+      // Of a revision that took over and was superseded before it was stable.
+      scaleDownAt: delays(w, withUsers(w), longestDelay(w)),
       runs,
       // On lists that are older than a run its station seems to be yet to come.
       endRuns: obsoleteRuns(w, analysesAhead(t)),
@@ -142,13 +144,19 @@ function isDone(t: Trial, station: Station): boolean {
       );
     }
     default:
-      return full || !blueGreen.postPromotionAnalysis || passed(t, 'postPromotion');
+      return isWhole(t) && (full || !blueGreen.postPromotionAnalysis || passed(t, 'postPromotion'));
   }
+}
+
+/** All users are on the new revision, and it has all its pods: what becomes stable has to carry them from now on. */
+function isWhole(t: Trial): boolean {
+  return isDone(t, 3) && isDone(t, 4);
 }
 
 function canBePromotedPast(t: Trial, station: Station): boolean {
   if (station === 2) return t.overdue === undefined;
-  return (station === 1 && inconclusive(t, 'prePromotion')) || (station === 5 && inconclusive(t, 'postPromotion'));
+  if (station === 1) return inconclusive(t, 'prePromotion');
+  return station === 5 && isWhole(t) && inconclusive(t, 'postPromotion');
 }
 
 function previewReady(t: Trial): boolean {
@@ -198,15 +206,21 @@ function wantedRun(t: Trial, station: Station): WantedRun | undefined {
 }
 
 function podsOfNew(t: Trial, station: Station): number {
-  return station >= 3 || t.full ? t.w.replicas : previewPods(t);
+  if (station >= 3 || t.full) return t.w.replicas;
+  // Its users were sent home just now, and clients may be slow to hear of it.
+  const had = t.d.status.switchedAt === undefined ? 0 : Math.min(t.w.newSet?.spec ?? 0, t.w.replicas);
+  return Math.max(previewPods(t), had);
 }
+
+/** Sets of neither revision that the active Service still leads to. */
+const withUsers = (w: World) => w.olderSets.filter(set => set.spec > 0 && hasUsers(w, set));
 
 function podsWanted(t: Trial, station: Station): Map<string, number> {
   const { w } = t;
   const scale = new Map<string, number>();
   if (w.newSet) scale.set(w.newSet.name, podsOfNew(t, station));
   if (w.stableSet) scale.set(w.stableSet.name, w.replicas);
-  for (const set of w.olderSets) if (mayLeave(w, set)) scale.set(set.name, 0);
+  for (const set of w.olderSets) if (!hasUsers(w, set) && mayLeave(w, set)) scale.set(set.name, 0);
   return scale;
 }
 
@@ -216,11 +230,18 @@ function selections(t: Trial, station: Station, held: boolean): Map<string, stri
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0)
     select.set(blueGreen.previewService, w.hash);
-  // A hold freezes the switch where it is: a pause must not move users.
-  const moved = w.service(blueGreen.activeService)?.selects === w.hash;
-  const switched = station > 4 || (station === 4 && (moved || !held));
-  select.set(blueGreen.activeService, switched ? w.hash : stableHash);
+  // A hold freezes the switch where it is: a pause must not move users, nor have them back that were sent home.
+  const selected = w.service(blueGreen.activeService)?.selects;
+  const switched = station > 4 ? !held || selected !== stableHash : station === 4 && (selected === w.hash || !held);
+  select.set(blueGreen.activeService, switched && !isLost(t) ? w.hash : stableHash);
   return select;
+}
+
+/** Users are on a revision none of whose pods answers, and stable stands by: they go home until it has all its pods again. */
+function isLost({ w, blueGreen }: Trial): boolean {
+  const active = w.service(blueGreen.activeService);
+  const isEmpty = active?.selects === w.hash && active.ready === 0 && w.newSet?.ready === 0;
+  return isEmpty && w.replicas > 0 && (w.stableSet?.ready ?? 0) > 0;
 }
 
 function waitReason(t: Trial, station: Station, gate: GateReading | undefined): Because {
@@ -239,11 +260,16 @@ function waitReason(t: Trial, station: Station, gate: GateReading | undefined): 
     };
   if (station === 1 || station === 5) {
     if (gate && gate.verdict !== 'Passed') return gate.because;
+    const run = wantedRun(t, station);
+    if (station === 5 && (gate || !run))
+      return {
+        reason: 'WaitingForEndpoints',
+        message: `waiting for Service ${blueGreen.activeService} to reach the new pods`,
+      };
     const running: Because = {
       reason: station === 1 ? 'GateRunning' : 'PostPromotionAnalysis',
       message: `${STATIONS[station]} is running`,
     };
-    const run = wantedRun(t, station);
     return run ? (refusedRun(w, run) ?? running) : running;
   }
   if (station === 2)

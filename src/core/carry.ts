@@ -18,11 +18,14 @@ export function notCarried(ready: number, pods: number, max: number): number {
 }
 
 /**
- * Pods that stable needs to carry all traffic: as many replicas as were wanted when it last had enough of them. Users of a
- * failed canary do not wait for pods that an autoscaler has only just asked for.
+ * Pods that stable needs to carry all traffic: as many replicas as were wanted when there last were enough pods. Users of a
+ * failed canary do not wait for pods that an autoscaler has only just asked for; with dynamicStableScale both sets together
+ * are what carries them, and stable has to grow to as many.
  */
 export function stablePods(w: World): number {
-  const isWhole = (w.stableSet?.available ?? 0) >= enoughToCarryAll(w.replicas);
+  const isShared = w.spec.strategy.canary?.dynamicStableScale === true && w.newSet !== w.stableSet;
+  const beside = isShared ? (w.newSet?.available ?? 0) : 0;
+  const isWhole = (w.stableSet?.available ?? 0) + beside >= enoughToCarryAll(w.replicas);
   const before = w.stored?.weights?.replicas ?? w.replicas;
   return Math.max(1, isWhole ? w.replicas : Math.min(before, w.replicas));
 }

@@ -73,7 +73,8 @@ export type Action =
     }
   | { readonly type: 'TerminateAnalysisRun'; readonly target: Target; readonly message: string }
   | { readonly type: 'TakeSample'; readonly run: Target; readonly metric: string }
-  | { readonly type: 'InspectPods'; readonly podTemplateHash: string }
+  /** `since`: when the attempt began, epoch milliseconds; restarts from before are not its fault. */
+  | { readonly type: 'InspectPods'; readonly podTemplateHash: string; readonly since: number }
   | {
       readonly type: 'Delete';
       readonly kind: 'ReplicaSet' | 'ControllerRevision' | 'AnalysisRun';

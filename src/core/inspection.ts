@@ -32,5 +32,5 @@ export function inspectPods(w: World, d: Draft, mode: Mode): Action[] {
     return [];
   }
   d.wakes.push(w.now + FRESH_MS);
-  return [{ type: 'InspectPods', podTemplateHash: w.hash }];
+  return [{ type: 'InspectPods', podTemplateHash: w.hash, since: fromTime(d.status.trialStartedAt) ?? 0 }];
 }

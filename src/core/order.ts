@@ -182,7 +182,9 @@ function lowestAllowed(w: World, intent: Intent, set: ReplicaSetView, wanted: nu
     if (service?.selects !== set.hash) continue;
     floor = Math.max(floor, 1, intent.explicitScale && set === w.newSet ? 1 : podsFor(w, name));
   }
-  const leavesWhole = wanted === 0 && floor > 0 && set.scaleDownAt !== undefined;
+  // Of a revision that is on trial again its step decides, whatever was planned when it was aborted.
+  const isTried = set === w.newSet && intent.phase !== 'Aborted';
+  const leavesWhole = wanted === 0 && floor > 0 && set.scaleDownAt !== undefined && !isTried;
   return leavesWhole ? set.spec : Math.max(wanted, Math.min(set.spec, floor));
 }
 

@@ -1,6 +1,6 @@
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
-import { isTakenUp } from './actual-weight.ts';
+import { isTakenUp, mayReachCanary } from './actual-weight.ts';
 import type { Draft } from './draft.ts';
 import type { Intent } from './intent.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
@@ -45,9 +45,17 @@ export function laterThanPromoted(w: World, sets: readonly ReplicaSetView[]): Ma
   return withoutRouter(w) ? new Map() : delays(w, sets, delaySeconds(w, 'scaleDownDelaySeconds'));
 }
 
-/** When sets leave: after so many seconds, or as planned before, by name in epoch milliseconds. */
+/** When sets leave: so many seconds after their users, or as planned before, by name in epoch milliseconds. */
 export function delays(w: World, leaving: readonly ReplicaSetView[], seconds: number): Map<string, number> {
-  return new Map(leaving.map(set => [set.name, noLaterThan(w, seconds, set.scaleDownAt)]));
+  const at = (set: ReplicaSetView) => (hasUsers(w, set) ? putOff : noLaterThan)(w, seconds, set.scaleDownAt);
+  return new Map(leaving.map(set => [set.name, at(set)]));
+}
+
+/** Whether a set that leaves still has users, or may have: they are about to be moved. */
+export function hasUsers(w: World, { hash }: ReplicaSetView): boolean {
+  const { canary, blueGreen } = w.spec.strategy;
+  if (blueGreen) return w.service(blueGreen.activeService)?.selects === hash;
+  return w.router !== undefined && mayReachCanary(w) && w.service(canary?.canaryService)?.selects === hash;
 }
 
 export function delaySeconds(w: World, field: 'scaleDownDelaySeconds' | 'abortScaleDownDelaySeconds'): number {
@@ -68,6 +76,12 @@ function scaleDownAt(w: World, set: ReplicaSetView, intent: Intent): number | un
   const isWanted = (intent.scale.get(set.name) ?? 0) > 0;
   if (isWanted || set.scaleDownAt === undefined) return undefined;
   return noLaterThan(w, longestDelay(w), set.scaleDownAt);
+}
+
+/** The delay begins when users have left. Each time that it is put off is a write, so half of it has to be over. */
+function putOff(w: World, seconds: number, planned?: number): number {
+  const isHalfOver = seconds > 0 && planned !== undefined && planned - w.now < seconds * 500;
+  return noLaterThan(w, seconds, isHalfOver ? undefined : planned);
 }
 
 /** What is planned later than that was planned by a clock that was ahead, or before the delay was shortened. */

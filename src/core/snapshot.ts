@@ -60,7 +60,7 @@ export interface PodInspection {
 export interface InspectedPod {
   readonly name: string;
   readonly ready: boolean;
-  /** Most restarts of any of its containers. */
+  /** Most restarts of any of its containers since this attempt began: a pod that is kept from an earlier life of its revision brings some along. */
   readonly restarts: number;
   /** Reason why a container waits, such as CrashLoopBackOff or ImagePullBackOff. */
   readonly waiting?: string;

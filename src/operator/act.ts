@@ -23,7 +23,7 @@ export type Outcome =
 /** Work that is started here and goes on beside the pass. */
 export interface Background {
   takeSample(rollout: KubeObject, action: Extract<Action, { type: 'TakeSample' }>): void;
-  inspectPods(rollout: KubeObject, podTemplateHash: string): void;
+  inspectPods(rollout: KubeObject, podTemplateHash: string, since: number): void;
   terminateRun(rollout: KubeObject, action: Extract<Action, { type: 'TerminateAnalysisRun' }>): Promise<void>;
 }
 
@@ -94,7 +94,7 @@ export class Actor {
         this.#background.takeSample(rollout, action);
         return;
       case 'InspectPods':
-        this.#background.inspectPods(rollout, action.podTemplateHash);
+        this.#background.inspectPods(rollout, action.podTemplateHash, action.since);
         return;
       case 'Delete':
         await client.delete(

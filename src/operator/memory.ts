@@ -4,6 +4,14 @@ import { NOTHING_OWED, type Owed } from './owed-report.ts';
 /** What a cache may show as it was before the last writes of the operator before this one. */
 export type Doubt = 'traffic' | 'analysisRuns';
 
+/** Restarts of pods that are older than the attempt which they are judged in, by name of the pod. */
+export interface RestartsBefore {
+  readonly podTemplateHash: string;
+  /** When the attempt began, epoch milliseconds. */
+  readonly since: number;
+  readonly byPod: ReadonlyMap<string, number>;
+}
+
 /** What the operator knows of one Rollout besides stored objects. All of it may be lost at any time without harm. */
 export interface RolloutMemory {
   /** Which Rollout of that name it is about. */
@@ -12,6 +20,8 @@ export interface RolloutMemory {
   /** Passes in a row in which something was refused that repeating cannot mend. */
   troubles: number;
   inspection: PodInspection | undefined;
+  /** What pods of an earlier life had restarted when they were first looked at in an attempt. */
+  restartsBefore: RestartsBefore | undefined;
   /** `<notice id>|<notifier>` that reached their receiver and are not yet struck off in status. */
   delivered: Set<string>;
   /** What was told last of deliveries that did not succeed, by Notifier; `at` in monotonic milliseconds. */
@@ -48,6 +58,7 @@ export class Memory {
         problems: [],
         troubles: 0,
         inspection: undefined,
+        restartsBefore: undefined,
         delivered: new Set(),
         undelivered: new Map(),
         conflicts: [],

@@ -152,7 +152,7 @@ export class Operator {
     const actor = new Actor(client, {
       takeSample: (rollout, action) => this.#sampler.take(rollout, action),
       terminateRun: (rollout, action) => this.#sampler.terminate(rollout, action),
-      inspectPods: (rollout, hash) => inspector.inspect(rollout, hash),
+      inspectPods: (rollout, hash, since) => inspector.inspect(rollout, hash, since),
     });
     const reporter = new Reporter({ recorder: this.#recorder, metrics, courier: this.#courier, log, clock });
     const stepAside = () => this.#queue.stepAside();

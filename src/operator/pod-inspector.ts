@@ -1,4 +1,5 @@
 import { HASH_LABEL } from '../api/names.ts';
+import { fromTime } from '../api/time.ts';
 import type { InspectedPod, PodInspection } from '../core/snapshot.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -38,16 +39,19 @@ export class PodInspector {
     this.#parts = parts;
   }
 
-  inspect(rollout: KubeObject, podTemplateHash: string): void {
+  /** @param since when the attempt began, epoch milliseconds: pods that are older are judged by their restarts from their first look on */
+  inspect(rollout: KubeObject, podTemplateHash: string, since: number): void {
     const key = objectKey(rollout.metadata);
     if (this.#running.has(key) || this.#parts.clock.monotonic() < this.#restUntil) return;
     this.#running.add(key);
     // Taken now: a Rollout that is forgotten meanwhile must not be remembered again.
     const known = this.#parts.memory.of(key);
-    void this.#looks.run(() => this.#look(known, rollout, podTemplateHash)).finally(() => this.#running.delete(key));
+    void this.#looks
+      .run(() => this.#look(known, rollout, podTemplateHash, since))
+      .finally(() => this.#running.delete(key));
   }
 
-  async #look(known: RolloutMemory, rollout: KubeObject, podTemplateHash: string): Promise<void> {
+  async #look(known: RolloutMemory, rollout: KubeObject, podTemplateHash: string, since: number): Promise<void> {
     const { client, clock, log, enqueue } = this.#parts;
     const key = objectKey(rollout.metadata);
     try {
@@ -59,10 +63,18 @@ export class PodInspector {
         labelSelector,
         map: item => slimPod(item, sets),
       });
+      const { restartsBefore: last } = known;
+      const isSame = last?.podTemplateHash === podTemplateHash && last.since === since;
+      const before = isSame ? last : { podTemplateHash, since, byPod: older(items, since) };
+      known.restartsBefore = before;
+      const sinceThen = (pod: InspectedPod) => ({
+        ...pod,
+        restarts: Math.max(0, pod.restarts - (before.byPod.get(pod.name) ?? 0)),
+      });
       const inspection: PodInspection = {
         podTemplateHash,
         at: clock.now(),
-        pods: items.map(viewPod).sort(byTrouble).slice(0, KEPT),
+        pods: items.map(viewPod).map(sinceThen).sort(byTrouble).slice(0, KEPT),
       };
       known.inspection = inspection;
       if (inspection.pods.some(pod => pod.restarts > 0 || pod.waiting !== undefined)) enqueue(key);
@@ -85,7 +97,15 @@ function slimPod(item: unknown, sets: ReadonlySet<string | undefined>): KubeObje
   if (!isRecord(item) || !isRecord(item.metadata)) return undefined;
   const { apiVersion, kind, metadata, status } = item as unknown as KubeObject;
   const owner = metadata.ownerReferences?.find(ref => ref.controller === true);
-  return owner && sets.has(owner.uid) ? { apiVersion, kind, metadata: { name: metadata.name }, status } : undefined;
+  if (!owner || !sets.has(owner.uid)) return undefined;
+  const { name, creationTimestamp } = metadata;
+  return { apiVersion, kind, metadata: { name, ...(creationTimestamp && { creationTimestamp }) }, status };
+}
+
+/** Restarts of the pods that there were before, by name. */
+function older(pods: readonly KubeObject[], since: number): Map<string, number> {
+  const old = pods.filter(({ metadata }) => (fromTime(metadata.creationTimestamp) ?? since) < since);
+  return new Map(old.map(pod => [pod.metadata.name, viewPod(pod).restarts]));
 }
 
 /** Restarts are what a revision is aborted for; of pods with as many, one that waits says why. */

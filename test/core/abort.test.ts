@@ -124,6 +124,20 @@ describe('an abort', () => {
     expect([canaryNow(cluster), cluster.status['scaleDowns']?.length]).toEqual(['3 pods, 0 %', 1]);
   });
 
+  it('takes home no more than stable carries when dynamicStableScale kept it small while an autoscaler grew both', () => {
+    const steps = [{ setWeight: 75 }, { pause: {} }];
+    const cluster = canaryOnTrial({ replicas: 4, steps, canary: { dynamicStableScale: true } });
+    cluster.edit(spec => Object.assign(spec, { replicas: 20 }));
+    cluster.settle();
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([5, '15 pods, 75 %']);
+    cluster.behaviour.set(hashOf('1'), { available: 5 });
+    send(cluster, 'abort');
+    expect(cluster.canaryWeight()).toBe(75);
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
   it('takes home no more than stable carries when dynamicStableScale is switched off', () => {
     const cluster = canaryOnTrial({ ...TEN, canary: { dynamicStableScale: true } });
     send(cluster, 'promote');
@@ -246,14 +260,14 @@ describe('the first-aid of a failed canary', () => {
     expect(cluster.decide().actions).toEqual([]);
     expect(cluster.decide().wakeAt).toBe(cluster.now + 5000);
     cluster.advance(5000);
-    expect(cluster.decide().actions).toEqual([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
+    expect(cluster.decide().actions).toMatchObject([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
   });
 
   it('looks at them again when a clock that was set back makes the last look one of the future', () => {
     const cluster = crashing(9, 'CrashLoopBackOff');
     cluster.advance(-3_600_000);
     const { actions, status } = cluster.decide();
-    expect(actions).toEqual([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
+    expect(actions).toMatchObject([{ type: 'InspectPods', podTemplateHash: hashOf('2') }]);
     expect(status?.abort).toBeUndefined();
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { judge } from '../../src/analysis/judge.ts';
 import { recordMeasurement } from '../../src/analysis/record.ts';
 import type { Metric } from '../../src/api/analysis-template.ts';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import {
   canaryNow,
@@ -257,6 +258,18 @@ describe('nothing stands still for ever without a word', () => {
     wait(cluster, 31);
     wait(cluster, 7200);
     expect([stateOf(cluster), canaryNow(cluster)]).toEqual(['Paused PauseStep', '1 pods, 0 %']);
+  });
+
+  it('a canary of no pods that is tried again while those of its abort are still there', () => {
+    const cluster = canaryOnTrial({ steps: [{ setCanaryScale: { replicas: 3 } }, { pause: {} }] });
+    send(cluster, 'abort');
+    // As in the moment between an abort and its Service's way home.
+    cluster.services.get('canary')!['spec'].selector[HASH_LABEL] = hashOf('2');
+    cluster.react();
+    const steps = [{ setCanaryScale: { replicas: 0 } }, { pause: {} }];
+    cluster.edit(spec => Object.assign(spec['strategy'].canary, { steps }));
+    send(cluster, 'retry');
+    expect(stateOf(cluster)).toBe('Paused PauseStep');
   });
 
   const refuseRuns = (cluster: SimCluster) => {

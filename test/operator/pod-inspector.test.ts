@@ -19,6 +19,11 @@ const ROLLOUT: KubeObject = {
   metadata: { name: 'shop', namespace: 'shop', uid: 'rollout-uid' },
 };
 
+/** When the attempt began. */
+const BEGUN = Date.parse('2026-01-01T00:00:00Z');
+const EARLIER = '2025-12-01T00:00:00Z';
+const LATER = '2026-01-01T00:00:05Z';
+
 let api: FaultServer;
 let transport: Transport;
 let memory: Memory;
@@ -61,12 +66,15 @@ afterEach(async () => {
   await api.close();
 });
 
-function pod(name: string, container: object, owner = 'shop-abc'): void {
+function pod(name: string, container: object, owner = 'shop-abc', creationTimestamp = LATER): void {
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: owner, uid: owner, controller: true }];
   api.of(RESOURCES.pods).create({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'shop', labels: { 'sluice.dev/pod-template-hash': 'abc' }, ownerReferences },
+    metadata: {
+      ...{ name, namespace: 'shop', creationTimestamp, ownerReferences },
+      labels: { 'sluice.dev/pod-template-hash': 'abc' },
+    },
     spec: { containers: [{ name: 'shop', image: 'shop:1' }] },
     status: { containerStatuses: [container] },
   });
@@ -78,7 +86,7 @@ describe('a look at the pods of a revision', () => {
   it('finds the one that crashes, wherever it is among many, and remembers the worst first', async () => {
     for (let n = 0; n < 80; n += 1) pod(`shop-abc-${n}`, { restartCount: n === 40 ? 1 : 0 });
     pod('shop-abc-last', crashing(7));
-    inspector.inspect(ROLLOUT, 'abc');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN);
     await eventually('its Rollout is looked at', () => enqueued.length > 0);
     expect(pods().slice(0, 2)).toEqual([
       { name: 'shop-abc-last', ready: false, restarts: 7, waiting: 'CrashLoopBackOff' },
@@ -90,30 +98,46 @@ describe('a look at the pods of a revision', () => {
   it.each(['cart', 'shop-eu'])('leaves out pods of another Rollout with an equal template, also of %s', async other => {
     for (let n = 0; n < 60; n += 1) pod(`${other}-abc-${n}`, crashing(9), `${other}-abc`);
     pod('shop-abc-1', { restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff' } } });
-    inspector.inspect(ROLLOUT, 'abc');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN);
     await eventually('its Rollout is looked at', () => enqueued.length > 0);
     expect(pods()).toEqual([{ name: 'shop-abc-1', ready: false, restarts: 0, waiting: 'ImagePullBackOff' }]);
+  });
+
+  it('holds against a pod what it restarts in this attempt, not what it did in an earlier life of its revision', async () => {
+    pod('shop-abc-old', crashing(4), 'shop-abc', EARLIER);
+    pod('shop-abc-new', crashing(2));
+    const look = async (since: number) => {
+      enqueued.length = 0;
+      inspector.inspect(ROLLOUT, 'abc', since);
+      await eventually('its Rollout is looked at', () => enqueued.length > 0);
+      return Object.fromEntries(pods().map(({ name, restarts }) => [name, restarts]));
+    };
+    expect(await look(BEGUN)).toEqual({ 'shop-abc-old': 0, 'shop-abc-new': 2 });
+    api.of(RESOURCES.pods).patch('shop/shop-abc-old', { status: { containerStatuses: [crashing(6)] } });
+    expect(await look(BEGUN)).toEqual({ 'shop-abc-old': 2, 'shop-abc-new': 2 });
+    // Tried again: both are of an earlier attempt now.
+    expect(await look(Date.parse(LATER) + 60_000)).toEqual({ 'shop-abc-old': 0, 'shop-abc-new': 0 });
   });
 
   it('waits for as long as the server asks for', async () => {
     pod('shop-abc-1', crashing(3));
     api.inject({ verb: 'list', action: { kind: 'status', status: 429, headers: { 'retry-after': '3' } } });
-    inspector.inspect(ROLLOUT, 'abc');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN);
     await eventually('it is told to wait', () => api.seen('list').length === 1);
     for (let n = 0; n < 5; n += 1) {
-      inspector.inspect(ROLLOUT, 'abc');
+      inspector.inspect(ROLLOUT, 'abc', BEGUN);
       await new Promise(resolve => setTimeout(resolve, 10));
     }
     expect(api.seen('list')).toHaveLength(1);
     await clock.advance(3_000);
-    inspector.inspect(ROLLOUT, 'abc');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN);
     await eventually('its Rollout is looked at', () => enqueued.length > 0);
   });
 
   it('that ends after its Rollout was forgotten is forgotten with it', async () => {
     pod('shop-abc-1', crashing(3));
     api.inject({ verb: 'list', action: { kind: 'delay', ms: 50 } });
-    inspector.inspect(ROLLOUT, 'abc');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN);
     memory.forget(KEY);
     await eventually('it has ended', () => enqueued.length > 0);
     expect(memory.of(KEY).inspection).toBeUndefined();
