@@ -1,4 +1,4 @@
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 
@@ -24,8 +24,8 @@ export interface IdleCollectorOptions {
   readonly clock: Clock;
   /** {@link Clock.monotonic} of the last piece of work, in milliseconds. */
   readonly lastWorkAt: () => number;
-  /** For tests: bytes of heap now. */
-  readonly heapBytes?: () => number;
+  /** For tests: bytes of memory now. */
+  readonly residentBytes?: () => number;
   /** For tests: gives back everything that can be given back. */
   readonly collect?: () => void;
 }
@@ -49,7 +49,8 @@ const MIN_GROWTH_SHARE = 0.1;
  */
 export function collectWhenIdle(options: IdleCollectorOptions): () => void {
   const { clock, lastWorkAt } = options;
-  const heapBytes = options.heapBytes ?? committedBytes;
+  // Not the size of the heap: what V8 collects by itself stays with the process, and the heap looks small.
+  const residentBytes = options.residentBytes ?? process.memoryUsage.rss;
   const collect = options.collect ?? collector();
   let floor = 0;
   let restedAt = clock.monotonic();
@@ -59,24 +60,19 @@ export function collectWhenIdle(options: IdleCollectorOptions): () => void {
     const now = clock.monotonic();
     const quietMs = now - lastWorkAt();
     if (quietMs >= IDLE_MS) restedAt = now;
-    const hasGrown = heapBytes() - floor >= Math.max(MIN_GROWTH_BYTES, floor * MIN_GROWTH_SHARE);
+    const hasGrown = residentBytes() - floor >= Math.max(MIN_GROWTH_BYTES, floor * MIN_GROWTH_SHARE);
     const isOverdue = hasGrown && now - Math.max(restedAt, collectedAt) >= LONGEST_UNREST_MS;
     const hasRested = quietMs >= IDLE_MS && now - collectedAt >= MIN_SPACING_MS;
     const isDue = hasGrown && (hasRested || (isOverdue && quietMs >= GAP_MS));
     if (isDue) {
       collect();
-      floor = heapBytes();
+      floor = residentBytes();
       collectedAt = now;
     }
     timer = clock.setTimeout(check, isOverdue && !isDue ? GAP_CHECK_MS : CHECK_MS);
   };
   timer = clock.setTimeout(check, CHECK_MS);
   return () => clock.clearTimeout(timer);
-}
-
-function committedBytes(): number {
-  const { total_heap_size: heap, external_memory: external } = getHeapStatistics();
-  return heap + external;
 }
 
 /** Node shows its collector only to a context that is made while the flag is set. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { collectWhenIdle } from '../../src/operator/frugal-heap.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -9,14 +9,14 @@ const MB = 1 << 20;
 
 function watched() {
   const clock = new FakeClock();
-  const state = { heap: 40 * MB, workAt: clock.monotonic(), collections: 0 };
+  const state = { memory: 40 * MB, workAt: clock.monotonic(), collections: 0 };
   const stop = collectWhenIdle({
     clock,
     lastWorkAt: () => state.workAt,
-    heapBytes: () => state.heap,
+    residentBytes: () => state.memory,
     collect: () => {
       state.collections += 1;
-      state.heap = 20 * MB;
+      state.memory = 20 * MB;
     },
   });
   return { clock, state, stop };
@@ -54,7 +54,7 @@ test('where there is no rest for four minutes, a gap between two pieces of work 
   expect(state.collections).toBe(0);
   await work(1_000, 500);
   expect(state.collections).toBe(1);
-  state.heap += 30 * MB;
+  state.memory += 30 * MB;
   await work(230_000, 1_000);
   expect(state.collections).toBe(1);
   await work(20_000, 500);
@@ -66,7 +66,7 @@ test('a burst of work after a long rest is no lack of rest', async () => {
   const { clock, state, stop } = watched();
   await clock.advance(3_600_000);
   expect(state.collections).toBe(1);
-  state.heap += 30 * MB;
+  state.memory += 30 * MB;
   for (let n = 0; n < 230; n += 1) {
     state.workAt = clock.monotonic();
     await clock.advance(1_000);
@@ -78,16 +78,32 @@ test('a burst of work after a long rest is no lack of rest', async () => {
 test('what grew by more than a tenth is collected again', async () => {
   const { clock, state, stop } = watched();
   await clock.advance(60_000);
-  state.heap += MB;
+  state.memory += MB;
   await clock.advance(60_000);
   expect(state.collections).toBe(1);
-  state.heap += 3 * MB;
+  state.memory += 3 * MB;
   await clock.advance(60_000);
   expect(state.collections).toBe(2);
   stop();
-  state.heap += 90 * MB;
+  state.memory += 90 * MB;
   await clock.advance(60_000);
   expect(state.collections).toBe(2);
+});
+
+test('what counts is the memory of the process: what V8 collected by itself stays with it, and its heap looks small', async () => {
+  const rss = vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(100 * MB);
+  const clock = new FakeClock();
+  let collections = 0;
+  const stop = collectWhenIdle({ clock, lastWorkAt: () => 0, collect: () => collections++ });
+  await clock.advance(60_000);
+  rss.mockReturnValue(109 * MB);
+  await clock.advance(60_000);
+  expect(collections).toBe(1);
+  rss.mockReturnValue(111 * MB);
+  await clock.advance(60_000);
+  expect(collections).toBe(2);
+  stop();
+  rss.mockRestore();
 });
 
 test('a process with a limited heap keeps its young generation small, and idleness gives memory back', () => {
