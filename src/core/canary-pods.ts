@@ -1,7 +1,8 @@
 import { scaleAt } from './canary-steps.ts';
 import { type CanaryView, isLost, isShown } from './canary-view.ts';
 import { drainOlder } from './older-drain.ts';
-import { sumPods } from './pod-count.ts';
+import { NO_PODS, sumPods } from './pod-count.ts';
+import { isLostForGood } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import { routedReplicas } from './routed-replicas.ts';
 import { mayLeave } from './scale-downs.ts';
@@ -66,8 +67,9 @@ function shareOfReplicas(
           replicas: w.replicas,
           ...(frozen ? shareOfNow(w, least, wanted, budget.surge) : { weight, maxWeight: 100 }),
           budget,
-          canary: w.newSet ?? { spec: 0, available: 0 },
-          stable: w.stableSet,
+          canary: w.newSet ?? NO_PODS,
+          // A stable set that is made again has its share all the same; only a person gives all of it to the canary.
+          stable: w.stableSet ?? (t.full && isLostForGood(w) ? undefined : NO_PODS),
           older: sumPods(older),
         });
   if (w.newSet) scale.set(w.newSet.name, split.canary);

@@ -9,6 +9,7 @@ import {
   emptyCluster,
   hashOf,
   push,
+  SUCCESS_RATE,
   send,
   settledBlueGreen,
   settledCanary,
@@ -200,6 +201,23 @@ describe('a lost stable ReplicaSet', () => {
     expect([stateOf(cluster), cluster.status['message']]).toEqual([
       'Degraded StableLost',
       expect.stringContaining('both are gone'),
+    ]);
+  });
+
+  it('gives a canary without a router none of its pods while the rollout is paused', () => {
+    const cluster = settledCanary({ router: false, analysis: SUCCESS_RATE });
+    cluster.templates.clear();
+    push(cluster, '2');
+    cluster.settle();
+    lose(cluster, '1');
+    cluster.command('pause now');
+    for (let pass = 0; pass < 3; pass++) cluster.pass();
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([4, '0 pods, 0 %']);
+    cluster.settle();
+    expect([stateOf(cluster), cluster.pods(hashOf('1')), cluster.pods(hashOf('2'))]).toEqual([
+      'Paused PausedByCommand',
+      4,
+      0,
     ]);
   });
 
