@@ -40,6 +40,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
   const { blueGreen } = w.spec.strategy;
   if (!blueGreen) throw new Error('planBlueGreenTrial needs strategy.blueGreen');
   const isOther = openTrial(w, d, STATIONS, gatesOf(blueGreen, fast));
+  const isSteppingBack = stepBackWhereLost(w, d, blueGreen);
   const full = fast || d.status.promoteFull?.podTemplateHash === w.hash;
   const asked = effect.promote && !isOther;
   const overdue = full ? undefined : overdueData(d.status);
@@ -64,7 +65,7 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
       because,
       scale: nothingMoves ? new Map() : podsWanted(t, station),
       firstPods: nothingMoves ? 0 : podsOfNew(t, station),
-      select: selections(t, station, hold !== undefined),
+      select: selections(t, isSteppingBack ? 4 : station, hold !== undefined),
       // Of a revision that took over and was superseded before it was stable.
       scaleDownAt: delays(w, withUsers(w), longestDelay(w)),
       runs,
@@ -77,6 +78,30 @@ export function planBlueGreenTrial(w: World, d: Draft, effect: CommandEffect, fa
     waitsForPods,
     blocked,
   };
+}
+
+/**
+ * Users of a revision none of whose pods answers go home, where stable stands by, and are had back when all are available. It is
+ * measured anew then: an analysis that went on meanwhile would have seen stable's users. A verdict that is there counts.
+ * @returns whether this pass decided so; it has to be stored before users are moved
+ */
+function stepBackWhereLost(w: World, d: Draft, blueGreen: BlueGreenStrategy): boolean {
+  const { status } = d;
+  if ((status.step?.index ?? 0) < 4 || !isLost(w, blueGreen)) return false;
+  if (readRun(w, currentRunName(w, status, 'postPromotion'))?.verdict === 'Abort') return false;
+  setStep(w, status, 3, STATIONS);
+  // One that comes and goes has the deadline of its first switch.
+  if (status.step && status.switchedAt !== undefined) status.step = { ...status.step, startedAt: status.switchedAt };
+  status.attempt = (status.attempt ?? 1) + 1;
+  delete status.analysis;
+  delete status.pause;
+  return true;
+}
+
+function isLost(w: World, { activeService }: BlueGreenStrategy): boolean {
+  const active = w.service(activeService);
+  const isEmpty = active?.selects === w.hash && active.ready === 0 && (w.newSet?.ready ?? 0) === 0;
+  return isEmpty && w.replicas > 0 && (w.stableSet?.ready ?? 0) > 0;
 }
 
 /** While there still is no data, its run says of which metric. */
@@ -115,7 +140,7 @@ function advance(t: Trial): Station {
     station = (station + 1) as Station;
     setStep(t.w, t.d.status, station, STATIONS);
     delete t.d.status.pause;
-    if (station === 5) t.d.status.switchedAt = toTime(t.w.now);
+    if (station === 5) t.d.status.switchedAt ??= toTime(t.w.now);
   }
   return station;
 }
@@ -230,18 +255,11 @@ function selections(t: Trial, station: Station, held: boolean): Map<string, stri
   const stableHash = w.stable?.podTemplateHash ?? w.hash;
   if (blueGreen.previewService !== undefined && (w.newSet?.ready ?? 0) > 0)
     select.set(blueGreen.previewService, w.hash);
-  // A hold freezes the switch where it is: a pause must not move users, nor have them back that were sent home.
-  const selected = w.service(blueGreen.activeService)?.selects;
-  const switched = station > 4 ? !held || selected !== stableHash : station === 4 && (selected === w.hash || !held);
-  select.set(blueGreen.activeService, switched && !isLost(t) ? w.hash : stableHash);
+  // A hold freezes the switch where it is: a pause must not move users.
+  const moved = w.service(blueGreen.activeService)?.selects === w.hash;
+  const switched = station > 4 || (station === 4 && (moved || !held));
+  select.set(blueGreen.activeService, switched ? w.hash : stableHash);
   return select;
-}
-
-/** Users are on a revision none of whose pods answers, and stable stands by: they go home until it has all its pods again. */
-function isLost({ w, blueGreen }: Trial): boolean {
-  const active = w.service(blueGreen.activeService);
-  const isEmpty = active?.selects === w.hash && active.ready === 0 && w.newSet?.ready === 0;
-  return isEmpty && w.replicas > 0 && (w.stableSet?.ready ?? 0) > 0;
 }
 
 function waitReason(t: Trial, station: Station, gate: GateReading | undefined): Because {

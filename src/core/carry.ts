@@ -23,9 +23,10 @@ export function notCarried(ready: number, pods: number, max: number): number {
  * are what carries them, and stable has to grow to as many.
  */
 export function stablePods(w: World): number {
-  const isShared = w.spec.strategy.canary?.dynamicStableScale === true && w.newSet !== w.stableSet;
-  const beside = isShared ? (w.newSet?.available ?? 0) : 0;
-  const isWhole = (w.stableSet?.available ?? 0) + beside >= enoughToCarryAll(w.replicas);
+  const stable = w.stableSet?.available ?? 0;
+  const isWhole = stable >= enoughToCarryAll(w.replicas);
   const before = w.stored?.weights?.replicas ?? w.replicas;
-  return Math.max(1, isWhole ? w.replicas : Math.min(before, w.replicas));
+  const isShared = w.spec.strategy.canary?.dynamicStableScale === true && w.newSet !== w.stableSet;
+  const serving = isShared ? stable + (w.newSet?.available ?? 0) : 0;
+  return Math.max(1, isWhole ? w.replicas : Math.min(Math.max(before, serving), w.replicas));
 }

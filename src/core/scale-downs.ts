@@ -54,7 +54,7 @@ export function delays(w: World, leaving: readonly ReplicaSetView[], seconds: nu
 /** Whether a set that leaves still has users, or may have: they are about to be moved. */
 export function hasUsers(w: World, { hash }: ReplicaSetView): boolean {
   const { canary, blueGreen } = w.spec.strategy;
-  if (blueGreen) return w.service(blueGreen.activeService)?.selects === hash;
+  if (blueGreen) return w.service(blueGreen.activeService)?.selects === hash || isStoredAsSwitched(w, hash);
   return w.router !== undefined && mayReachCanary(w) && w.service(canary?.canaryService)?.selects === hash;
 }
 
@@ -76,6 +76,11 @@ function scaleDownAt(w: World, set: ReplicaSetView, intent: Intent): number | un
   const isWanted = (intent.scale.get(set.name) ?? 0) > 0;
   if (isWanted || set.scaleDownAt === undefined) return undefined;
   return noLaterThan(w, longestDelay(w), set.scaleDownAt);
+}
+
+/** A pass may have died between moving its users and planning its leaving, and a Service may be seen as it was before them. */
+function isStoredAsSwitched({ stored }: World, hash: string): boolean {
+  return stored?.canary?.podTemplateHash === hash && stored.switchedAt !== undefined && stored.abort === undefined;
 }
 
 /** The delay begins when users have left. Each time that it is put off is a write, so half of it has to be over. */

@@ -11,7 +11,7 @@ import { missingPrerequisite, serviceNames } from './prerequisites.ts';
 import { replicaBudget } from './replica-budget.ts';
 import type { ReplicaSetView } from './replica-set-view.ts';
 import { podsForWeight } from './routed-replicas.ts';
-import { delaySeconds, delays, isDue, laterThanPromoted, longestDelay } from './scale-downs.ts';
+import { delaySeconds, delays, hasUsers, isDue, laterThanPromoted, longestDelay } from './scale-downs.ts';
 import { shareStep } from './share-of-replicas.ts';
 import { clearTrial, deadlineAt, endDelivery, supersede, trackProgress } from './trial.ts';
 import { type World, withoutRouter } from './world.ts';
@@ -136,7 +136,10 @@ export function planAborted(w: World, d: Draft): Intent {
   const scale = withoutRouter(w) ? shareScale(w) : delayedScale(w, old);
   if (staysFailed) for (const set of failed) scale.set(set.name, w.replicas === 0 ? 0 : set.spec);
   leaveWithTraffic(w, scale, old);
-  const leaving = [...delays(w, older, longestDelay(w)), ...(staysFailed ? [] : delays(w, failed, delay))];
+  const serving = older.filter(set => hasUsers(w, set));
+  const leaving = returned
+    ? [...delays(w, older, longestDelay(w)), ...(staysFailed ? [] : delays(w, failed, delay))]
+    : delays(w, serving, longestDelay(w));
   return {
     ...NOTHING,
     phase: 'Aborted',
@@ -144,7 +147,7 @@ export function planAborted(w: World, d: Draft): Intent {
     scale,
     select,
     canaryWeight: w.router ? 0 : undefined,
-    scaleDownAt: new Map(withoutRouter(w) || !returned ? [] : leaving),
+    scaleDownAt: new Map(withoutRouter(w) ? [] : leaving),
     endRuns: w.snapshot.analysisRuns.map(run => run.metadata.name),
   };
 }

@@ -24,6 +24,8 @@ export interface PodInspectorParts {
 const LOOKS_AT_ONCE = 8;
 /** How many pods of a revision are remembered; the worst come first. */
 const KEPT = 50;
+/** The API server's clock, in whole seconds, may be behind ours: the first pods of an attempt are its own. */
+const CLOCKS_APART_MS = 5_000;
 /** Crash loops are looked for again by then, whatever was asked. */
 const LONGEST_REST_MS = 30_000;
 
@@ -104,7 +106,7 @@ function slimPod(item: unknown, sets: ReadonlySet<string | undefined>): KubeObje
 
 /** Restarts of the pods that there were before, by name. */
 function older(pods: readonly KubeObject[], since: number): Map<string, number> {
-  const old = pods.filter(({ metadata }) => (fromTime(metadata.creationTimestamp) ?? since) < since);
+  const old = pods.filter(({ metadata }) => (fromTime(metadata.creationTimestamp) ?? since) < since - CLOCKS_APART_MS);
   return new Map(old.map(pod => [pod.metadata.name, viewPod(pod).restarts]));
 }
 

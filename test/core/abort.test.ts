@@ -138,6 +138,17 @@ describe('an abort', () => {
     expect(cluster.canaryWeight()).toBe(0);
   });
 
+  it('takes users home at once when an autoscaler has only just asked for more pods, also with dynamicStableScale', () => {
+    const cluster = canaryOnTrial({ ...TEN, canary: { dynamicStableScale: true } });
+    expect([cluster.pods(hashOf('1')), canaryNow(cluster)]).toEqual([8, '2 pods, 20 %']);
+    cluster.behaviour.set(hashOf('1'), { available: 8 });
+    cluster.behaviour.set(hashOf('2'), { available: 2 });
+    cluster.edit(spec => Object.assign(spec, { replicas: 13 }));
+    cluster.settle();
+    send(cluster, 'abort');
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
   it('takes home no more than stable carries when dynamicStableScale is switched off', () => {
     const cluster = canaryOnTrial({ ...TEN, canary: { dynamicStableScale: true } });
     send(cluster, 'promote');

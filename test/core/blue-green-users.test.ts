@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HASH_LABEL } from '../../src/api/names.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import { hashOf, push, runNamed, SUCCESS_RATE, send, settledBlueGreen, stateOf, wait } from '../support/sim-stories.ts';
 
@@ -55,6 +56,42 @@ describe('pods that users of a blue-green were on', () => {
     expect(pods(cluster)[1]).toBe(4);
     wait(cluster, 16);
     expect(pods(cluster)[1]).toBe(0);
+  });
+
+  it('stay for the whole delay after them when the third is aborted before stable can carry them', () => {
+    const cluster = switched();
+    cluster.behaviour.set(hashOf('1'), { available: 1 });
+    cluster.behaviour.set(hashOf('3'), { available: 0 });
+    push(cluster, '3');
+    wait(cluster, 10);
+    send(cluster, 'abort');
+    for (let seconds = 0; seconds < 120; seconds += 10) wait(cluster, 10);
+    expect(active(cluster)).toBe('2');
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect(active(cluster)).toBe('1');
+    wait(cluster, 14);
+    expect(pods(cluster)[1]).toBe(4);
+    wait(cluster, 16);
+    expect(pods(cluster)[1]).toBe(0);
+  });
+
+  it('stay for the delay when the pass that moved its users died before that was planned', () => {
+    const cluster = switched();
+    push(cluster, '3');
+    cluster.react();
+    cluster.pass(1);
+    expect(active(cluster)).toBe('1');
+    cluster.settle();
+    expect(pods(cluster)[1]).toBe(4);
+  });
+
+  it('stay when an old list shows the active Service as it was before them', () => {
+    const cluster = switched();
+    cluster.services.get('active')!['spec'].selector[HASH_LABEL] = hashOf('1');
+    push(cluster, '3');
+    cluster.pass();
+    expect(pods(cluster)[1]).toBe(4);
   });
 
   it('stay for the whole delay after them when Git returns to a stable that is not ready yet', () => {
@@ -140,6 +177,46 @@ describe('a blue-green after the switch', () => {
     pass(cluster);
     cluster.settle();
     expect(stateOf(cluster)).toBe('Healthy Healthy');
+  });
+
+  it('is measured anew when it has had its users back: meanwhile they were those of stable', () => {
+    const cluster = switched();
+    const before = runNamed(cluster, '-post');
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    expect(cluster.runs.get(before)?.['status']?.phase).toBe('Inconclusive');
+    cluster.measure(before, 'success', 'Successful', true);
+    cluster.behaviour.clear();
+    cluster.settle();
+    expect([stateOf(cluster), cluster.status['stable'].revision]).toEqual(['Progressing GateRunning', 1]);
+    expect(runNamed(cluster, '-post')).not.toBe(before);
+  });
+
+  it('has its way home stored before its users are moved, so that a crash between leaves no analysis of stable', () => {
+    const cluster = switched();
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.react();
+    const { actions } = cluster.pass();
+    expect(actions.filter(({ type }) => type === 'SelectRevision')).toEqual([]);
+    expect([active(cluster), cluster.status['step'].index]).toEqual(['2', 3]);
+    cluster.pass();
+    expect(active(cluster)).toBe('1');
+  });
+
+  it('is aborted by a verdict that is there, though its pods are gone as well', () => {
+    const cluster = switched();
+    cluster.measure(runNamed(cluster, '-post'), 'success', 'Failed');
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    cluster.settle();
+    expect([active(cluster), stateOf(cluster)]).toEqual(['1', 'Aborted AnalysisFailed']);
+  });
+
+  it('sends users home also when its ReplicaSet was deleted while it is paused', () => {
+    const cluster = switched();
+    send(cluster, 'pause');
+    cluster.replicaSets.delete(`shop-${hashOf('2')}`);
+    cluster.settle();
+    expect(active(cluster)).toBe('1');
   });
 
   it('does not have users back that it sent home while it is paused', () => {

@@ -119,6 +119,14 @@ describe('a look at the pods of a revision', () => {
     expect(await look(Date.parse(LATER) + 60_000)).toEqual({ 'shop-abc-old': 0, 'shop-abc-new': 0 });
   });
 
+  it('holds against the first pods of an attempt what they did before they were looked at', async () => {
+    // The API server tells whole seconds, and the look may come after a restart of the operator.
+    pod('shop-abc-first', crashing(4), 'shop-abc', '2026-01-01T00:00:00Z');
+    inspector.inspect(ROLLOUT, 'abc', BEGUN + 400);
+    await eventually('its Rollout is looked at', () => enqueued.length > 0);
+    expect(pods()).toMatchObject([{ restarts: 4 }]);
+  });
+
   it('waits for as long as the server asks for', async () => {
     pod('shop-abc-1', crashing(3));
     api.inject({ verb: 'list', action: { kind: 'status', status: 429, headers: { 'retry-after': '3' } } });
