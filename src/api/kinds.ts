@@ -23,6 +23,8 @@ export interface KindDefinition {
   readonly shortNames: readonly string[];
   readonly scope: 'Namespaced' | 'Cluster';
   readonly description: string;
+  /** Part of `kubectl get all`, and of `kubectl delete all`: what runs, never what it is configured by. */
+  readonly runs?: true;
   readonly spec: z.ZodType;
   readonly status?: z.ZodType;
   readonly scale?: {
@@ -49,6 +51,7 @@ export const KINDS: readonly KindDefinition[] = [
     shortNames: ['ro'],
     scope: 'Namespaced',
     description: 'A workload and how its revisions are delivered: canary or blue-green, with gates.',
+    runs: true,
     spec: rolloutSpecSchema,
     status: rolloutStatusSchema,
     scale: {
@@ -94,6 +97,7 @@ export const KINDS: readonly KindDefinition[] = [
     shortNames: ['ar'],
     scope: 'Namespaced',
     description: 'One execution of an analysis: measurements and verdicts; the audit record.',
+    runs: true,
     spec: analysisRunSpecSchema,
     status: analysisRunStatusSchema,
     columns: [

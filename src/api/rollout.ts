@@ -41,7 +41,17 @@ export const rolloutSpecSchema = withRules(
       default: 1,
       description: 'Left out where an autoscaler decides: what it sets is kept.',
     }),
-    selector: labelSelectorSchema.optional(),
+    selector: withRules(labelSelectorSchema, [
+      {
+        // Of one object alone nobody can tell; a change that was stored around the schema is found by `selectorIssue`.
+        rule: 'self == oldSelf',
+        message:
+          'selector cannot be changed, like that of a Deployment: Services would leave the pods that serve; declare a Rollout of another name',
+        holds: () => true,
+      },
+    ])
+      .optional()
+      .meta({ description: 'Pods of this Rollout. Cannot be changed; the labels of the template have to match.' }),
     template: opaqueObject(
       'Pod template, kept as written. What the API server refuses of it is told as ReplicaSetRejected.',
     ).optional(),

@@ -22,12 +22,15 @@ export function withRules<S extends z.ZodType>(schema: S, rules: readonly CrossF
   }
   return ruled.meta({
     ...(schema.meta() ?? {}),
-    'x-kubernetes-validations': rules.map(({ rule, message, fieldPath }) => ({
-      rule,
-      message,
-      ...(fieldPath ? { fieldPath } : {}),
-    })),
+    'x-kubernetes-validations': [
+      ...rulesOf(schema),
+      ...rules.map(({ rule, message, fieldPath }) => ({ rule, message, ...(fieldPath ? { fieldPath } : {}) })),
+    ],
   }) as S;
+}
+
+function rulesOf(schema: z.ZodType): readonly unknown[] {
+  return (schema.meta()?.['x-kubernetes-validations'] as readonly unknown[] | undefined) ?? [];
 }
 
 /** Integer, or a percentage such as "25%". A bare number in a string ("25") is refused: is it pods or percent? */

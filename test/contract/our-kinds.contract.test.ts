@@ -19,6 +19,18 @@ onEveryCluster('the definitions of our kinds', contract => {
       await contract.client.until(`/apis/${API_VERSION}/${plural}`, ({ code }) => code === 200);
   }, 60_000);
 
+  it('let nobody change the selector of a Rollout, whose Services would leave the pods that serve', async () => {
+    const path = `/apis/${API_VERSION}/namespaces/${contract.namespace}/rollouts`;
+    const spec = { selector: { matchLabels: { app: 'a' } }, template: {}, strategy: { canary: {} } };
+    await contract.client.created(path, { apiVersion: API_VERSION, kind: 'Rollout', metadata: { name: 'kept' }, spec });
+    const patch = (more: object) => contract.client.mergePatch(`${path}/kept`, { spec: more });
+    expect((await patch({ selector: { matchLabels: { app: 'a' } }, replicas: 3 })).code).toBe(200);
+    for (const selector of [{ matchLabels: { app: 'b' } }, { matchLabels: { more: 'x' } }]) {
+      const { code, body } = await patch({ selector });
+      expect([code, body.message]).toEqual([422, expect.stringContaining('selector cannot be changed')]);
+    }
+  });
+
   describe.each(KINDS)('of $kind', ({ kind, plural, scope }) => {
     const ours = SPEC_CORPUS.filter(row => row.kind === kind);
     const create = (spec: unknown) => {

@@ -172,6 +172,52 @@ export const ROLLOUT_SPECS: readonly [string, unknown, string?][] = [
   ],
   ['serviceTemplate', canary({ serviceTemplate: { ports: [{ port: 80, targetPort: 'http', protocol: 'TCP' }] } })],
   ['a Service without ports', canary({ serviceTemplate: { ports: [] } }), 'expected array to have >=1 items'],
+  [
+    'Service ports with a name each, of one number by two protocols',
+    canary({
+      serviceTemplate: {
+        ports: [
+          { name: 'web', port: 80 },
+          { name: 'dns', port: 53, protocol: 'UDP' },
+          { name: 'dns-tcp', port: 53 },
+        ],
+      },
+    }),
+  ],
+  [
+    'two Service ports, one without a name',
+    canary({ serviceTemplate: { ports: [{ name: 'web', port: 80 }, { port: 81 }] } }),
+    'several ports need a name each',
+  ],
+  [
+    'two Service ports of one name',
+    canary({
+      serviceTemplate: {
+        ports: [
+          { name: 'web', port: 80 },
+          { name: 'web', port: 81 },
+        ],
+      },
+    }),
+    'two ports have one name',
+  ],
+  [
+    'two Service ports of one number and protocol',
+    canary({
+      serviceTemplate: {
+        ports: [
+          { name: 'web', port: 80 },
+          { name: 'api', port: 80, protocol: 'TCP' },
+        ],
+      },
+    }),
+    'two ports have one number and protocol',
+  ],
+  [
+    'a Service port whose name is none',
+    canary({ serviceTemplate: { ports: [{ name: 'Web_1', port: 80 }] } }),
+    'Invalid string',
+  ],
   ['port 0', canary({ serviceTemplate: { ports: [{ port: 0 }] } }), 'expected number to be >=1'],
   [
     'dynamicStableScale without a router',

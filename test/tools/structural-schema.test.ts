@@ -1,9 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { notYet } from '../../src/api/schema-rules.ts';
+import { KINDS } from '../../src/api/kinds.ts';
+import { notYet, withRules } from '../../src/api/schema-rules.ts';
+import { crdOf } from '../../tools/gen/crds.ts';
 import { structuralSchema } from '../../tools/gen/structural-schema.ts';
 
 type Rules = { readonly 'x-kubernetes-validations'?: readonly unknown[] };
+
+it('rules that are added to a schema leave those that it has', () => {
+  const inner = withRules(z.string(), [{ rule: 'a', message: 'A', holds: () => true }]);
+  const outer = withRules(inner, [{ rule: 'b', message: 'B', holds: () => true }]);
+  expect((structuralSchema(outer) as Rules)['x-kubernetes-validations']).toEqual([
+    { rule: 'a', message: 'A' },
+    { rule: 'b', message: 'B' },
+  ]);
+});
+
+it('of the kinds only what runs is part of "all": what configures it, or is for the whole cluster, outlives `kubectl delete all --all`', () => {
+  const inAll = KINDS.filter(kind => JSON.stringify(crdOf(kind)).includes('"categories":["all",')).map(
+    ({ kind }) => kind,
+  );
+  expect(inAll).toEqual(['Rollout', 'AnalysisRun']);
+});
 
 describe('a field that this version does not act on', () => {
   const schema = z.object({ here: z.string(), later: notYet('later', 'wait', 'Later.') });

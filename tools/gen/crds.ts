@@ -4,7 +4,7 @@ import { structuralSchema } from './structural-schema.ts';
 
 /** The CustomResourceDefinition of one kind, as an object ready for YAML. */
 export function crdOf(definition: KindDefinition): Record<string, unknown> {
-  const { kind, plural, shortNames, scope, description, spec, status, scale, columns } = definition;
+  const { kind, plural, shortNames, scope, description, runs, spec, status, scale, columns } = definition;
   const properties: Record<string, unknown> = {
     apiVersion: { type: 'string' },
     kind: { type: 'string' },
@@ -25,7 +25,7 @@ export function crdOf(definition: KindDefinition): Record<string, unknown> {
         plural,
         singular: kind.toLowerCase(),
         shortNames,
-        categories: ['all', 'sluice'],
+        categories: runs ? ['all', 'sluice'] : ['sluice'],
       },
       versions: [
         {
