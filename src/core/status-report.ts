@@ -1,5 +1,4 @@
 import type { Condition, ConditionClaim } from '../api/conditions.ts';
-import type { LabelSelector } from '../api/rollout.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime, toTime } from '../api/time.ts';
 import { actualWeight } from './actual-weight.ts';
@@ -12,6 +11,7 @@ import { isFinished, viewRun } from './gate.ts';
 import type { Intent } from './intent.ts';
 import type { Mode } from './mode.ts';
 import { desiredRevision } from './revisions.ts';
+import { storedSelector } from './selector.ts';
 import { trackTrouble } from './trouble.ts';
 import type { World } from './world.ts';
 
@@ -33,7 +33,7 @@ export function reportStatus(w: World, d: Draft, mode: Mode, intent: Intent): vo
   status.updatedReplicas = w.newSet?.running ?? 0;
   status.readyReplicas = w.sets.reduce((sum, set) => sum + set.ready, 0);
   status.availableReplicas = w.sets.reduce((sum, set) => sum + set.available, 0);
-  status.selector = selectorText(w.spec.selector ?? {}).slice(0, 4096);
+  status.selector = storedSelector(w.spec);
   status.display = displayOf(w, d, intent);
   trackTrouble(status, w.now);
   status.conditions = settle(w, status, claims(w, status, mode, intent.because));
@@ -115,15 +115,4 @@ function settle(w: World, status: RolloutStatus, wanted: readonly ConditionClaim
       lastTransitionTime: same && old ? old.lastTransitionTime : toTime(w.now),
     };
   });
-}
-
-/** A label selector as text, for the scale subresource. */
-export function selectorText(selector: LabelSelector): string {
-  const labels = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-  });
-  return [...labels.sort(), ...expressions].join(',');
 }
