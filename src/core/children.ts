@@ -3,6 +3,7 @@ import type { ApiObject } from '../api/object-meta.ts';
 import type { Action } from './decision.ts';
 import type { Draft } from './draft.ts';
 import { serviceNames } from './prerequisites.ts';
+import type { ReplicaSetView } from './replica-set-view.ts';
 import { desiredRevision, keptRevision } from './revisions.ts';
 import { sortedJson } from './sorted-json.ts';
 import type { World } from './world.ts';
@@ -30,7 +31,8 @@ export function missingChildren(w: World, d: Draft, firstPods: number): Action[]
   const lost = w.stable && !w.stableSet && w.stable.podTemplateHash === w.hash;
   if (d.status.abort || (paused && w.stable && !lost)) return actions;
   const quarantined = (d.status.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
-  if (w.newSet || quarantined) return w.newSet ? [...actions, ...renumber(w)] : actions;
+  if (w.newSet) return [...actions, ...renumber(w, w.newSet), ...readyLater(w, w.newSet)];
+  if (quarantined) return actions;
   const revision = desiredRevision(w);
   if (!keptRevision(w, w.hash))
     actions.push({ type: 'CreateRevision', object: controllerRevision(w, d, revision.revision) });
@@ -39,12 +41,16 @@ export function missingChildren(w: World, d: Draft, firstPods: number): Action[]
 }
 
 /** An old template that comes back is the newest revision again. */
-function renumber(w: World): Action[] {
+function renumber(w: World, set: ReplicaSetView): Action[] {
   const { revision } = desiredRevision(w);
-  if (!w.newSet || w.newSet.revision === revision) return [];
-  return [
-    { type: 'AnnotateReplicaSet', target: w.newSet.target, annotations: { [REVISION_ANNOTATION]: String(revision) } },
-  ];
+  if (set.revision === revision) return [];
+  return [{ type: 'AnnotateReplicaSet', target: set.target, annotations: { [REVISION_ANNOTATION]: String(revision) } }];
+}
+
+/** It is no part of the template, so that a change of it makes no revision: the one that is declared has it changed in place. */
+function readyLater(w: World, set: ReplicaSetView): Action[] {
+  const seconds = w.spec.minReadySeconds ?? 0;
+  return set.minReadySeconds === seconds ? [] : [{ type: 'SetMinReadySeconds', target: set.target, seconds }];
 }
 
 /**

@@ -46,6 +46,8 @@ export type Action =
       readonly target: Target;
       readonly annotations: Readonly<Record<string, string>>;
     }
+  /** What a revision that has its ReplicaSet already declares anew. */
+  | { readonly type: 'SetMinReadySeconds'; readonly target: Target; readonly seconds: number }
   | { readonly type: 'CreateService'; readonly object: ApiObject }
   /** Set our one key of a Service's selector; null takes it away. `mend`: keys that somebody else led astray. */
   | {

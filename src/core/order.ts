@@ -42,7 +42,7 @@ export function orderActions(w: World, d: Draft, intent: Intent): Action[] {
 }
 
 /** In the order of who comes first: no pod is made of a template that is not right. */
-const SET_WRITES = ['RestoreTemplate', 'ScaleReplicaSet', 'AnnotateReplicaSet'] as const;
+const SET_WRITES = ['RestoreTemplate', 'ScaleReplicaSet', 'AnnotateReplicaSet', 'SetMinReadySeconds'] as const;
 
 /** A second write of a ReplicaSet would be refused, because the first changes its version: what is less urgent waits a pass. */
 function oneWritePerSet(actions: readonly Action[]): Action[] {

@@ -50,7 +50,7 @@ export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
       ...intent,
       because: {
         reason: 'WriteRefused',
-        message: `the API server refuses a write of ${refused.name}: ${refused.message}; check the operator's permissions`,
+        message: `the API server refuses a write of ${refused.name}: ${refused.message}`,
       },
     };
   const conflict = conflictOf(w, intent.canaryWeight) ?? selectorConflictOf(w, intent);

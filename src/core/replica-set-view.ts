@@ -17,6 +17,10 @@ export interface ReplicaSetView extends PodCount {
   /** status.replicas */
   readonly running: number;
   readonly createdAt: number;
+  /** spec.minReadySeconds */
+  readonly minReadySeconds: number;
+  /** Why its controller cannot make the pods: a quota, a policy, a webhook; undefined while it can. */
+  readonly podsRefused: string | undefined;
   /** Epoch milliseconds from which it may be scaled to 0. */
   readonly scaleDownAt: number | undefined;
   /** Field manager of somebody else who wrote the pod template; undefined when nobody did. */
@@ -47,12 +51,21 @@ export function viewReplicaSet(object: ApiObject, scaleDowns: RolloutStatus['sca
     running: count(status['replicas']),
     ready: count(status['readyReplicas']),
     available: count(status['availableReplicas']),
+    minReadySeconds: count(spec['minReadySeconds']),
+    podsRefused: podsRefused(status['conditions']),
     createdAt: fromTime(metadata.creationTimestamp) ?? 0,
     scaleDownAt: fromTime(planned?.at),
     templateWrittenBy: writer && (writer.manager ?? 'unknown'),
     templateRestoredAt: fromTime(metadata.annotations?.[TEMPLATE_RESTORED_AT_ANNOTATION]),
     deleting: metadata.deletionTimestamp !== undefined,
   };
+}
+
+function podsRefused(conditions: unknown): string | undefined {
+  if (!Array.isArray(conditions)) return undefined;
+  for (const condition of conditions as ({ type?: unknown; status?: unknown; message?: unknown } | null)[])
+    if (condition?.type === 'ReplicaFailure' && condition.status === 'True') return String(condition.message ?? '');
+  return undefined;
 }
 
 function count(value: unknown): number {

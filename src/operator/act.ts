@@ -72,6 +72,9 @@ export class Actor {
       case 'AnnotateReplicaSet':
         await this.#patchSet(namespace, action.target, { metadata: { annotations: action.annotations } });
         return;
+      case 'SetMinReadySeconds':
+        await this.#patchSet(namespace, action.target, { spec: { minReadySeconds: action.seconds } });
+        return;
       case 'SelectRevision': {
         // A selector is an atomic map: applying one key server-side would replace all the others. A merge patch keeps them.
         const body = { spec: { selector: { ...action.mend, [HASH_LABEL]: action.podTemplateHash } } };
@@ -235,9 +238,16 @@ function outcomeOf(error: unknown, action: Action): Outcome {
       problem: { kind: 'TemplateRejected', name, message: error.message.slice(0, 1000) },
       error,
     };
-  if (error.code === 'forbidden' || error.code === 'invalid')
-    return { kind: 'problem', problem: { kind: 'WriteRefused', name, message: error.message.slice(0, 1000) }, error };
+  if (error.code === 'forbidden' || error.code === 'invalid') {
+    const message = `${error.message.slice(0, 1000)}${lacksRights(error) ? "; check the operator's permissions" : ''}`;
+    return { kind: 'problem', problem: { kind: 'WriteRefused', name, message }, error };
+  }
   return { kind: 'failed', error };
+}
+
+/** RBAC says who cannot do what; a quota, a policy or a webhook answers with the same code. */
+function lacksRights({ code, message }: ApiError): boolean {
+  return code === 'forbidden' && /User "[^"]*" cannot /.test(message);
 }
 
 function nameOf(action: Action): string {

@@ -88,6 +88,7 @@ export class LiveReader {
       case 'ScaleReplicaSet':
       case 'RestoreTemplate':
       case 'AnnotateReplicaSet':
+      case 'SetMinReadySeconds':
         return void (await read(replicaSets, action.target.name));
       case 'TerminateAnalysisRun':
         return void (await read(analysisRuns, action.target.name));

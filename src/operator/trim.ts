@@ -65,15 +65,22 @@ function slimMeta(meta: ObjectMeta): ObjectMeta {
 const part = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
 
 export function trimReplicaSet(object: KubeObject): KubeObject {
-  const { replicas: wanted } = part(object.spec);
-  const { replicas, readyReplicas, availableReplicas } = part(object.status);
+  const { replicas: wanted, minReadySeconds } = part(object.spec);
+  const { replicas, readyReplicas, availableReplicas, conditions } = part(object.status);
   const head = headOf(object);
   return {
     ...head,
     metadata: { ...head.metadata, managedFields: othersOfTemplate(object.metadata['managedFields']) },
-    spec: { replicas: wanted },
-    status: { replicas, readyReplicas, availableReplicas },
+    spec: { replicas: wanted, minReadySeconds },
+    status: { replicas, readyReplicas, availableReplicas, conditions: whyNoPods(conditions) },
   };
+}
+
+/** The condition that says why the controller could not make pods: a quota, a policy, a webhook. */
+function whyNoPods(conditions: unknown): unknown[] | undefined {
+  if (!Array.isArray(conditions)) return undefined;
+  const failed = conditions.map(part).filter(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+  return failed.length > 0 ? failed.map(({ type, status, message }) => ({ type, status, message })) : undefined;
 }
 
 /** Who but us wrote the pod template; what an admission webhook makes of our own writes is counted as ours. */

@@ -19,6 +19,7 @@ describe('objects with nothing but a name', () => {
       running: 0,
       ready: 0,
       available: 0,
+      minReadySeconds: 0,
       createdAt: 0,
       scaleDownAt: undefined,
       deleting: false,

@@ -109,9 +109,7 @@ describe('what a Rollout creates', () => {
     const cluster = canaryOnTrial();
     cluster.problems = [{ kind: 'WriteRefused', name: 'shop', message: 'forbidden' }];
     cluster.storeStatus(cluster.decide());
-    expect(cluster.status['message']).toContain(
-      "the API server refuses a write of shop: forbidden; check the operator's permissions",
-    );
+    expect(cluster.status['message']).toContain('the API server refuses a write of shop: forbidden');
   });
 });
 
@@ -382,6 +380,68 @@ describe('garbage', () => {
     }
     cluster.settle();
     expect([...cluster.runs.keys()].sort()).toEqual([name, ...Array.from({ length: 10 }, (_, i) => `old-${i}`)].sort());
+  });
+});
+
+describe('minReadySeconds alone makes no revision', () => {
+  const waiting = (cluster: SimCluster) => [...cluster.replicaSets.values()].map(set => set['spec'].minReadySeconds);
+
+  it('and is changed in the ReplicaSet that there is, once', () => {
+    const cluster = settledCanary();
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30 }));
+    expect(cluster.pass().actions).toEqual([
+      { type: 'SetMinReadySeconds', target: expect.objectContaining({ name: `shop-${hashOf('1')}` }), seconds: 30 },
+    ]);
+    expect([waiting(cluster), cluster.pass().actions, stateOf(cluster)]).toEqual([[30], [], 'Healthy Healthy']);
+    cluster.edit(spec => delete spec['minReadySeconds']);
+    cluster.settle();
+    expect(waiting(cluster)).toEqual([0]);
+  });
+
+  it('holds for the revision on trial: the stable one stays as it was declared', () => {
+    const cluster = canaryOnTrial();
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30 }));
+    cluster.settle();
+    expect(waiting(cluster)).toEqual([undefined, 30]);
+  });
+
+  it('waits a pass for what is more urgent of the same set', () => {
+    const cluster = settledCanary();
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30, replicas: 6 }));
+    expect(cluster.pass().actions.map(({ type }) => type)).toEqual(['ScaleReplicaSet']);
+    expect(cluster.pass().actions.map(({ type }) => type)).toEqual(['SetMinReadySeconds']);
+  });
+});
+
+describe('pods that the controller cannot make', () => {
+  const message = 'pods "shop-x" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4';
+  const refuse = (cluster: SimCluster, status = 'True') => {
+    const set = [...cluster.replicaSets.values()].find(({ metadata }) => metadata.name === `shop-${hashOf('2')}`);
+    if (set) set['status'] = { ...set['status'], conditions: [null, { type: 'ReplicaFailure', status, message }] };
+  };
+  const lacking = () => {
+    const cluster = settledCanary({ replicas: 10, spec: { progressDeadlineSeconds: 100 } });
+    cluster.behaviour.set(hashOf('2'), { available: 0 });
+    push(cluster, '2');
+    cluster.settle();
+    return cluster;
+  };
+
+  it('are told with the reason, as long as it holds', () => {
+    const cluster = lacking();
+    refuse(cluster);
+    expect(cluster.decide().status?.message).toContain(
+      `0 of 2 canary pods are available; pods cannot be made: ${message}`,
+    );
+    refuse(cluster, 'False');
+    expect(cluster.decide().status?.message).not.toContain('cannot be made');
+  });
+
+  it('are the evidence of the abort that they end in', () => {
+    const cluster = lacking();
+    refuse(cluster);
+    cluster.now += 101_000;
+    expect(cluster.decide().status?.abort?.message).toContain('exceeded quota: team');
   });
 });
 

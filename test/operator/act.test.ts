@@ -151,6 +151,39 @@ describe('a ReplicaSet whose selector is of another revision', () => {
   });
 });
 
+describe('a write that is refused', () => {
+  const target = { name: 'shop-abc', uid: 'set-uid', resourceVersion: '5' };
+  const SAID = /^patch [^ ]+: \d+ \w+: /;
+  const refusal = async (message: string, status = 403, reason = 'Forbidden') => {
+    api.inject({ verb: 'patch', action: { kind: 'status', status, reason, message } });
+    const outcome = await actor.perform(ROLLOUT, { type: 'SetMinReadySeconds', target, seconds: 30 });
+    return outcome.kind === 'problem' ? outcome.problem.message.replace(SAID, '') : outcome.kind;
+  };
+
+  it('for want of a permission says so', async () => {
+    const message = 'replicasets.apps "shop-abc" is forbidden: User "a" cannot patch resource "replicasets"';
+    expect(await refusal(message)).toBe(`${message}; check the operator's permissions`);
+  });
+
+  it.each([
+    ['a webhook', 'admission webhook "policy" denied the request: no', 403, 'Forbidden'],
+    ['a quota', 'replicasets.apps "shop-abc" is forbidden: exceeded quota: team', 403, 'Forbidden'],
+    ['the rules of the kind', 'ReplicaSet.apps "shop-abc" is invalid: no', 422, 'Invalid'],
+  ])('by %s is told as it is', async (_, message, status, reason) => {
+    expect(await refusal(message, status, reason)).toBe(message);
+  });
+});
+
+it('minReadySeconds are written on the version that was looked at, and nothing else is', async () => {
+  api.of(RESOURCES.replicaSets).create(child('ReplicaSet', LABELS));
+  const { uid = '', resourceVersion = '' } = api.of(RESOURCES.replicaSets).objects.get('shop/shop-abc')?.metadata ?? {};
+  const target = { name: 'shop-abc', uid, resourceVersion };
+  expect(await actor.perform(ROLLOUT, { type: 'SetMinReadySeconds', target, seconds: 30 })).toEqual({ kind: 'done' });
+  expect(api.seen('patch').map(({ body }) => body)).toEqual([
+    { metadata: { uid, resourceVersion }, spec: { minReadySeconds: 30 } },
+  ]);
+});
+
 describe('a write that nobody answers', () => {
   it('is given up after 15 seconds', async () => {
     api.inject({ verb: 'create', action: { kind: 'silent' } });

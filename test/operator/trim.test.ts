@@ -41,6 +41,24 @@ it.each([[undefined], ['Successful'], [{ phase: 'Successful' }]])(
   },
 );
 
+it('of a ReplicaSet that lacks pods the reason is kept, and of its conditions nothing else', () => {
+  const failure = { type: 'ReplicaFailure', status: 'True', message: 'exceeded quota' };
+  const kept = (conditions: unknown) =>
+    (
+      trimReplicaSet({
+        apiVersion: 'apps/v1',
+        kind: 'ReplicaSet',
+        metadata: { name: 'shop-abc' },
+        spec: { replicas: 2, minReadySeconds: 5, template: {} },
+        status: { replicas: 1, conditions },
+      }) as { status?: { conditions?: unknown } }
+    ).status?.conditions;
+  expect(kept([{ ...failure, reason: 'FailedCreate', lastTransitionTime: 'now' }, { type: 'Other' }, null])).toEqual([
+    failure,
+  ]);
+  for (const nothing of [[{ ...failure, status: 'False' }], [], undefined, 7]) expect(kept(nothing)).toBeUndefined();
+});
+
 it('of who wrote a ReplicaSet only those are kept who wrote its pod template and are not us', () => {
   const template = { 'f:spec': { 'f:template': { 'f:spec': {} } } };
   const managedFields = [

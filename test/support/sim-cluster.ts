@@ -273,6 +273,12 @@ export class SimCluster {
         this.touch(set);
         return;
       }
+      case 'SetMinReadySeconds': {
+        const set = this.expectSet(action.target);
+        set['spec'] = { ...set['spec'], minReadySeconds: action.seconds };
+        this.touch(set);
+        return;
+      }
       case 'CreateService':
         this.services.set(action.object.metadata.name, {
           ...structuredClone(action.object),

@@ -24,7 +24,10 @@ export function brokenRules(cluster: SimCluster, decision: Decision): string[] {
     if (action.type === 'ScaleReplicaSet') broken.push(...brokenScale(cluster, action));
   }
   const written = decision.actions.flatMap(a =>
-    a.type === 'ScaleReplicaSet' || a.type === 'AnnotateReplicaSet' || a.type === 'RestoreTemplate'
+    a.type === 'ScaleReplicaSet' ||
+    a.type === 'AnnotateReplicaSet' ||
+    a.type === 'RestoreTemplate' ||
+    a.type === 'SetMinReadySeconds'
       ? [a.target.name]
       : [],
   );
