@@ -84,9 +84,15 @@ export class Reporter {
       this.#reverting.set(key, fromTime(status.abort.at) ?? clock.now());
     }
     const since = this.#reverting.get(key);
-    if (since !== undefined && (status.weights?.actualCanary ?? 0) === 0) {
+    if (since !== undefined && isHome(status)) {
       metrics.reverted((clock.now() - since) / 1000);
       this.#reverting.delete(key);
     }
   }
+}
+
+/** Whether all users are with the stable revision; without weights, as under blue-green, the condition says who serves. */
+function isHome({ weights, conditions = [] }: RolloutStatus): boolean {
+  if (weights) return weights.actualCanary === 0;
+  return !conditions.some(({ type, reason }) => type === 'Serving' && reason === 'NewRevisionServes');
 }
