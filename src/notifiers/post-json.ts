@@ -1,9 +1,11 @@
+import type { Readable } from 'node:stream';
 import axios from 'axios';
 import type { Delivery } from './notifier.ts';
 
 const TIMEOUT_MS = 10_000;
-/** Answers are not used; more than this is not read. Bytes. */
-const MAX_RESPONSE_BYTES = 64 * 1024;
+/** Of a body only the beginning is of use, and only where it says that the port speaks TLS. Bytes, and time to wait for them. */
+const BEGINNING_BYTES = 8 * 1024;
+const BEGINNING_MS = 1_000;
 const MAX_RETRY_AFTER_MS = 300_000;
 /** Answers that are about what was sent: it is malformed, too large, or says what the receiver cannot take. */
 const ABOUT_THE_BODY: readonly number[] = [400, 413, 422];
@@ -18,30 +20,62 @@ export interface JsonPost {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Sends one request and words its outcome. Only the given address is called: no redirects, no proxy from outside. */
+/**
+ * Sends one request and words its outcome, which is that of the status line: who answers 200 has taken the alert, whatever
+ * becomes of the body, and would get it again and again. Only the given address is called: no redirects, no proxy from outside.
+ */
 export async function postJson({ url, body, headers }: JsonPost, signal: AbortSignal): Promise<Delivery> {
   const deadline = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await axios.request<unknown>({
+    const response = await axios.request<Readable>({
       method: 'POST',
       url,
       data: body,
-      headers: { 'user-agent': 'sluice', ...headers, 'content-type': 'application/json' },
+      headers: {
+        'user-agent': 'sluice',
+        'accept-encoding': 'identity',
+        ...headers,
+        'content-type': 'application/json',
+      },
       signal: AbortSignal.any([signal, deadline]),
       maxRedirects: 0,
       proxy: false,
-      maxContentLength: MAX_RESPONSE_BYTES,
-      responseType: 'text',
-      transformResponse: [(data: unknown) => data],
+      responseType: 'stream',
+      decompress: false,
       validateStatus: () => true,
     });
-    if (response.status === 400 && SAYS_TLS.test(String(response.data)))
+    const text = await beginningOf(response.data);
+    if (response.status === 400 && SAYS_TLS.test(text))
       return turnedAway('the receiver speaks TLS; write https:// in the Notifier');
     return ofStatus(response.status, response.headers['retry-after']);
   } catch (error) {
     if (deadline.aborted) return { result: 'failed', why: `no answer in ${TIMEOUT_MS / 1000}s` };
     return ofError(error);
   }
+}
+
+/** What a body begins with, as far as it comes in time. The rest is let go. Never rejects. */
+function beginningOf(body: Readable): Promise<string> {
+  return new Promise(resolve => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const letGo = () => {
+      clearTimeout(timer);
+      // With bytes unread this closes the connection; one that was read to its end is kept.
+      body.destroy();
+      resolve(Buffer.concat(chunks).toString('latin1'));
+    };
+    const timer = setTimeout(letGo, BEGINNING_MS);
+    // Stays on: a stream that was let go may still fail.
+    body.on('error', letGo);
+    body.on('end', letGo);
+    body.on('close', letGo);
+    body.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= BEGINNING_BYTES) letGo();
+    });
+  });
 }
 
 function ofStatus(status: number, retryAfter: unknown): Delivery {
@@ -69,9 +103,8 @@ function retryAfterMs(header: unknown): number | undefined {
 
 /* Texts of errors hold addresses, and the address of a webhook is a secret: only the code is told. */
 function ofError(error: unknown): Delivery {
-  const fields = typeof error === 'object' && error !== null ? (error as { code?: unknown; message?: unknown }) : {};
+  const fields = typeof error === 'object' && error !== null ? (error as { code?: unknown }) : {};
   const code = typeof fields.code === 'string' && /^[A-Z0-9_]{1,64}$/.test(fields.code) ? fields.code : 'no code';
-  if (/maxContentLength/.test(String(fields.message))) return { result: 'failed', why: 'the answer is too large' };
   if (code === 'ERR_INVALID_URL') return turnedAway('the address is no URL');
   if (code === 'ERR_INVALID_CHAR' || code === 'ERR_INVALID_HTTP_TOKEN')
     return turnedAway('a header has characters that HTTP does not allow');
