@@ -105,10 +105,12 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** Begins to run what was added. */
+  /** Begins to run what was added. It has waited from now on: before, nobody was to run it. */
   start(): void {
     if (this.#state !== 'idle') return;
     this.#state = 'started';
+    const since = this.#clock.monotonic();
+    for (const lane of Object.values(this.#lanes)) for (const key of lane.keys()) lane.set(key, { since });
     this.#pump();
   }
 

@@ -43,7 +43,11 @@ export class Metrics {
     ['outcome'],
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
   );
-  readonly #queueDepth = this.#gauge('sluice_queue_depth', 'Rollouts waiting for a pass.', ['lane']);
+  readonly #queueDepth = this.#gauge(
+    'sluice_queue_depth',
+    'Rollouts waiting for a pass of this process; 0 on a standby.',
+    ['lane'],
+  );
   readonly #queueWait = this.#histogram(
     'sluice_queue_wait_seconds',
     'Time a Rollout waited for its pass.',

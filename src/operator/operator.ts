@@ -7,6 +7,7 @@ import { systemClock } from '../kube/clock.ts';
 import type { ClusterConfig } from '../kube/config.ts';
 import { ConsistencyTracker } from '../kube/consistency.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
+import { objectKey } from '../kube/kube-object.ts';
 import { LeaderElector } from '../kube/lease.ts';
 import { sleep } from '../kube/sleep.ts';
 import { Transport } from '../kube/transport.ts';
@@ -183,6 +184,10 @@ export class Operator {
       },
     });
     wireEvents(this.#caches, enqueue);
+    // Nobody works the queue of a standby: what came and went meanwhile would stay in it until a takeover.
+    this.#caches.rollouts.store.addHandler((type, object) => {
+      if (type === 'deleted' && !this.#active) this.#queue.forget(objectKey(object.metadata));
+    });
     if (options.gitSync)
       this.#gitSync = new GitSyncController({
         client,
@@ -228,7 +233,8 @@ export class Operator {
       this.#http = new HttpServer({
         readiness: () => this.readiness(),
         metricsText: async () => {
-          const depth = this.#queue.depth();
+          // What a standby has in its queue waits for a pass of the leader, not for one of its own.
+          const depth = this.#active ? this.#queue.depth() : { urgent: 0, normal: 0 };
           metrics.depth('urgent', depth.urgent);
           metrics.depth('normal', depth.normal);
           return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };

@@ -321,6 +321,25 @@ test('metrics hooks report waiting, running and retries', async () => {
   expect(reports).toContainEqual({ kind: 'retry', key: 'a', failures: 1, delayMs: 1, cause: 'why' });
 });
 
+test('what was added before the start has waited since the start', async () => {
+  const clock = new FakeClock();
+  const waited: number[] = [];
+  const queue = new WorkQueue({
+    handler: async () => DONE,
+    concurrency: 2,
+    clock,
+    observe: report => {
+      if (report.kind === 'started') waited.push(report.waitedMs);
+    },
+  });
+  queue.add('a');
+  queue.add('b', 'urgent');
+  await clock.advance(3_600_000);
+  queue.start();
+  await clock.advance(0);
+  expect(waited).toEqual([0, 0]);
+});
+
 test('under a random storm no wake-up is lost and no key runs twice at once', async () => {
   const running = new Set<string>();
   const seen = new Map<string, number>();

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../src/kube/kube-object.ts';
 import type { ResourceType } from '../../src/kube/resource-path.ts';
 import { Transport } from '../../src/kube/transport.ts';
 import { createLog } from '../../src/operator/log.ts';
-import { Operator } from '../../src/operator/operator.ts';
+import { Operator, type OperatorOptions } from '../../src/operator/operator.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 import { EmbeddedApiServer } from '../../src/sandbox/apiserver/embedded-api-server.ts';
 import type { AuditEntry } from '../../src/sandbox/apiserver/http/http-server.ts';
@@ -119,25 +119,29 @@ export class OperatorWorld {
     return new OperatorWorld({ server, client, folder, writes, requests }, stops);
   }
 
-  /** Starts the operator in this process, without leader election. Stopping it twice is fine. */
-  async startOperator(options: { gitAllowFile?: boolean } = {}): Promise<{ stop(): Promise<void> }> {
+  /** Starts the operator in this process, without leader election unless asked for. Stopping it twice is fine. */
+  async startOperator(
+    options: Partial<Pick<OperatorOptions, 'gitAllowFile' | 'leaderElection' | 'httpPort'>> = {},
+  ): Promise<{ stop(): Promise<void>; readonly port: number | undefined }> {
     const operator = new Operator({
       config: staticClusterConfig({ server: this.#server.url, token: 'operator' }),
       log: createLog('debug', line => this.logged.push(line)),
       namespace: 'sluice-system',
-      leaderElection: false,
+      leaderElection: options.leaderElection ?? false,
       gitSync: true,
       gitCacheDir: join(this.folder, 'git-cache'),
       gitAllowFile: options.gitAllowFile ?? true,
+      httpPort: options.httpPort,
+      httpHost: '127.0.0.1',
     });
-    await operator.start();
+    const port = await operator.start();
     let stopped: Promise<void> | undefined;
     const stop = () => {
       stopped ??= operator.stop();
       return stopped;
     };
     this.#stops.push(stop);
-    return { stop };
+    return { stop, port };
   }
 
   /** Applies YAML documents as a person with kubectl does. */
