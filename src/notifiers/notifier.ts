@@ -28,6 +28,3 @@ export interface Notifier<T> {
   /** Tries once, in at most 10 s. Never rejects. */
   send(notice: Notice, to: T, signal: AbortSignal): Promise<Delivery>;
 }
-
-/** Why a Secret cannot be read, in words that hold its name and nothing of what is in it. */
-export class SecretUnavailable extends Error {}

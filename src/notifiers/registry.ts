@@ -1,8 +1,9 @@
 import type { SecretKey } from '../api/metric-provider.ts';
 import type { NotifierSpec } from '../api/notifier.ts';
+import { SecretUnavailable } from '../api/secret-unavailable.ts';
 import { alertmanagerNotifier } from './alertmanager.ts';
 import { type DeliverOptions, deliver } from './deliver.ts';
-import { type Delivery, type Notice, type Notifier, SecretUnavailable } from './notifier.ts';
+import type { Delivery, Notice, Notifier } from './notifier.ts';
 import { slackNotifier } from './slack.ts';
 import { createWebhookNotifier } from './webhook.ts';
 
@@ -54,7 +55,7 @@ export async function notify(
   try {
     bound = await bindSpec(spec, readSecret, now);
   } catch (error) {
-    const why = error instanceof SecretUnavailable ? error.message : 'do the Secret and its key exist?';
+    const why = error instanceof SecretUnavailable ? error.message : 'it could not be read now';
     return { result: 'failed', why: `a Secret that the Notifier names cannot be read: ${why.slice(0, 400)}` };
   }
   if (!bound) return { result: 'refused', why: 'the Notifier names no channel', isFinal: false };

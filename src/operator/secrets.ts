@@ -1,8 +1,11 @@
+import { SecretUnavailable } from '../api/secret-unavailable.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
-import { SecretUnavailable } from '../notifiers/notifier.ts';
 import { RESOURCES } from './resources.ts';
+
+/** Less than a query or a delivery may take: else its own deadline would be told, and not what it waited for. */
+const TIMEOUT_MS = 8_000;
 
 /** Reads named Secrets, one at a time and only when needed. Never lists, never watches, keeps nothing. */
 export class SecretReader {
@@ -12,7 +15,7 @@ export class SecretReader {
     this.#client = client;
   }
 
-  /** All keys of a Secret, decoded. @throws Error naming the Secret, never its content */
+  /** All keys of a Secret, decoded. @throws SecretUnavailable naming the Secret, never its content */
   async readAll(namespace: string, name: string): Promise<Record<string, string>> {
     const secret = await this.#find(namespace, name);
     if (!secret)
@@ -26,18 +29,40 @@ export class SecretReader {
 
   async #find(namespace: string, name: string): Promise<KubeObject | undefined> {
     try {
-      return await this.#client.find(RESOURCES.secrets, { namespace, name });
+      return await this.#client.find(RESOURCES.secrets, { namespace, name }, { timeoutMs: TIMEOUT_MS });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'forbidden') throw error;
-      const allow = `kubectl -n ${namespace} create rolebinding sluice-secrets --clusterrole=sluice-team-secrets --serviceaccount=sluice-system:sluice`;
-      throw new SecretUnavailable(`Secret ${namespace}/${name} may not be read; allow it: ${allow}`, { cause: error });
+      if (!(error instanceof ApiError)) throw error;
+      const secret = `Secret ${namespace}/${name}`;
+      if (error.code !== 'forbidden')
+        throw new SecretUnavailable(`${secret} could not be read now (${whyOf(error)})`, { cause: error });
+      const allow = `kubectl -n ${namespace} create rolebinding sluice-secrets --clusterrole=sluice-team-secrets ${subjectOf(error)}`;
+      throw new SecretUnavailable(`${secret} may not be read; allow it: ${allow}`, { cause: error });
     }
   }
 
-  /** One key of a Secret. @throws Error naming the Secret and the key, never their content */
+  /** One key of a Secret. @throws SecretUnavailable naming the Secret and the key, never their content */
   async read(namespace: string, ref: { readonly name: string; readonly key: string }): Promise<string> {
     const value = (await this.readAll(namespace, ref.name))[ref.key];
     if (value === undefined) throw new SecretUnavailable(`Secret ${namespace}/${ref.name} has no key "${ref.key}"`);
     return value.trimEnd();
   }
+}
+
+/** In a word: texts of failed connections hold addresses. */
+function whyOf({ status, code, cause }: ApiError): string {
+  if (status > 0) return `HTTP ${status}`;
+  const errno = isRecord(cause) ? cause['code'] : undefined;
+  if (typeof errno === 'string' && /^[A-Z0-9_]{1,64}$/.test(errno)) return errno;
+  return code === 'transient' ? 'no answer' : code;
+}
+
+/**
+ * Whom to allow it, as an argument of `kubectl create rolebinding`: who the API server says that we are. What is `system:` but
+ * no service account, such as `system:anonymous`, must not be allowed anything.
+ */
+function subjectOf({ message }: ApiError): string {
+  const user = /\bUser "([\w.@:-]+)" cannot get /.exec(message)?.[1] ?? '';
+  const account = /^system:serviceaccount:([a-z0-9-]+:[a-z0-9.-]+)$/.exec(user)?.[1];
+  if (account === undefined && user !== '' && !user.startsWith('system:')) return `--user=${user}`;
+  return `--serviceaccount=${account ?? 'sluice-system:sluice'}`;
 }

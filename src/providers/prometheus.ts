@@ -4,6 +4,7 @@ import axios, { type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import type { PrometheusQuery } from '../api/analysis-template.ts';
 import { durationMs } from '../api/duration.ts';
 import type { MetricProviderSpec, SecretKey } from '../api/metric-provider.ts';
+import { SecretUnavailable } from '../api/secret-unavailable.ts';
 import { httpStatusFailure, networkFailure } from './http-failure.ts';
 import type { MetricProvider, Sample } from './metric-provider.ts';
 import { type PrometheusRequest, prometheusRequest } from './prometheus-request.ts';
@@ -86,7 +87,10 @@ export function createPrometheusProvider({
       return await send(request, query, at, agent, signal);
     } catch (error) {
       if (unreadable === undefined) return networkFailure(error);
-      const message = `key ${unreadable.key} of Secret ${unreadable.name} cannot be read; does it exist in the operator's namespace?`;
+      const message =
+        error instanceof SecretUnavailable
+          ? error.message
+          : `key ${unreadable.key} of Secret ${unreadable.name} cannot be read; does it exist in the operator's namespace?`;
       return { kind: 'ProviderError', retryable: true, message: message.slice(0, 256) };
     }
   }

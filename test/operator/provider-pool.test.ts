@@ -95,3 +95,11 @@ it.each([
   const sample = 'sample' in provider ? await provider.sample({ query: 'up' }, new AbortController().signal) : provider;
   expect(sample).toMatchObject({ kind: 'ConfigError', ofProvider: true });
 });
+
+it('credentials that cannot be read are told with the reason', async () => {
+  declare('ADDED', 1, { auth: { bearer: { tokenSecretRef: { name: 'prom', key: 'token' } } } });
+  const provider = pool.get('default', 'shop');
+  const sample = 'sample' in provider ? await provider.sample({ query: 'up' }, new AbortController().signal) : provider;
+  const message = 'Secret sluice-system/prom could not be read now (ECONNREFUSED)';
+  expect(sample).toEqual({ kind: 'ProviderError', retryable: true, message });
+});
