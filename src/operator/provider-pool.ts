@@ -49,11 +49,15 @@ export class ProviderPool {
       this.#drop(name);
       const parsed = metricProviderSpecSchema.safeParse(object['spec']);
       if (!parsed.success) return wrongProvider(`MetricProvider ${name}: ${firstIssue(parsed.error)}`);
-      const readSecret = (ref: { name: string; key: string }) => this.#secrets.read(this.#namespace, ref);
       entry = {
         version,
         spec: parsed.data,
-        provider: createPrometheusProvider({ spec: parsed.data, readSecret, now: () => this.#clock.now() }),
+        provider: createPrometheusProvider({
+          spec: parsed.data,
+          readSecret: ref => this.#secrets.read(this.#namespace, ref),
+          forgetSecret: ref => this.#secrets.forget(this.#namespace, ref.name),
+          now: () => this.#clock.now(),
+        }),
       };
       this.#entries.set(name, entry);
     }

@@ -2,21 +2,41 @@ import { SecretUnavailable } from '../api/secret-unavailable.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
 import { isRecord, type KubeObject } from '../kube/kube-object.ts';
+import { BriefCache } from './brief-cache.ts';
 import { RESOURCES } from './resources.ts';
 
 /** Less than a query or a delivery may take: else its own deadline would be told, and not what it waited for. */
 const TIMEOUT_MS = 8_000;
 
-/** Reads named Secrets, one at a time and only when needed. Never lists, never watches, keeps nothing. */
+/** A measurement every second or two would else be a request each; README says how soon a changed Secret is used. */
+const KEEP_MS = 15_000;
+const MOST_KEPT = 200;
+/** Whoever may write Secrets must not fill our memory with them. Characters. */
+const LARGEST_KEPT = 64 * 1024;
+
+type Values = Readonly<Record<string, string>>;
+
+/** Reads named Secrets, one at a time and only when needed. Never lists, never watches, keeps none longer than 15 seconds. */
 export class SecretReader {
   readonly #client: KubeClient;
+  readonly #kept: BriefCache<Values>;
 
   constructor(client: KubeClient) {
     this.#client = client;
+    this.#kept = new BriefCache({ clock: client.transport.clock, keepMs: KEEP_MS, most: MOST_KEPT, isSmall });
   }
 
   /** All keys of a Secret, decoded. @throws SecretUnavailable naming the Secret, never its content */
-  async readAll(namespace: string, name: string): Promise<Record<string, string>> {
+  readAll(namespace: string, name: string): Promise<Values> {
+    return this.#kept.get(`${namespace}/${name}`, () => this.#readNow(namespace, name));
+  }
+
+  /** For a Secret whose content turned out to be of no use: the next reader gets what it holds then. */
+  forget(namespace: string, name: string): void {
+    this.#kept.forget(`${namespace}/${name}`);
+  }
+
+  async #readNow(namespace: string, name: string): Promise<Values> {
     const secret = await this.#find(namespace, name);
     if (!secret)
       throw new SecretUnavailable(`Secret ${namespace}/${name} does not exist; create it or change the reference`);
@@ -43,9 +63,16 @@ export class SecretReader {
   /** One key of a Secret. @throws SecretUnavailable naming the Secret and the key, never their content */
   async read(namespace: string, ref: { readonly name: string; readonly key: string }): Promise<string> {
     const value = (await this.readAll(namespace, ref.name))[ref.key];
-    if (value === undefined) throw new SecretUnavailable(`Secret ${namespace}/${ref.name} has no key "${ref.key}"`);
+    if (value === undefined) {
+      this.forget(namespace, ref.name);
+      throw new SecretUnavailable(`Secret ${namespace}/${ref.name} has no key "${ref.key}"`);
+    }
     return value.trimEnd();
   }
+}
+
+function isSmall(values: Values): boolean {
+  return Object.values(values).reduce((sum, value) => sum + value.length, 0) <= LARGEST_KEPT;
 }
 
 /** In a word: texts of failed connections hold addresses. */

@@ -32,6 +32,8 @@ export interface PrometheusOptions {
   readonly spec: MetricProviderSpec;
   /** Reads a key of a Secret in the operator's namespace; called for every query, so that a renewed token is used. */
   readonly readSecret: (ref: SecretKey) => Promise<string>;
+  /** Told which Secrets a query was sent with that the provider refused: they may hold something else by now. */
+  readonly forgetSecret?: ((ref: SecretKey) => void) | undefined;
   /** Epoch milliseconds; the end of ranges. */
   readonly now: () => number;
 }
@@ -40,6 +42,7 @@ export interface PrometheusOptions {
 export function createPrometheusProvider({
   spec,
   readSecret,
+  forgetSecret,
   now,
 }: PrometheusOptions): MetricProvider<RenderedPrometheusQuery> {
   const connections = new Connections(spec);
@@ -75,16 +78,20 @@ export function createPrometheusProvider({
 
   async function ask(query: RenderedPrometheusQuery, at: number, signal: AbortSignal): Promise<Sample> {
     let unreadable: SecretKey | undefined;
+    const used: SecretKey[] = [];
     const secret = async (ref: SecretKey) => {
       unreadable = ref;
       const value = await readSecret(ref);
       unreadable = undefined;
+      used.push(ref);
       return value;
     };
     try {
       const request = await prometheusRequest(spec, query, at, secret);
       const agent = await connections.agent(secret);
-      return await send(request, query, at, agent, signal);
+      const response = await send(request, agent, signal);
+      if (response.status === 401 || response.status === 403) for (const ref of used) forgetSecret?.(ref);
+      return readAnswer(response, request, query, at);
     } catch (error) {
       if (unreadable === undefined) return networkFailure(error);
       const message =
@@ -96,14 +103,12 @@ export function createPrometheusProvider({
   }
 }
 
-async function send(
+function send(
   request: PrometheusRequest,
-  query: RenderedPrometheusQuery,
-  at: number,
   agent: HttpAgent | HttpsAgent,
   signal: AbortSignal,
-): Promise<Sample> {
-  const response = await requested({
+): Promise<AxiosResponse<string>> {
+  return requested({
     method: request.method,
     url: request.url,
     headers: { ...request.headers },
@@ -119,6 +124,14 @@ async function send(
     transformResponse: [(data: unknown) => data],
     validateStatus: () => true,
   });
+}
+
+function readAnswer(
+  response: AxiosResponse<string>,
+  request: PrometheusRequest,
+  query: RenderedPrometheusQuery,
+  at: number,
+): Sample {
   const body = typeof response.data === 'string' ? response.data : '';
   const context = {
     at,

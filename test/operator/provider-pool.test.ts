@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KubeClient } from '../../src/kube/client.ts';
@@ -8,8 +8,10 @@ import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { Transport } from '../../src/kube/transport.ts';
 import { type Caches, createCaches } from '../../src/operator/caches.ts';
 import { ProviderPool } from '../../src/operator/provider-pool.ts';
+import { RESOURCES } from '../../src/operator/resources.ts';
 import { SecretReader } from '../../src/operator/secrets.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultServer } from '../support/fault-server.ts';
 
 const OK = JSON.stringify({
   status: 'success',
@@ -94,6 +96,34 @@ it.each([
   const provider = pool.get('default', 'shop');
   const sample = 'sample' in provider ? await provider.sample({ query: 'up' }, new AbortController().signal) : provider;
   expect(sample).toMatchObject({ kind: 'ConfigError', ofProvider: true });
+});
+
+it('credentials that the source refuses are read anew for the next question, others are kept', async () => {
+  const api = await FaultServer.start([RESOURCES.secrets]);
+  const secret = (token: string) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'prom', namespace: 'sluice-system' },
+    data: { token: Buffer.from(token).toString('base64') },
+  });
+  const { objects } = api.of(RESOURCES.secrets);
+  api.of(RESOURCES.secrets).create(secret('old'));
+  let accepted = 'old';
+  server.removeAllListeners('request');
+  server.on('request', ({ headers }: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(headers.authorization === `Bearer ${accepted}` ? 200 : 401).end(OK);
+  });
+  const transport = new Transport({ config: staticClusterConfig({ server: api.url }) });
+  const client = new KubeClient({ transport, fieldManager: 'test' });
+  pool = new ProviderPool(caches.metricProviders, new SecretReader(client), 'sluice-system', systemClock);
+  declare('ADDED', 1, { auth: { bearer: { tokenSecretRef: { name: 'prom', key: 'token' } } } });
+  expect([await ask(), await ask(), api.seen('get').length]).toEqual(['Value', 'Value', 1]);
+  objects.delete('sluice-system/prom');
+  api.of(RESOURCES.secrets).create(secret('new'));
+  accepted = 'new';
+  expect([await ask(), await ask(), api.seen('get').length]).toEqual(['ProviderError', 'Value', 2]);
+  transport.close();
+  await api.close();
 });
 
 it('credentials that cannot be read are told with the reason', async () => {

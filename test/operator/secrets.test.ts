@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { notifierSpecSchema } from '../../src/api/notifier.ts';
 import { SecretUnavailable } from '../../src/api/secret-unavailable.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { systemClock } from '../../src/kube/clock.ts';
 import { notify } from '../../src/notifiers/registry.ts';
 import { RESOURCES } from '../../src/operator/resources.ts';
 import { SecretReader } from '../../src/operator/secrets.ts';
@@ -93,5 +94,108 @@ describe('a Secret that cannot be read now', () => {
     await eventually('it is asked', () => api.seen('get', 'secrets').length === 1);
     await clock.advance(9_000);
     expect(await telling).toBe('Secret shop/chat could not be read now (no answer)');
+  });
+});
+
+describe('a Secret that was read', () => {
+  const asked = () => api.seen('get', 'secrets').length;
+  const store = (value: string, name = 'chat', key = 'url') => {
+    const collection = api.of(RESOURCES.secrets);
+    const object = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'shop' },
+      data: { [key]: Buffer.from(value).toString('base64') },
+    };
+    collection.objects.delete(`shop/${name}`);
+    collection.create(object);
+  };
+  const read = (name = 'chat') => secrets.read('shop', { name, key: 'url' });
+
+  it('is not asked for again for 15 seconds, and is what it is then', async () => {
+    store('old');
+    expect([await read(), await read()]).toEqual(['old', 'old']);
+    await secrets.readAll('shop', 'chat');
+    store('new');
+    await clock.advance(14_000);
+    expect([await read(), asked()]).toEqual(['old', 1]);
+    await clock.advance(1_000);
+    expect([await read(), asked()]).toEqual(['new', 2]);
+  });
+
+  it('is asked for once by all who want it at the same time', async () => {
+    store('same');
+    expect(await Promise.all([read(), read(), read()])).toEqual(['same', 'same', 'same']);
+    expect(asked()).toBe(1);
+  });
+
+  it('of another namespace or name is another', async () => {
+    store('a');
+    store('b', 'mail');
+    expect([await read(), await read('mail')]).toEqual(['a', 'b']);
+    await expect(secrets.read('other', REF)).rejects.toThrow('Secret other/chat does not exist');
+  });
+
+  it('leaves memory after that time, though nobody asks again', async () => {
+    store('old');
+    await read();
+    expect(clock.pending).toBe(1);
+    const before = secrets.readAll('shop', 'chat');
+    await clock.advance(15_000);
+    expect(clock.pending).toBe(0);
+    expect(secrets.readAll('shop', 'chat')).not.toBe(before);
+  });
+
+  it('does not keep the process alive', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const real = clientOf(api, {
+      clock: {
+        ...systemClock,
+        setTimeout: (fn, ms) => {
+          const timer = systemClock.setTimeout(fn, ms);
+          if (ms === 15_000) timers.push(timer as NodeJS.Timeout);
+          return timer;
+        },
+      },
+    });
+    store('old');
+    await new SecretReader(real).read('shop', REF);
+    expect(timers.map(timer => timer.hasRef())).toEqual([false]);
+    clearTimeout(timers[0]);
+    real.transport.close();
+  });
+
+  it('is one of 200 at most: the oldest makes room', async () => {
+    const names = Array.from({ length: 201 }, (_, index) => `s${index}`);
+    for (const name of names) store(name, name);
+    for (const name of names) await read(name);
+    expect([asked(), clock.pending]).toEqual([201, 200]);
+    await read('s200');
+    await read('s1');
+    expect(asked()).toBe(201);
+    await read('s0');
+    expect(asked()).toBe(202);
+  });
+
+  it('is not kept when it is large', async () => {
+    store('x'.repeat(65 * 1024));
+    await read();
+    expect(clock.pending).toBe(0);
+    await read();
+    expect(asked()).toBe(2);
+  });
+
+  it('and could not be, or has no such key, is asked for again at once', async () => {
+    await expect(read()).rejects.toThrow('does not exist');
+    store('x', 'chat', 'address');
+    await expect(read()).rejects.toThrow('has no key "url"');
+    store('here');
+    expect(await read()).toBe('here');
+    secrets.forget('shop', 'chat');
+    fails({ kind: 'status', status: 503 });
+    await expect(read()).rejects.toThrow('HTTP 503');
+    api.plan.clear();
+    expect(await read()).toBe('here');
+    expect(clock.pending).toBe(1);
   });
 });
