@@ -25,6 +25,22 @@ export const DEFAULT_NOTICE_EVENTS: readonly NoticeEvent[] = [
   'StableLost',
 ];
 
+/** Events that stay true until another one ends them: an Alertmanager shows them as alerts that fire meanwhile. */
+export const LASTING_EVENTS = ['Aborted', 'StableLost', 'Invalid', 'Degraded', 'Paused'] as const;
+export type LastingEvent = (typeof LASTING_EVENTS)[number];
+
+/** What is true no more once an event has happened. */
+export const ENDED_BY: Readonly<Partial<Record<NoticeEvent, readonly LastingEvent[]>>> = {
+  Recovered: LASTING_EVENTS,
+  Promoted: LASTING_EVENTS,
+  Resumed: ['Paused'],
+  Aborted: ['Paused'],
+};
+
+export function isLasting(event: NoticeEvent): event is LastingEvent {
+  return (LASTING_EVENTS as readonly NoticeEvent[]).includes(event);
+}
+
 const httpUrl = z
   .string()
   .max(2048)

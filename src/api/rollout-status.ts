@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { COMMAND_VERBS } from './commands.ts';
 import { conditionsSchema } from './conditions.ts';
-import { NOTICE_EVENTS } from './notifier.ts';
+import { LASTING_EVENTS, NOTICE_EVENTS } from './notifier.ts';
 import { ABORT_CAUSES, ROLLOUT_PHASES, ROLLOUT_REASONS } from './reasons.ts';
 import { timeSchema } from './schema-rules.ts';
 
@@ -71,6 +71,12 @@ export const noticeSchema = z.object({
   /** The text of the alert as pure data; see core/notice.ts. */
   content: z.record(z.string(), z.unknown()).meta({ 'x-kubernetes-preserve-unknown-fields': true }),
   pending: z.array(z.string().max(512)).max(100).meta({ description: 'Notifiers still owed: namespace/name.' }),
+});
+
+/** An alert that lasts: what Alertmanagers are sent again, as it was first sent, until it ends. */
+export const standingAlertSchema = noticeSchema.omit({ pending: true }).extend({
+  event: z.enum(LASTING_EVENTS),
+  to: z.array(z.string().max(512)).max(100).meta({ description: 'Notifiers that send it: namespace/name.' }),
 });
 
 export const rolloutStatusSchema = z.object({
@@ -185,6 +191,11 @@ export const rolloutStatusSchema = z.object({
   /** When it was first aborted, degraded, invalid or without its stable revision, since it was last healthy. */
   troubledSince: timeSchema.optional(),
   notices: z.array(noticeSchema).max(20).optional(),
+  alerts: z
+    .array(standingAlertSchema)
+    .max(LASTING_EVENTS.length)
+    .optional()
+    .meta({ description: 'Sent again to Alertmanagers until they end; one of each event.' }),
   collisionCount: z.int().min(0).optional(),
   replicas: z.int().optional(),
   updatedReplicas: z.int().optional(),
@@ -213,4 +224,5 @@ export type Source = z.infer<typeof sourceSchema>;
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Delivery = z.infer<typeof deliverySchema>;
 export type StoredNotice = z.infer<typeof noticeSchema>;
+export type StandingAlert = z.infer<typeof standingAlertSchema>;
 export type DeliveryOutcome = (typeof OUTCOMES)[number];

@@ -1,12 +1,21 @@
 import type { NoticeContent } from '../api/notice.ts';
-import { DEFAULT_NOTICE_EVENTS, type NoticeEvent, notifierSpecSchema } from '../api/notifier.ts';
+import {
+  DEFAULT_NOTICE_EVENTS,
+  ENDED_BY,
+  isLasting,
+  type NoticeEvent,
+  type NotifierSpec,
+  notifierSpecSchema,
+} from '../api/notifier.ts';
 import type { ApiObject } from '../api/object-meta.ts';
-import type { RolloutStatus, StoredNotice } from '../api/rollout-status.ts';
+import type { RolloutStatus, StandingAlert, StoredNotice } from '../api/rollout-status.ts';
 import { toTime } from '../api/time.ts';
 import type { Fact } from './decision.ts';
 import type { Snapshot } from './snapshot.ts';
+import { alertsAfter, isAbout } from './standing-alerts.ts';
 
 const KEPT_NOTICES = 20;
+const MOST_NOTIFIERS = 100;
 
 /** What is read to word an alert; a Rollout whose spec cannot be read has alerts too. */
 export interface NoticeView {
@@ -19,7 +28,7 @@ export interface NoticeView {
 
 /**
  * Keeps the alerts that are owed: one per transition and subscriber, in status until delivered. What the operator saw
- * delivered since the last pass leaves the list.
+ * delivered since the last pass leaves the list. Beside them those that last, as long as they do.
  */
 export function updateNotices(view: NoticeView, status: RolloutStatus, facts: readonly Fact[]): void {
   const open = (status.notices ?? []).map(notice => ({
@@ -28,32 +37,53 @@ export function updateNotices(view: NoticeView, status: RolloutStatus, facts: re
       name => !view.snapshot.delivered.includes(`${notice.id}|${name}`) && exists(view, name),
     ),
   }));
+  let alerts = (status.alerts ?? []).flatMap(alert => stillStanding(view, alert));
   for (const fact of facts) {
     if (!fact.notice) continue;
-    const pending = subscribers(view, fact.notice);
-    if (pending.length > 0) open.push(compose(view, status, fact, fact.notice, pending));
+    const told = subscribers(view, fact.notice);
+    const pending = told.map(nameOf).slice(0, MOST_NOTIFIERS);
+    const notice = pending.length > 0 ? compose(view, status, fact, fact.notice, pending) : undefined;
+    if (notice) open.push(notice);
+    const toAlertmanagers = told.filter(isAlertmanager).map(nameOf).slice(0, MOST_NOTIFIERS);
+    alerts = alertsAfter(fact.notice, alerts, notice, toAlertmanagers);
   }
   const owed = open.filter(notice => notice.pending.length > 0).slice(-KEPT_NOTICES);
   if (owed.length > 0) status.notices = owed;
   else delete status.notices;
+  if (alerts.length > 0) status.alerts = alerts;
+  else delete status.alerts;
 }
 
 function exists(view: NoticeView, name: string): boolean {
-  return view.snapshot.notifiers.some(object => `${object.metadata.namespace ?? ''}/${object.metadata.name}` === name);
+  return view.snapshot.notifiers.some(object => nameOf(object) === name);
 }
 
-const ENDS: readonly NoticeEvent[] = ['Recovered', 'Promoted', 'Resumed'];
+function stillStanding(view: NoticeView, alert: StandingAlert): StandingAlert[] {
+  const to = alert.to.filter(name => exists(view, name));
+  return to.length > 0 && isAbout(view.snapshot.rollout.metadata, alert) ? [{ ...alert, to }] : [];
+}
+
+const nameOf = ({ metadata: { namespace = '', name } }: ApiObject) => `${namespace}/${name}`;
 
 const read = (object: ApiObject) => notifierSpecSchema.safeParse(object['spec']).data;
 
+/** Also one that cannot be read until it is mended. */
+function isAlertmanager({ spec }: ApiObject): boolean {
+  return typeof spec === 'object' && spec !== null && 'alertmanager' in spec;
+}
+
+/** Whether a Notifier asks for an event of a Rollout. */
+export function isAskedFor({ events, rollouts }: Partial<NotifierSpec>, event: NoticeEvent, rollout: string): boolean {
+  return (events ?? DEFAULT_NOTICE_EVENTS).includes(event) && (rollouts?.includes(rollout) ?? true);
+}
+
 /** A Notifier that cannot be read is owed what everybody gets: its delivery fails, which is told, until it is mended. */
-function subscribers(view: NoticeView, event: NoticeEvent): string[] {
-  return view.snapshot.notifiers.flatMap(object => {
-    const { events = DEFAULT_NOTICE_EVENTS, rollouts, alertmanager } = read(object) ?? {};
+function subscribers(view: NoticeView, event: NoticeEvent): ApiObject[] {
+  return view.snapshot.notifiers.filter(object => {
+    const spec = read(object) ?? {};
     // An alert is a state there: whoever was told of its beginning is told of its end.
-    if (!events.includes(event) && !(alertmanager && ENDS.includes(event))) return [];
-    if (rollouts && !rollouts.includes(view.snapshot.rollout.metadata.name)) return [];
-    return [`${object.metadata.namespace ?? ''}/${object.metadata.name}`];
+    const isEnd = spec.alertmanager !== undefined && ENDED_BY[event] !== undefined && !isLasting(event);
+    return isAskedFor(isEnd ? { ...spec, events: [event] } : spec, event, view.snapshot.rollout.metadata.name);
   });
 }
 
@@ -73,7 +103,7 @@ function compose(
     event,
     at,
     content: contentOf(view, status, fact, event),
-    pending: pending.slice(0, 100),
+    pending,
   };
 }
 

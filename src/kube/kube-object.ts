@@ -51,6 +51,12 @@ export function objectKey(name: ObjectName): string {
   return name.namespace ? `${name.namespace}/${name.name}` : name.name;
 }
 
+/** Splits the key of an object that has a namespace, `namespace/name`. */
+export function nameOf(key: string): { namespace: string; name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
 function isStringMap(value: unknown): boolean {
   return value === undefined || (isRecord(value) && Object.values(value).every(entry => typeof entry === 'string'));
 }

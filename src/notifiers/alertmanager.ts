@@ -1,6 +1,6 @@
-import type { NoticeEvent } from '../api/notifier.ts';
+import { ENDED_BY, isLasting, type LastingEvent } from '../api/notifier.ts';
 import { fromTime, toTime } from '../api/time.ts';
-import type { Notice, Notifier } from './notifier.ts';
+import type { Delivery, Notice, Notifier } from './notifier.ts';
 import { postJson } from './post-json.ts';
 import { wordNotice } from './wording.ts';
 
@@ -23,8 +23,8 @@ export interface Alert {
   readonly generatorURL?: string;
 }
 
-/** Events that stay true until the rollout recovers, with their severity: part of the identity, so fixed here. */
-const LASTING: Partial<Record<NoticeEvent, 'info' | 'warning' | 'critical'>> = {
+/** Part of the identity, so fixed here and not taken from a notice. */
+const SEVERITY: Readonly<Record<LastingEvent, 'info' | 'warning' | 'critical'>> = {
   Aborted: 'critical',
   StableLost: 'critical',
   Invalid: 'warning',
@@ -32,50 +32,71 @@ const LASTING: Partial<Record<NoticeEvent, 'info' | 'warning' | 'critical'>> = {
   Paused: 'info',
 };
 
-const ALL = Object.keys(LASTING) as NoticeEvent[];
-/** Alerts that are true no more once an event has happened. */
-const ENDED_BY: Partial<Record<NoticeEvent, readonly NoticeEvent[]>> = {
-  Recovered: ALL,
-  Promoted: ALL,
-  Resumed: ['Paused'],
-  Aborted: ['Paused'],
-};
-
-/** Each notice is sent once, and Alertmanager ends after 5 minutes what names no end. */
-const LASTS_MS = 30 * 24 * 3_600_000;
+/**
+ * An alert ends by itself this long after it was last sent. It is sent again each minute (`src/operator/renewals.ts`): long enough for
+ * a few that are lost, or for another operator to take over; short enough for a Rollout that is gone.
+ */
+const LASTS_MS = 5 * 60_000;
 const MAX_ANNOTATION = 3000;
 
-/** Sends notices to Alertmanager: what lasts becomes an alert, and what ends it ends the alert. */
-export const alertmanagerNotifier: Notifier<AlertmanagerTarget> = {
-  kind: 'alertmanager',
-  send: async (notice, to, signal) => {
-    const alerts = alertsOf(notice, to);
-    // Started is no state that could end; there is nothing to alert about.
-    if (alerts.length === 0) return { result: 'delivered' };
-    return await postJson({ url: endpoint(to.url), body: JSON.stringify(alerts) }, signal);
-  },
-};
-
-/** The alerts that a notice begins or ends. */
-export function alertsOf(notice: Notice, to: AlertmanagerTarget): Alert[] {
-  const { event, at } = notice;
-  const ends = (ENDED_BY[event] ?? []).map(ended => ({ ...alert(notice, ended, to), startsAt: at, endsAt: at }));
-  return LASTING[event] === undefined ? ends : [alert(notice, event, to), ...ends];
+/**
+ * Sends notices to Alertmanager: what lasts becomes an alert, and what ends it ends the alert.
+ *
+ * @param now epoch milliseconds, from which an alert lasts
+ */
+export function createAlertmanagerNotifier(now: () => number): Notifier<AlertmanagerTarget> {
+  return {
+    kind: 'alertmanager',
+    send: (notice, to, signal) => post(alertsOf(notice, to, now()), to, signal),
+    renew: (notices, to, signal) => post(renewed(notices, to, now()), to, signal),
+  };
 }
 
-function alert(notice: Notice, event: NoticeEvent, { labels, generatorUrl }: AlertmanagerTarget): Alert {
-  const { content, at } = notice;
+async function post(alerts: readonly Alert[], { url }: AlertmanagerTarget, signal: AbortSignal): Promise<Delivery> {
+  // Started is no state that could end; there is nothing to alert about.
+  if (alerts.length === 0) return { result: 'delivered' };
+  return await postJson({ url: endpoint(url), body: JSON.stringify(alerts) }, signal);
+}
+
+/** The alerts that a notice begins or ends. */
+export function alertsOf(notice: Notice, to: AlertmanagerTarget, now: number): Alert[] {
+  const { event, at } = notice;
+  const ends = (ENDED_BY[event] ?? []).map(ended => ({ ...alert(notice, ended, to), startsAt: at, endsAt: at }));
+  return isLasting(event) ? [{ ...alert(notice, event, to), ...spanOf(notice, now) }, ...ends] : ends;
+}
+
+/** What lasts, without the ends that came with its beginning: what they ended may have begun anew since. */
+function renewed(notices: readonly Notice[], to: AlertmanagerTarget, now: number): Alert[] {
+  return notices.flatMap(notice => {
+    try {
+      return isLasting(notice.event) ? [{ ...alert(notice, notice.event, to), ...spanOf(notice, now) }] : [];
+    } catch {
+      // What somebody wrote into the status of a Rollout cannot be worded; those of others go out all the same.
+      return [];
+    }
+  });
+}
+
+/** From its beginning to a while from now. An alert that would begin later, since a clock was set back, is refused with all others. */
+function spanOf({ at }: Notice, now: number): Pick<Alert, 'startsAt' | 'endsAt'> {
+  return { startsAt: toTime(Math.min(fromTime(at) ?? now, now)), endsAt: toTime(now + LASTS_MS) };
+}
+
+function alert(
+  notice: Notice,
+  event: LastingEvent,
+  { labels, generatorUrl }: AlertmanagerTarget,
+): Omit<Alert, 'startsAt' | 'endsAt'> {
+  const { content } = notice;
   return {
     labels: {
       ...labels,
       alertname: `SluiceRollout${event}`,
       namespace: content.namespace,
       rollout: content.rollout,
-      severity: LASTING[event] ?? 'info',
+      severity: SEVERITY[event],
     },
     annotations: annotations(notice),
-    startsAt: at,
-    endsAt: toTime((fromTime(at) ?? 0) + LASTS_MS),
     ...(generatorUrl === undefined ? {} : { generatorURL: generatorUrl }),
   };
 }

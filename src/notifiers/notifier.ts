@@ -27,4 +27,6 @@ export interface Notifier<T> {
   readonly kind: string;
   /** Tries once, in at most 10 s. Never rejects. */
   send(notice: Notice, to: T, signal: AbortSignal): Promise<Delivery>;
+  /** Says again what still lasts, where that ends by itself otherwise. As `send`: one try, and it never rejects. */
+  renew?(notices: readonly Notice[], to: T, signal: AbortSignal): Promise<Delivery>;
 }

@@ -1,7 +1,7 @@
 import type { SecretKey } from '../api/metric-provider.ts';
 import type { NotifierSpec } from '../api/notifier.ts';
 import { SecretUnavailable } from '../api/secret-unavailable.ts';
-import { alertmanagerNotifier } from './alertmanager.ts';
+import { createAlertmanagerNotifier } from './alertmanager.ts';
 import { type DeliverOptions, deliver } from './deliver.ts';
 import type { Delivery, Notice, Notifier } from './notifier.ts';
 import { slackNotifier } from './slack.ts';
@@ -15,8 +15,10 @@ export const NOTIFIER_KINDS = ['slack', 'webhook', 'alertmanager'] as const;
 export type NotifierKind = (typeof NOTIFIER_KINDS)[number];
 
 /** A channel with its address filled in. */
-interface Bound {
+export interface Bound {
   deliver(notice: Notice, options: DeliverOptions): Promise<Delivery>;
+  /** Absent where what was told once stays told. */
+  readonly renew?: (notices: readonly Notice[], signal: AbortSignal) => Promise<Delivery>;
 }
 
 /** One entry per kind: where the spec says to send, joined with who sends. `now` is epoch milliseconds. */
@@ -35,15 +37,21 @@ const CHANNELS: {
       ...(headers === undefined ? {} : { headers }),
       ...(hmacSecretRef === undefined ? {} : { hmacKey: (await read(hmacSecretRef)).trim() }),
     }),
-  alertmanager: async ({ labels, ...address }, read) =>
-    bind(alertmanagerNotifier, { url: await urlOf(address, read), ...(labels === undefined ? {} : { labels }) }),
+  alertmanager: async ({ labels, ...address }, read, now) =>
+    bind(createAlertmanagerNotifier(now), {
+      url: await urlOf(address, read),
+      ...(labels === undefined ? {} : { labels }),
+    }),
 };
 
-/** What delivering needs from outside. */
-export interface NotifyDependencies extends DeliverOptions {
+/** What filling in an address needs from outside. */
+export interface BindDependencies {
   readonly readSecret: ReadSecret;
   readonly now: () => number;
 }
+
+/** What delivering needs from outside. */
+export interface NotifyDependencies extends DeliverOptions, BindDependencies {}
 
 /** Delivers a notice to whatever channel a Notifier names. Never rejects; an unreadable Secret is a failed delivery. */
 export async function notify(
@@ -51,15 +59,22 @@ export async function notify(
   notice: Notice,
   { readSecret, now, ...options }: NotifyDependencies,
 ): Promise<Delivery> {
-  let bound: Bound | undefined;
+  const bound = await bindNotifier(spec, { readSecret, now });
+  return 'result' in bound ? bound : await bound.deliver(notice, options);
+}
+
+/** Fills in where a Notifier sends to, or says why that failed. Never rejects. */
+export async function bindNotifier(
+  spec: NotifierSpec,
+  { readSecret, now }: BindDependencies,
+): Promise<Bound | Exclude<Delivery, { readonly result: 'delivered' }>> {
   try {
-    bound = await bindSpec(spec, readSecret, now);
+    const bound = await bindSpec(spec, readSecret, now);
+    return bound ?? { result: 'refused', why: 'the Notifier names no channel', isFinal: false };
   } catch (error) {
     const why = error instanceof SecretUnavailable ? error.message : 'it could not be read now';
     return { result: 'failed', why: `a Secret that the Notifier names cannot be read: ${why.slice(0, 400)}` };
   }
-  if (!bound) return { result: 'refused', why: 'the Notifier names no channel', isFinal: false };
-  return await bound.deliver(notice, options);
 }
 
 async function bindSpec(spec: NotifierSpec, read: ReadSecret, now: () => number): Promise<Bound | undefined> {
@@ -70,7 +85,11 @@ async function bindSpec(spec: NotifierSpec, read: ReadSecret, now: () => number)
 }
 
 function bind<T>(notifier: Notifier<T>, to: T): Bound {
-  return { deliver: (notice, options) => deliver(notifier, notice, to, options) };
+  const { renew } = notifier;
+  return {
+    deliver: (notice, options) => deliver(notifier, notice, to, options),
+    ...(renew ? { renew: (notices, signal) => renew(notices, to, signal) } : {}),
+  };
 }
 
 type Address = { readonly url?: string | undefined; readonly urlSecretRef?: SecretKey | undefined };

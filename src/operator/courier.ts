@@ -1,17 +1,19 @@
 import { API_VERSION } from '../api/names.ts';
 import { notifierSpecSchema } from '../api/notifier.ts';
-import type { StoredNotice } from '../api/rollout-status.ts';
+import type { StandingAlert, StoredNotice } from '../api/rollout-status.ts';
 import { firstIssue } from '../api/spec-issue.ts';
 import { fromTime } from '../api/time.ts';
 import { isSame } from '../core/same-json.ts';
+import { isAbout } from '../core/standing-alerts.ts';
 import type { Clock, TimerHandle } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
-import { isRecord, type KubeObject, objectKey } from '../kube/kube-object.ts';
+import { isRecord, type KubeObject, nameOf, objectKey } from '../kube/kube-object.ts';
 import type { Caches } from './caches.ts';
-import { deliverNotice, isAbout } from './deliver-notice.ts';
+import { deliverNotice } from './deliver-notice.ts';
 import type { Log } from './log.ts';
 import type { Memory, RolloutMemory } from './memory.ts';
 import type { Metrics } from './metrics.ts';
+import { Renewals } from './renewals.ts';
 import type { SecretReader } from './secrets.ts';
 
 export interface CourierParts {
@@ -23,6 +25,8 @@ export interface CourierParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly enqueue: (key: string) => void;
+  /** Whether this process may speak for the operator right now. */
+  readonly isLeader: () => boolean;
 }
 
 /** After a round of retries has failed, the next one begins this much later. */
@@ -61,20 +65,31 @@ export class Courier {
   readonly #underway = new Map<string, Errand>();
   /** Alerts that did not get through, by id, until their next round. */
   readonly #waiting = new Map<string, { readonly letter: Letter; readonly timer: TimerHandle }>();
+  readonly #renewals: Renewals;
   readonly #stop = new AbortController();
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
+    this.#renewals = new Renewals(parts);
     parts.caches.notifiers.store.addHandler((type, object, old) => {
       if (type === 'deleted' || !isSame(old?.['spec'], object['spec'])) this.#wake(objectKey(object.metadata));
     });
   }
 
-  /** Starts what is owed and not under way. */
-  consider(key: string, rollout: KubeObject, notices: readonly StoredNotice[]): void {
+  /**
+   * Starts what is owed and not under way.
+   * @param alerts what lasts; from now on nothing else of this Rollout is sent again
+   */
+  consider(
+    key: string,
+    rollout: KubeObject,
+    notices: readonly StoredNotice[],
+    alerts: readonly StandingAlert[] = [],
+  ): void {
     if (this.#stop.signal.aborted) return;
+    this.#renewals.note(key, rollout.metadata, alerts, notices);
     const known = this.#parts.memory.of(key);
-    const foreign = notices.filter(notice => !isAbout(rollout, notice));
+    const foreign = notices.filter(notice => !isAbout(rollout.metadata, notice));
     if (foreign.length > 0) this.#strikeOff(key, known, foreign);
     for (const [index, notice] of notices.entries())
       for (const to of notice.pending) {
@@ -102,7 +117,7 @@ export class Courier {
 
   /** A Notifier by its `namespace/name`. */
   #find(to: string): KubeObject | undefined {
-    return this.#parts.caches.notifiers.store.get({ namespace: namespaceOf(to), name: to.slice(to.indexOf('/') + 1) });
+    return this.#parts.caches.notifiers.store.get(nameOf(to));
   }
 
   /** What this operator never wrote is not sent, and the next pass takes it out of status. */
@@ -128,11 +143,16 @@ export class Courier {
     }
   }
 
+  /** Sends nothing again of a Rollout that is gone. */
+  forget(key: string): void {
+    this.#renewals.forget(key);
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     for (const { timer } of this.#waiting.values()) this.#parts.clock.clearTimeout(timer);
     for (const { abort } of this.#underway.values()) abort.abort();
-    await Promise.allSettled([...this.#underway.values()].map(({ done }) => done));
+    await Promise.allSettled([this.#renewals.stop(), ...[...this.#underway.values()].map(({ done }) => done)]);
   }
 
   async #send(letter: Letter, signal: AbortSignal): Promise<void> {
@@ -146,11 +166,12 @@ export class Courier {
       this.#later(letter, NEXT_ROUND_MS);
       return;
     }
+    await this.#renewals.settled(to);
     const { kind, delivery } = await deliverNotice(
       spec.data,
       rollout,
       notice,
-      ref => secrets.read(namespaceOf(to), ref),
+      ref => secrets.read(nameOf(to).namespace, ref),
       () => clock.now(),
       signal,
     );
@@ -193,10 +214,6 @@ export class Courier {
       note: `Notifier ${to} (${kind}): ${why}`.slice(0, 1000),
     });
   }
-}
-
-function namespaceOf(key: string): string {
-  return key.slice(0, key.indexOf('/'));
 }
 
 function isAlertmanager(notifier: KubeObject | undefined): boolean {

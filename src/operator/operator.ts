@@ -90,6 +90,7 @@ export class Operator {
     const clock = options.clock ?? systemClock;
     const { log, namespace } = options;
     const { metrics } = this;
+    const isLeader = () => !options.leaderElection || this.#elector?.isLeader() === true;
     this.lost = new Promise(resolve => {
       this.#lost = resolve;
     });
@@ -97,7 +98,7 @@ export class Operator {
       config: options.config,
       clock,
       userAgent: 'sluice-operator',
-      guard: () => !options.leaderElection || this.#elector?.isLeader() === true,
+      guard: isLeader,
       observe: observation => metrics.request(observation),
     });
     const client: KubeClient = new KubeClient({
@@ -135,6 +136,7 @@ export class Operator {
       log,
       clock,
       enqueue,
+      isLeader,
     });
     const caches = this.#caches;
     const liveReader = new LiveReader(client, caches);

@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { ConsistencyTracker } from '../kube/consistency.ts';
 import { ApiError } from '../kube/errors.ts';
-import type { KubeObject } from '../kube/kube-object.ts';
+import { type KubeObject, nameOf } from '../kube/kube-object.ts';
 import type { WorkOutcome } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
 import type { Executor } from './executor.ts';
@@ -215,12 +215,6 @@ const isOutdated = (error: unknown) =>
 /** Whether Git has changed the spec, and nobody the status: a verdict is stored all the same, what follows is for the next pass. */
 const isRespecified = (live: KubeObject, { metadata, status }: KubeObject) =>
   live.metadata.uid === metadata.uid && isSame(live['status'], status);
-
-/** Splits `namespace/name`. */
-export function nameOf(key: string): { namespace: string; name: string } {
-  const slash = key.indexOf('/');
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
 
 /** Tries again after a while, yet looks in time for what the clock alone brings: a measurement, a deadline. */
 function backoff(cause: unknown, decision: Decision, now: number): WorkOutcome {

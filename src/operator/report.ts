@@ -44,7 +44,7 @@ export class Reporter {
     metrics.rollout(namespace, name, status, this.#phases.get(key));
     this.#phases.set(key, status.phase);
     if (isStored) this.#tellStored(key, rollout, status, facts);
-    if (status.notices) courier.consider(key, rollout, status.notices);
+    courier.consider(key, rollout, status.notices ?? [], status.alerts);
   }
 
   /** Tells facts that stand by themselves, such as those of actions. */
@@ -72,6 +72,7 @@ export class Reporter {
     this.#phases.delete(key);
     this.#outdated.delete(key);
     this.#reverting.delete(key);
+    this.#parts.courier.forget(key);
   }
 
   #tellStored(key: string, rollout: KubeObject, status: RolloutStatus, facts: readonly Fact[]): void {

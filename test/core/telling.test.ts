@@ -269,7 +269,7 @@ describe('alerts', () => {
     const firing = () => {
       const open = new Set<string>();
       for (const notice of cluster.status['notices'] ?? [])
-        for (const { endsAt, labels } of alertsOf(notice, { url: '' }))
+        for (const { endsAt, labels } of alertsOf(notice, { url: '' }, cluster.now))
           open[Date.parse(endsAt) > cluster.now ? 'add' : 'delete'](labels['alertname'] ?? '');
       return [...open];
     };

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
-import { alertsOf } from '../../src/notifiers/alertmanager.ts';
+import { alertsOf, createAlertmanagerNotifier } from '../../src/notifiers/alertmanager.ts';
 import { slackMessage } from '../../src/notifiers/slack.ts';
 import { createWebhookNotifier } from '../../src/notifiers/webhook.ts';
 import { wordNotice } from '../../src/notifiers/wording.ts';
@@ -82,9 +82,11 @@ test('a webhook can be verified by its signature and told apart by its key', asy
   });
 });
 
+const NOW = Date.parse('2026-01-01T00:30:00.000Z');
+
 test('an alert lasts until its rollout recovers or is promoted, with the same labels', () => {
   const to = { url: 'http://am', labels: { team: 'shop', alertname: 'mine' } };
-  const [begun] = alertsOf(aNotice(), to);
+  const [begun] = alertsOf(aNotice(), to, NOW);
   expect(begun?.labels).toEqual({
     team: 'shop',
     alertname: 'SluiceRolloutAborted',
@@ -96,10 +98,9 @@ test('an alert lasts until its rollout recovers or is promoted, with the same la
     measured: 'success-rate 0.91, wanted ≥ 0.95',
     next: expect.stringContaining('kubectl'),
   });
-  expect(Date.parse(begun?.endsAt ?? '')).toBeGreaterThan(Date.parse(begun?.startsAt ?? ''));
   for (const event of ['Recovered', 'Promoted'] as const) {
     const at = '2026-01-01T01:00:00.000Z';
-    const ended = alertsOf(aNotice({ event, at }, { severity: 'info' }), to);
+    const ended = alertsOf(aNotice({ event, at }, { severity: 'info' }), to, NOW);
     expect(ended.map(({ labels }) => labels)).toContainEqual(begun?.labels);
     expect(ended.every(({ endsAt }) => endsAt === at)).toBe(true);
     expect(ended.map(({ labels }) => labels.alertname).sort()).toEqual([
@@ -110,5 +111,34 @@ test('an alert lasts until its rollout recovers or is promoted, with the same la
       'SluiceRolloutStableLost',
     ]);
   }
-  expect(alertsOf(aNotice({ event: 'Started' }), to)).toEqual([]);
+  expect(alertsOf(aNotice({ event: 'Started' }), to, NOW)).toEqual([]);
+});
+
+test('an alert ends by itself five minutes after it was sent, however long ago it began', () => {
+  const [begun] = alertsOf(aNotice(), { url: 'http://am' }, NOW);
+  expect([begun?.startsAt, begun?.endsAt]).toEqual(['2026-01-01T00:00:00.000Z', '2026-01-01T00:35:00.000Z']);
+  // The clock was set back: Alertmanager takes no alert that begins after its end.
+  const [early] = alertsOf(aNotice(), { url: 'http://am' }, NOW - 3_600_000);
+  expect([early?.startsAt, early?.endsAt]).toEqual(['2025-12-31T23:30:00.000Z', '2025-12-31T23:35:00.000Z']);
+});
+
+test('an alert that is sent again is the one that was sent, and ends nothing that has begun since', async () => {
+  const receiver = await aReceiver();
+  open.push(receiver);
+  const { renew } = createAlertmanagerNotifier(() => NOW);
+  await renew?.([aNotice()], { url: receiver.url, labels: { team: 'shop' } }, new AbortController().signal);
+  const [first] = alertsOf(aNotice(), { url: '', labels: { team: 'shop' } }, NOW);
+  expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual([first]);
+});
+
+test('alerts that are sent again do not wait for one that somebody made unreadable', async () => {
+  const receiver = await aReceiver();
+  open.push(receiver);
+  const { renew } = createAlertmanagerNotifier(() => NOW);
+  const forged = aNotice({}, { summary: 7 as unknown as string });
+  const to = { url: receiver.url };
+  const { signal } = new AbortController();
+  expect(await renew?.([forged, aNotice({ event: 'Paused' })], to, signal)).toEqual({ result: 'delivered' });
+  const sent = JSON.parse(receiver.received[0]?.body ?? '') as { labels: Record<string, string> }[];
+  expect(sent.map(({ labels }) => labels['alertname'])).toEqual(['SluiceRolloutPaused']);
 });

@@ -63,6 +63,7 @@ beforeEach(async () => {
       warnings += 1;
     }),
     clock,
+    isLeader: () => true,
     enqueue: key => {
       passes.push(key);
       setImmediate(() => courier.consider(key, ROLLOUT, notices[key] ?? []));

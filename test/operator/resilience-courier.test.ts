@@ -54,6 +54,7 @@ beforeEach(async () => {
     metrics,
     log: createLog('debug', () => undefined),
     clock,
+    isLeader: () => true,
     // As the reconciler: what is still owed is offered again by the next pass.
     enqueue: key => courier.consider(key, rollout, [notice]),
   });

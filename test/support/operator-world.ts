@@ -121,7 +121,7 @@ export class OperatorWorld {
 
   /** Starts the operator in this process, without leader election unless asked for. Stopping it twice is fine. */
   async startOperator(
-    options: Partial<Pick<OperatorOptions, 'gitAllowFile' | 'leaderElection' | 'httpPort'>> = {},
+    options: Partial<Pick<OperatorOptions, 'gitAllowFile' | 'leaderElection' | 'httpPort' | 'clock'>> = {},
   ): Promise<{ stop(): Promise<void>; readonly port: number | undefined }> {
     const operator = new Operator({
       config: staticClusterConfig({ server: this.#server.url, token: 'operator' }),
@@ -133,6 +133,7 @@ export class OperatorWorld {
       gitAllowFile: options.gitAllowFile ?? true,
       httpPort: options.httpPort,
       httpHost: '127.0.0.1',
+      clock: options.clock,
     });
     const port = await operator.start();
     let stopped: Promise<void> | undefined;
