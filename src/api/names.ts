@@ -16,6 +16,8 @@ export const REVISION_ANNOTATION = 'sluice.dev/revision';
 /** On ReplicaSets: how many pods the operator asked for last, a decimal integer. Another size is somebody else's doing. */
 export const REPLICAS_ANNOTATION = 'sluice.dev/replicas';
 /** On ReplicaSets: RFC 3339 time at which the pod template was last set back, after somebody else had written it. */
+/** On a ReplicaSet: the minReadySeconds that were written into it after it was made. */
+export const MIN_READY_SECONDS_ANNOTATION = 'sluice.dev/min-ready-seconds';
 export const TEMPLATE_RESTORED_AT_ANNOTATION = 'sluice.dev/template-restored-at';
 /** On Rollouts: `<verb> <id>`; see commands.ts. */
 export const COMMAND_ANNOTATION = 'sluice.dev/command';

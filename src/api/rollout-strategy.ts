@@ -43,44 +43,36 @@ export const trafficRoutingSchema = withRules(
 );
 
 const servicePort = z.object({
-  name: z
-    .string()
-    .max(63)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
-    .optional(),
+  name: z.string().max(63).optional(),
   port: z.int().min(1).max(65_535),
   targetPort: z
     .union([z.int().min(1).max(65_535), z.string().min(1).max(63)])
     .optional()
     .meta({ 'x-kubernetes-int-or-string': true }),
-  protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
+  // The length is for API servers before 1.33, which do not see how long the values of an enumeration are.
+  protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional().meta({ maxLength: 4 }),
   appProtocol: z.string().max(253).optional(),
 });
 
-/** What the API server asks of the ports of a Service: said when the Rollout is written, not when its Services are made. */
+/**
+ * What no Service can be made of is refused when it is written. One that is stored is left to the API server: with Services that are
+ * there already nothing depends on it.
+ */
+const ofPorts = (rule: string, message: string) => ({ rule, message, holds: () => true });
+
 const serviceTemplate = z.object({
   ports: withRules(z.array(servicePort).min(1).max(20), [
-    {
-      rule: 'self.size() == 1 || self.all(p, has(p.name))',
-      message: 'several ports need a name each',
-      holds: ports => ports.length === 1 || ports.every(port => port.name !== undefined),
-    },
-    {
-      rule: 'self.all(p, !has(p.name) || self.exists_one(q, has(q.name) && q.name == p.name))',
-      message: 'two ports have one name',
-      holds: ports => areUnlike(ports.flatMap(port => port.name ?? [])),
-    },
-    {
-      rule: "self.all(p, self.exists_one(q, q.port == p.port && (has(q.protocol) ? q.protocol : 'TCP') == (has(p.protocol) ? p.protocol : 'TCP')))",
-      message: 'two ports have one number and protocol',
-      holds: ports => areUnlike(ports.map(({ port, protocol = 'TCP' }) => `${port}/${protocol}`)),
-    },
+    ofPorts("self.size() == 1 || self.all(p, has(p.name) && p.name != '')", 'several ports need a name each'),
+    ofPorts(
+      "self.all(p, !has(p.name) || p.name == '' || self.exists_one(q, has(q.name) && q.name == p.name))",
+      'two ports have one name',
+    ),
+    ofPorts(
+      "self.all(p, self.exists_one(q, q.port == p.port && (has(q.protocol) ? q.protocol : 'TCP') == (has(p.protocol) ? p.protocol : 'TCP')))",
+      'two ports have one number and protocol',
+    ),
   ]),
 });
-
-function areUnlike(texts: readonly string[]): boolean {
-  return new Set(texts).size === texts.length;
-}
 
 const antiAffinity = notYet('antiAffinity', 'put the rule into the pod template', 'Anti-affinity between revisions.');
 

@@ -2,6 +2,12 @@ import * as z from 'zod';
 import { blueGreenStrategySchema, canaryStrategySchema } from './rollout-strategy.ts';
 import { exactlyOneOf, notYet, opaqueObject, stringMapSchema, withRules } from './schema-rules.ts';
 
+/** CEL: a member of the selector is what it was. */
+function isKept(member: string): string {
+  const given = (side: string) => `(has(${side}.${member}) && size(${side}.${member}) > 0)`;
+  return `(${given('self')} ? (${given('oldSelf')} && self.${member} == oldSelf.${member}) : !${given('oldSelf')})`;
+}
+
 const seconds = z.int().min(0).max(31_536_000);
 
 export const strategySchema = withRules(
@@ -44,7 +50,8 @@ export const rolloutSpecSchema = withRules(
     selector: withRules(labelSelectorSchema, [
       {
         // Of one object alone nobody can tell; a change that was stored around the schema is found by `selectorIssue`.
-        rule: 'self == oldSelf',
+        // An empty member is as good as none.
+        rule: ['matchLabels', 'matchExpressions'].map(isKept).join(' && '),
         message:
           'selector cannot be changed, like that of a Deployment: Services would leave the pods that serve; declare a Rollout of another name',
         holds: () => true,

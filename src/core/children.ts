@@ -32,7 +32,8 @@ export function missingChildren(w: World, d: Draft, firstPods: number): Action[]
   if (d.status.abort || (paused && w.stable && !lost)) return actions;
   const quarantined = (d.status.quarantine ?? []).some(entry => entry.podTemplateHash === w.hash);
   if (w.newSet) return [...actions, ...renumber(w, w.newSet), ...readyLater(w, w.newSet)];
-  if (quarantined) return actions;
+  // Its pods would be behind none of the Services.
+  if (quarantined || w.selectorIssue !== undefined) return actions;
   const revision = desiredRevision(w);
   if (!keptRevision(w, w.hash))
     actions.push({ type: 'CreateRevision', object: controllerRevision(w, d, revision.revision) });
@@ -47,10 +48,15 @@ function renumber(w: World, set: ReplicaSetView): Action[] {
   return [{ type: 'AnnotateReplicaSet', target: set.target, annotations: { [REVISION_ANNOTATION]: String(revision) } }];
 }
 
-/** It is no part of the template, so that a change of it makes no revision: the one that is declared has it changed in place. */
+/**
+ * It is no part of the template, so that a change of it makes no revision: the one that is declared has it changed in place. Once:
+ * a webhook that sets it otherwise is not fought.
+ */
 function readyLater(w: World, set: ReplicaSetView): Action[] {
   const seconds = w.spec.minReadySeconds ?? 0;
-  return set.minReadySeconds === seconds ? [] : [{ type: 'SetMinReadySeconds', target: set.target, seconds }];
+  return set.minReadySeconds === seconds || set.minReadySecondsAsked === seconds
+    ? []
+    : [{ type: 'SetMinReadySeconds', target: set.target, seconds }];
 }
 
 /**
@@ -154,7 +160,7 @@ export function restoredReplicaSet(revision: ApiObject, name: string, replicas: 
 function missingServices(w: World): Action[] {
   const { canary, blueGreen } = w.spec.strategy;
   const template = canary?.serviceTemplate ?? blueGreen?.serviceTemplate;
-  if (!template) return [];
+  if (!template || w.selectorIssue !== undefined) return [];
   return serviceNames(w)
     .filter(name => !w.service(name)?.exists)
     .map(name => ({

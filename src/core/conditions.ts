@@ -65,11 +65,11 @@ export function readiness(
 /** What users get, whatever is on trial. It stays True after an abort: aborted does not mean down. */
 function serving(w: World, status: RolloutStatus): ConditionClaim {
   const { blueGreen } = w.spec.strategy;
-  if (blueGreen && w.newSet && w.newSet.ready > 0 && actualWeight(w) > 0)
+  if (blueGreen && w.newSet && actualWeight(w) > 0)
     return {
       type: 'Serving',
-      status: 'True',
-      reason: 'NewRevisionServes',
+      status: w.newSet.ready > 0 ? 'True' : 'False',
+      reason: w.newSet.ready > 0 ? 'NewRevisionServes' : 'NoReadyPods',
       message: `revision ${status.desired?.revision ?? '?'}, ${w.newSet.ready}/${w.replicas} pods ready`,
     };
   const home = status.stable ? w.sets.find(set => set.hash === status.stable?.podTemplateHash) : w.newSet;

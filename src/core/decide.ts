@@ -21,7 +21,6 @@ import { lookAgainAt } from './route-conflict.ts';
 import { driveRuns } from './runs.ts';
 import { copyJson } from './same-json.ts';
 import { laterThanPromoted, noteScaleDowns } from './scale-downs.ts';
-import { selectorIssue } from './selector.ts';
 import { planAborted, planFirstDeploy, planSteady } from './settle.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readSpec, readStatus } from './spec-reader.ts';
@@ -77,8 +76,6 @@ function decideOnce(snapshot: Snapshot, now: number): Decision {
     };
   const reading = readSpec(snapshot.rollout);
   if (!reading.ok) return invalidDecision(snapshot, reading.issues, now);
-  const changed = selectorIssue(reading.spec, readStatus(snapshot.rollout));
-  if (changed !== undefined) return invalidDecision(snapshot, [changed], now);
 
   const w = interpret(snapshot, reading.spec, now);
   const d = newDraft(w);

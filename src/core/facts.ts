@@ -196,6 +196,8 @@ function troubleFacts(before: RolloutStatus | undefined, after: RolloutStatus): 
       return [warning('RouteNotAccepted', message)];
     case 'WriteRefused':
       return [warning('WriteRefused', message)];
+    case 'InvalidSpec':
+      return [warning('SpecInvalid', message, 'Invalid')];
     case 'ServiceMissing':
     case 'TemplateMissing':
     case 'TemplateInvalid':

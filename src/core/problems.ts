@@ -8,6 +8,12 @@ import type { World } from './world.ts';
 /** What the API server refused, shown in place of what the phase waits for. */
 export function noteProblems(w: World, d: Draft, intent: Intent): Intent {
   if (intent.because.reason === 'StableLost' && isLostForGood(w)) return { ...intent, phase: 'Degraded' };
+  if (w.selectorIssue !== undefined && intent.phase !== 'Aborted')
+    return {
+      ...intent,
+      phase: intent.phase === 'Healthy' ? 'Invalid' : intent.phase,
+      because: { reason: 'InvalidSpec', message: w.selectorIssue },
+    };
   for (const problem of w.snapshot.problems) {
     const collisions = w.stored?.collisionCount ?? 0;
     if (problem.kind === 'NameTaken' && !w.newSet && problem.name === childName(w, w.hash, collisions)) {

@@ -1,4 +1,10 @@
-import { HASH_LABEL, REPLICAS_ANNOTATION, REVISION_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../api/names.ts';
+import {
+  HASH_LABEL,
+  MIN_READY_SECONDS_ANNOTATION,
+  REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+} from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import type { RolloutStatus } from '../api/rollout-status.ts';
 import { fromTime } from '../api/time.ts';
@@ -19,6 +25,8 @@ export interface ReplicaSetView extends PodCount {
   readonly createdAt: number;
   /** spec.minReadySeconds */
   readonly minReadySeconds: number;
+  /** What we wrote there last; undefined when it is as it was made. */
+  readonly minReadySecondsAsked: number | undefined;
   /** Why its controller cannot make the pods: a quota, a policy, a webhook; undefined while it can. */
   readonly podsRefused: string | undefined;
   /** Epoch milliseconds from which it may be scaled to 0. */
@@ -39,6 +47,7 @@ export function viewReplicaSet(object: ApiObject, scaleDowns: RolloutStatus['sca
   const spec = (object['spec'] ?? {}) as Record<string, unknown>;
   const status = (object['status'] ?? {}) as Record<string, unknown>;
   const asked = metadata.annotations?.[REPLICAS_ANNOTATION];
+  const readyAsked = metadata.annotations?.[MIN_READY_SECONDS_ANNOTATION];
   const [writer] = (metadata['managedFields'] ?? []) as { readonly manager?: string }[];
   const planned = scaleDowns.find(({ replicaSet }) => replicaSet === metadata.name);
   return {
@@ -52,6 +61,7 @@ export function viewReplicaSet(object: ApiObject, scaleDowns: RolloutStatus['sca
     ready: count(status['readyReplicas']),
     available: count(status['availableReplicas']),
     minReadySeconds: count(spec['minReadySeconds']),
+    minReadySecondsAsked: readyAsked === undefined ? undefined : count(Number(readyAsked)),
     podsRefused: podsRefused(status['conditions']),
     createdAt: fromTime(metadata.creationTimestamp) ?? 0,
     scaleDownAt: fromTime(planned?.at),

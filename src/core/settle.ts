@@ -187,7 +187,10 @@ function steadyReason(w: World): Because {
   if (missing) return missing;
   const available = w.stableSet?.available ?? 0;
   if (available < w.replicas || (w.stableSet?.spec ?? 0) !== w.replicas)
-    return { reason: 'ScalingStable', message: `${available} of ${w.replicas} stable pods are available` };
+    return {
+      reason: 'ScalingStable',
+      message: `${available} of ${w.replicas} stable pods are available${podTrouble(w)}`,
+    };
   const state = w.router?.state;
   if (state?.kind === 'weights') {
     if (state.canary > 0 || !state.uniform)

@@ -33,7 +33,7 @@ export function reportStatus(w: World, d: Draft, mode: Mode, intent: Intent): vo
   status.updatedReplicas = w.newSet?.running ?? 0;
   status.readyReplicas = w.sets.reduce((sum, set) => sum + set.ready, 0);
   status.availableReplicas = w.sets.reduce((sum, set) => sum + set.available, 0);
-  status.selector = storedSelector(w.spec);
+  if (w.selectorIssue === undefined) status.selector = storedSelector(w.spec);
   status.display = displayOf(w, d, intent);
   trackTrouble(status, w.now);
   status.conditions = settle(w, status, claims(w, status, mode, intent.because));

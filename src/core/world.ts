@@ -5,6 +5,7 @@ import { pendingCommand } from './pending-command.ts';
 import { type ReplicaSetView, viewReplicaSet } from './replica-set-view.ts';
 import { revisionHash } from './revision-hash.ts';
 import { type BoundRouter, bindRouter } from './router.ts';
+import { selectorIssue } from './selector.ts';
 import { type ServiceView, viewService } from './service-view.ts';
 import type { Snapshot } from './snapshot.ts';
 import { readStatus } from './spec-reader.ts';
@@ -30,6 +31,8 @@ export interface World {
   /** The command that is not acknowledged yet. */
   readonly command: Command | undefined;
   readonly malformedCommand: string | undefined;
+  /** Why the selector is not followed: it is not that of the pods that serve. Nothing new is made by it; all else goes on. */
+  readonly selectorIssue: string | undefined;
   service(name: string | undefined): ServiceView | undefined;
 }
 
@@ -41,6 +44,8 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
   const stable = stored?.stable;
   const { command, malformed } = pendingCommand(rollout.metadata.annotations, stored?.lastCommand);
   const services = new Map<string, ServiceView>();
+  const changed = selectorIssue(spec, stored);
+  const carried = changed === undefined ? (spec.selector?.matchLabels ?? {}) : {};
   return {
     snapshot,
     now,
@@ -57,9 +62,10 @@ export function interpret(snapshot: Snapshot, spec: RolloutSpec, now: number): W
     router: spec.strategy.canary ? bindRouter(spec.strategy.canary, snapshot) : undefined,
     command,
     malformedCommand: malformed,
+    selectorIssue: changed,
     service(name) {
       if (name === undefined) return undefined;
-      const view = services.get(name) ?? viewService(name, snapshot, spec.selector?.matchLabels ?? {});
+      const view = services.get(name) ?? viewService(name, snapshot, carried);
       services.set(name, view);
       return view;
     },

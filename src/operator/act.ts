@@ -1,5 +1,11 @@
 import { runSpecOf } from '../analysis/stored-run.ts';
-import { FIELD_MANAGER, HASH_LABEL, REPLICAS_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../api/names.ts';
+import {
+  FIELD_MANAGER,
+  HASH_LABEL,
+  MIN_READY_SECONDS_ANNOTATION,
+  REPLICAS_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+} from '../api/names.ts';
 import type { ApiObject } from '../api/object-meta.ts';
 import { restoredReplicaSet } from '../core/children.ts';
 import type { Action } from '../core/decision.ts';
@@ -73,7 +79,10 @@ export class Actor {
         await this.#patchSet(namespace, action.target, { metadata: { annotations: action.annotations } });
         return;
       case 'SetMinReadySeconds':
-        await this.#patchSet(namespace, action.target, { spec: { minReadySeconds: action.seconds } });
+        await this.#patchSet(namespace, action.target, {
+          metadata: { annotations: { [MIN_READY_SECONDS_ANNOTATION]: String(action.seconds) } },
+          spec: { minReadySeconds: action.seconds },
+        });
         return;
       case 'SelectRevision': {
         // A selector is an atomic map: applying one key server-side would replace all the others. A merge patch keeps them.

@@ -65,7 +65,7 @@ export class Measurer {
     for (const arg of spec.args ?? []) {
       try {
         const ref = arg.valueFrom?.secretKeyRef;
-        const value = arg.value ?? (ref ? await this.#secrets.read(namespace, ref) : undefined);
+        const value = arg.value ?? (ref ? await this.#secrets.readKept(namespace, ref) : undefined);
         if (value !== undefined) values.set(arg.name, value);
       } catch (error) {
         const message = error instanceof Error ? error.message.slice(0, 256) : 'a Secret cannot be read';

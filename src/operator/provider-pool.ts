@@ -54,7 +54,7 @@ export class ProviderPool {
         spec: parsed.data,
         provider: createPrometheusProvider({
           spec: parsed.data,
-          readSecret: ref => this.#secrets.read(this.#namespace, ref),
+          readSecret: ref => this.#secrets.readKept(this.#namespace, ref),
           forgetSecret: ref => this.#secrets.forget(this.#namespace, ref.name),
           now: () => this.#clock.now(),
         }),

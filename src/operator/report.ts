@@ -95,5 +95,5 @@ export class Reporter {
 /** Whether all users are with the stable revision; without weights, as under blue-green, the condition says who serves. */
 function isHome({ weights, conditions = [] }: RolloutStatus): boolean {
   if (weights) return weights.actualCanary === 0;
-  return !conditions.some(({ type, reason }) => type === 'Serving' && reason === 'NewRevisionServes');
+  return conditions.some(({ type, reason }) => type === 'Serving' && reason === 'StableServes');
 }

@@ -15,8 +15,9 @@ const MOST_KEPT = 200;
 const LARGEST_KEPT = 64 * 1024;
 
 type Values = Readonly<Record<string, string>>;
+type KeyOf = { readonly name: string; readonly key: string };
 
-/** Reads named Secrets, one at a time and only when needed. Never lists, never watches, keeps none longer than 15 seconds. */
+/** Reads named Secrets, one at a time and only when needed. Never lists, never watches. */
 export class SecretReader {
   readonly #client: KubeClient;
   readonly #kept: BriefCache<Values>;
@@ -27,11 +28,27 @@ export class SecretReader {
   }
 
   /** All keys of a Secret, decoded. @throws SecretUnavailable naming the Secret, never its content */
-  readAll(namespace: string, name: string): Promise<Values> {
-    return this.#kept.get(`${namespace}/${name}`, () => this.#readNow(namespace, name));
+  async readAll(namespace: string, name: string): Promise<Values> {
+    return await this.#readNow(namespace, name);
   }
 
-  /** For a Secret whose content turned out to be of no use: the next reader gets what it holds then. */
+  /** One key of a Secret. @throws SecretUnavailable naming the Secret and the key, never their content */
+  async read(namespace: string, ref: KeyOf): Promise<string> {
+    return keyOf(namespace, ref, await this.#readNow(namespace, ref.name));
+  }
+
+  /** The same for what is asked again and again: as it was at most 15 seconds ago. @throws SecretUnavailable as `read` does */
+  async readKept(namespace: string, ref: KeyOf): Promise<string> {
+    try {
+      const ask = () => this.#readNow(namespace, ref.name);
+      return keyOf(namespace, ref, await this.#kept.get(`${namespace}/${ref.name}`, ask));
+    } catch (error) {
+      this.forget(namespace, ref.name);
+      throw error;
+    }
+  }
+
+  /** For a Secret whose content turned out to be of no use: who reads what is kept gets what it holds then. */
   forget(namespace: string, name: string): void {
     this.#kept.forget(`${namespace}/${name}`);
   }
@@ -59,16 +76,12 @@ export class SecretReader {
       throw new SecretUnavailable(`${secret} may not be read; allow it: ${allow}`, { cause: error });
     }
   }
+}
 
-  /** One key of a Secret. @throws SecretUnavailable naming the Secret and the key, never their content */
-  async read(namespace: string, ref: { readonly name: string; readonly key: string }): Promise<string> {
-    const value = (await this.readAll(namespace, ref.name))[ref.key];
-    if (value === undefined) {
-      this.forget(namespace, ref.name);
-      throw new SecretUnavailable(`Secret ${namespace}/${ref.name} has no key "${ref.key}"`);
-    }
-    return value.trimEnd();
-  }
+function keyOf(namespace: string, { name, key }: KeyOf, values: Values): string {
+  const value = values[key];
+  if (value === undefined) throw new SecretUnavailable(`Secret ${namespace}/${name} has no key "${key}"`);
+  return value.trimEnd();
 }
 
 function isSmall(values: Values): boolean {

@@ -1,6 +1,7 @@
 import {
   FIELD_MANAGER,
   HASH_LABEL,
+  MIN_READY_SECONDS_ANNOTATION,
   REPLICAS_ANNOTATION,
   REVISION_ANNOTATION,
   ROLLOUT_LABEL,
@@ -16,7 +17,12 @@ import { trimManagedFields } from '../kube/store.ts';
  */
 
 const LABELS = new Set([HASH_LABEL, ROLLOUT_LABEL, 'kubernetes.io/service-name']);
-const ANNOTATIONS = new Set([REPLICAS_ANNOTATION, REVISION_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION]);
+const ANNOTATIONS = new Set([
+  MIN_READY_SECONDS_ANNOTATION,
+  REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+]);
 
 function pick(map: Record<string, string> | undefined, keys: ReadonlySet<string>): Record<string, string> | undefined {
   if (!map) return undefined;

@@ -25,10 +25,53 @@ onEveryCluster('the definitions of our kinds', contract => {
     await contract.client.created(path, { apiVersion: API_VERSION, kind: 'Rollout', metadata: { name: 'kept' }, spec });
     const patch = (more: object) => contract.client.mergePatch(`${path}/kept`, { spec: more });
     expect((await patch({ selector: { matchLabels: { app: 'a' } }, replicas: 3 })).code).toBe(200);
-    for (const selector of [{ matchLabels: { app: 'b' } }, { matchLabels: { more: 'x' } }]) {
+    expect((await patch({ selector: { matchExpressions: [] } })).code).toBe(200);
+    const more = { matchExpressions: [{ key: 'app', operator: 'Exists' }] };
+    for (const selector of [
+      { matchLabels: { app: 'b' } },
+      { matchLabels: { more: 'x' } },
+      { matchLabels: null, ...more },
+      more,
+    ]) {
       const { code, body } = await patch({ selector });
       expect([code, body.message]).toEqual([422, expect.stringContaining('selector cannot be changed')]);
     }
+  });
+
+  it.each([
+    ['several ports need a name each', [{ name: 'web', port: 80 }, { port: 81 }]],
+    [
+      'several ports need a name each',
+      [
+        { name: 'web', port: 80 },
+        { name: '', port: 81 },
+      ],
+    ],
+    [
+      'two ports have one name',
+      [
+        { name: 'web', port: 80 },
+        { name: 'web', port: 81 },
+      ],
+    ],
+    [
+      'two ports have one number and protocol',
+      [
+        { name: 'web', port: 80 },
+        { name: 'api', port: 80, protocol: 'TCP' },
+      ],
+    ],
+  ])('say of the ports of a Service that %s', async (said, ports) => {
+    const path = `/apis/${API_VERSION}/namespaces/${contract.namespace}/rollouts?dryRun=All`;
+    const strategy = { canary: { stableService: 'a', canaryService: 'b', serviceTemplate: { ports } } };
+    const spec = { selector: { matchLabels: { app: 'a' } }, template: {}, strategy };
+    const { code, body } = await contract.client.create(path, {
+      apiVersion: API_VERSION,
+      kind: 'Rollout',
+      metadata: { name: 'ports' },
+      spec,
+    });
+    expect([code, body.message]).toEqual([422, expect.stringContaining(said)]);
   });
 
   describe.each(KINDS)('of $kind', ({ kind, plural, scope }) => {

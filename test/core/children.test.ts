@@ -405,6 +405,21 @@ describe('minReadySeconds alone makes no revision', () => {
     expect(waiting(cluster)).toEqual([undefined, 30]);
   });
 
+  it('is not fought for: who sets it otherwise is asked once for each value', () => {
+    const cluster = settledCanary();
+    const [set] = [...cluster.replicaSets.values()];
+    const override = () => set && Object.assign(set['spec'], { minReadySeconds: 10 });
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30 }));
+    cluster.pass();
+    override();
+    expect(cluster.pass().actions).toEqual([]);
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 40 }));
+    cluster.pass();
+    override();
+    cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30 }));
+    expect(cluster.pass().actions).toEqual([expect.objectContaining({ type: 'SetMinReadySeconds', seconds: 30 })]);
+  });
+
   it('waits a pass for what is more urgent of the same set', () => {
     const cluster = settledCanary();
     cluster.edit(spec => Object.assign(spec, { minReadySeconds: 30, replicas: 6 }));
@@ -435,6 +450,16 @@ describe('pods that the controller cannot make', () => {
     );
     refuse(cluster, 'False');
     expect(cluster.decide().status?.message).not.toContain('cannot be made');
+  });
+
+  it('are told with the reason where stable grows, which is where most of them are', () => {
+    const cluster = settledCanary({ replicas: 2 });
+    cluster.behaviour.set(hashOf('1'), { available: 2 });
+    cluster.edit(spec => Object.assign(spec, { replicas: 4 }));
+    cluster.settle();
+    const [set] = [...cluster.replicaSets.values()];
+    if (set) set['status'] = { ...set['status'], conditions: [{ type: 'ReplicaFailure', status: 'True', message }] };
+    expect(cluster.decide().status?.message).toBe(`2 of 4 stable pods are available; pods cannot be made: ${message}`);
   });
 
   it('are the evidence of the abort that they end in', () => {

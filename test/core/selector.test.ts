@@ -1,96 +1,131 @@
 import { describe, expect, it } from 'vitest';
-import { canarySpec, templateOf } from '../support/rollout-builder.ts';
-import { canaryOnTrial, emptyCluster, settledCanary, stateOf } from '../support/sim-stories.ts';
+import { blueGreenSpec, canarySpec, templateOf } from '../support/rollout-builder.ts';
+import type { SimCluster } from '../support/sim-cluster.ts';
+import {
+  canaryNow,
+  canaryOnTrial,
+  emptyCluster,
+  hashOf,
+  send,
+  settledCanary,
+  stateOf,
+} from '../support/sim-stories.ts';
 
-const EXPRESSIONS = [
-  { key: 'c', operator: 'In', values: ['x', 'y'] },
-  { key: 'd', operator: 'NotIn', values: ['z'] },
-  { key: 'e', operator: 'Exists' },
-  { key: 'f', operator: 'DoesNotExist' },
-];
-
-/** A new Rollout whose pods have these labels, and whose selector asks for `matchLabels` and all of the expressions. */
-function selecting(matchLabels: Record<string, string>, labels: Record<string, string>) {
-  const template = { ...templateOf('1'), metadata: { labels } };
-  return emptyCluster(canarySpec({ spec: { selector: { matchLabels, matchExpressions: EXPRESSIONS }, template } }));
-}
-
-describe('a selector', () => {
-  it('with expressions is shown as text', () => {
-    const cluster = selecting({ b: '2', a: '1' }, { a: '1', b: '2', c: 'x', e: '' });
-    expect(cluster.decide().status?.selector).toBe('a=1,b=2,c in (x,y),d notin (z),e,!f');
-  });
-
-  it('that the labels of the template match is fine, and the label of the revision is no part of them', () => {
-    const hash = 'sluice.dev/pod-template-hash';
-    const cluster = selecting({ a: '1', [hash]: 'x' }, { a: '1', c: 'y', d: 'w', e: '1', [hash]: 'z' });
-    cluster.settle();
-    expect(stateOf(cluster)).toBe('Healthy Healthy');
-  });
-
-  it.each([
-    ['a=1', { c: 'x', e: '' }],
-    ['a=1', { a: '2', c: 'x', e: '' }],
-    ['c in (x,y)', { a: '1', e: '' }],
-    ['c in (x,y)', { a: '1', c: 'z', e: '' }],
-    ['d notin (z)', { a: '1', c: 'x', d: 'z', e: '' }],
-    ['e', { a: '1', c: 'x' }],
-    ['!f', { a: '1', c: 'x', e: '', f: '' }],
-  ] as [string, Record<string, string>][])('that asks for %s and no pod would have it is Invalid', (asked, labels) => {
-    const cluster = selecting({ a: '1' }, labels);
-    const { actions } = cluster.pass();
-    expect([stateOf(cluster), actions]).toEqual(['Invalid InvalidSpec', []]);
-    expect(cluster.status['message']).toBe(
-      `spec.template.metadata.labels: spec.selector asks for ${asked}; the pods would not have it`,
-    );
-  });
-
-  it('is not matched by a template without metadata', () => {
-    const cluster = settledCanary();
-    cluster.edit(spec => {
-      spec['template'] = { metadata: null, spec: {} };
-    });
-    expect(cluster.pass().actions).toEqual([]);
-    expect(stateOf(cluster)).toBe('Invalid InvalidSpec');
-  });
+it('a selector with expressions is shown as text', () => {
+  const matchExpressions = [
+    { key: 'c', operator: 'In', values: ['x', 'y'] },
+    { key: 'd', operator: 'NotIn', values: ['z'] },
+    { key: 'e', operator: 'Exists' },
+    { key: 'f', operator: 'DoesNotExist' },
+  ];
+  const selector = { matchLabels: { b: '2', a: '1' }, matchExpressions };
+  const cluster = emptyCluster(canarySpec({ spec: { selector } }));
+  expect(cluster.decide().status?.selector).toBe('a=1,b=2,c in (x,y),d notin (z),e,!f');
 });
 
 describe('a selector that was changed around the schema', () => {
-  const change = (spec: Record<string, unknown>) => {
-    spec['selector'] = { matchLabels: { app: 'other' } };
-    spec['template'] = { ...templateOf('2'), metadata: { labels: { app: 'other' } } };
+  const said = 'spec.selector: cannot be changed; it was app=shop: put it back, or declare a Rollout of another name';
+  const OTHER = { matchLabels: { app: 'other' } };
+  const changeSelector = (cluster: SimCluster) => cluster.edit(spec => Object.assign(spec, { selector: OTHER }));
+  /** With pods that match it: the API server takes their ReplicaSet. */
+  const changeBoth = (cluster: SimCluster) =>
+    cluster.edit(spec => {
+      spec['selector'] = OTHER;
+      spec['template'] = { ...templateOf('3'), metadata: { labels: { app: 'other' } } };
+    });
+  const servicesOf = (cluster: SimCluster) =>
+    [...cluster.services.values()].map(({ metadata, spec }) => [metadata.name, spec.selector]);
+  const settledBlueGreen = () => {
+    const cluster = emptyCluster(blueGreenSpec());
+    cluster.settle();
+    return cluster;
   };
 
   it.each([
-    ['Healthy', settledCanary],
-    ['on trial', canaryOnTrial],
-  ])('leaves the Services of a Rollout that is %s with the pods that serve', (_, make) => {
-    const cluster = make();
-    const before = structuredClone([...cluster.services.values()]);
-    cluster.edit(change);
-    const { actions } = cluster.pass();
-    expect([stateOf(cluster), actions]).toEqual(['Invalid InvalidSpec', []]);
-    expect([...cluster.services.values()]).toEqual(before);
-    expect(cluster.status['message']).toBe(
-      'spec.selector: cannot be changed; it was app=shop: put it back, or declare a Rollout of another name',
-    );
+    ['canary', settledCanary],
+    ['blue-green', settledBlueGreen],
+  ])('leaves the Services of a %s with the pods that serve, and makes nothing', (_, make) => {
+    for (const change of [changeSelector, changeBoth]) {
+      const cluster = make();
+      const before = structuredClone(servicesOf(cluster));
+      change(cluster);
+      cluster.settle();
+      expect(servicesOf(cluster)).toEqual(before);
+      expect([...cluster.replicaSets.keys()]).toEqual([`shop-${hashOf('1')}`]);
+      expect(cluster.status['message']).toContain(said);
+      expect(cluster.status['selector']).toBe('app=shop');
+    }
   });
 
-  it('goes on where it was once it is put back', () => {
+  it('is told once', () => {
+    const cluster = settledCanary();
+    changeSelector(cluster);
+    const { facts } = cluster.pass();
+    expect(stateOf(cluster)).toBe('Invalid InvalidSpec');
+    expect(facts).toContainEqual(expect.objectContaining({ reason: 'SpecInvalid', note: said, notice: 'Invalid' }));
+    expect(cluster.pass().facts).toEqual([]);
+  });
+
+  it('sends the users of a canary home when the template is another one, and lets a trial go on when it is not', () => {
     const cluster = canaryOnTrial();
+    changeSelector(cluster);
+    cluster.settle();
+    expect(canaryNow(cluster)).toBe('1 pods, 20 %');
+    send(cluster, 'promote');
+    expect(canaryNow(cluster)).toBe('3 pods, 60 %');
+    changeBoth(cluster);
+    cluster.settle();
+    expect(cluster.canaryWeight()).toBe(0);
+  });
+
+  it('keeps nobody from scaling, from a command, or from the return of a set that was deleted', () => {
+    const cluster = canaryOnTrial();
+    changeSelector(cluster);
+    cluster.edit(spec => Object.assign(spec, { replicas: 6 }));
+    cluster.settle();
+    expect(cluster.pods(hashOf('1'))).toBe(6);
+    send(cluster, 'abort');
+    expect([stateOf(cluster), canaryNow(cluster)]).toEqual([
+      'Aborted AbortedByCommand',
+      expect.stringContaining('0 %'),
+    ]);
+    cluster.replicaSets.clear();
+    cluster.settle();
+    expect(cluster.pods(hashOf('1'))).toBe(6);
+  });
+
+  it('is followed again once it is put back', () => {
+    const cluster = settledCanary();
     const good = structuredClone(cluster.rollout['spec']);
-    const before = stateOf(cluster);
-    cluster.edit(change);
+    changeBoth(cluster);
     cluster.settle();
     cluster.edit(spec => Object.assign(spec, good));
     cluster.settle();
-    expect(stateOf(cluster)).toBe(before);
+    expect(stateOf(cluster)).toBe('Healthy Healthy');
   });
 
   it('is taken as declared before anything is stable: nobody is served yet', () => {
     const cluster = emptyCluster(canarySpec());
     cluster.pass();
-    cluster.edit(change);
+    changeBoth(cluster);
     expect(cluster.decide().because.reason).not.toBe('InvalidSpec');
   });
+});
+
+it('labels of a template that the selector does not ask for keep nothing else from going on', () => {
+  const cluster = canaryOnTrial();
+  cluster.edit(spec => {
+    spec['template'] = { ...templateOf('3'), metadata: { labels: { app: 'typo' } } };
+    spec['replicas'] = 6;
+  });
+  cluster.problems = [{ kind: 'TemplateRejected', name: 'shop-x', message: 'selector does not match template labels' }];
+  const known = [...cluster.replicaSets.keys()];
+  for (let pass = 0; pass < 20; pass += 1) {
+    cluster.pass();
+    // As the API server does with the set that is refused.
+    for (const name of cluster.replicaSets.keys()) if (!known.includes(name)) cluster.replicaSets.delete(name);
+    cluster.react();
+  }
+  expect([cluster.pods(hashOf('1')), cluster.canaryWeight()]).toEqual([6, 0]);
+  expect(cluster.status['message']).toContain('selector does not match template labels');
 });

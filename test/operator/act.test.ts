@@ -180,7 +180,10 @@ it('minReadySeconds are written on the version that was looked at, and nothing e
   const target = { name: 'shop-abc', uid, resourceVersion };
   expect(await actor.perform(ROLLOUT, { type: 'SetMinReadySeconds', target, seconds: 30 })).toEqual({ kind: 'done' });
   expect(api.seen('patch').map(({ body }) => body)).toEqual([
-    { metadata: { uid, resourceVersion }, spec: { minReadySeconds: 30 } },
+    {
+      metadata: { uid, resourceVersion, annotations: { 'sluice.dev/min-ready-seconds': '30' } },
+      spec: { minReadySeconds: 30 },
+    },
   ]);
 });
 

@@ -51,4 +51,6 @@ it('a revert is over once the route is at 0 %', async () => {
 it('a revert without weights is over once the stable revision serves', async () => {
   expect(await toldAfter(serving('NewRevisionServes'), serving('StableServes'), serving('StableServes'))).toEqual([1]);
   expect(await toldAfter(serving('StableServes'))).toEqual([0]);
+  // Their Service still leads to the new pods, of which none is ready.
+  expect(await toldAfter(serving('NoReadyPods'), serving('NoReadyPods'), serving('StableServes'))).toEqual([2]);
 });

@@ -110,17 +110,24 @@ describe('a Secret that was read', () => {
     collection.objects.delete(`shop/${name}`);
     collection.create(object);
   };
-  const read = (name = 'chat') => secrets.read('shop', { name, key: 'url' });
+  const read = (name = 'chat') => secrets.readKept('shop', { name, key: 'url' });
 
   it('is not asked for again for 15 seconds, and is what it is then', async () => {
     store('old');
     expect([await read(), await read()]).toEqual(['old', 'old']);
-    await secrets.readAll('shop', 'chat');
     store('new');
     await clock.advance(14_000);
     expect([await read(), asked()]).toEqual(['old', 1]);
     await clock.advance(1_000);
     expect([await read(), asked()]).toEqual(['new', 2]);
+  });
+
+  it('is asked for all the same by an alert, of which there are few: an address that was rotated a moment ago would lose it', async () => {
+    store('old');
+    await read();
+    store('new');
+    expect([await secrets.read('shop', REF), await secrets.readAll('shop', 'chat')]).toEqual(['new', { url: 'new' }]);
+    expect(await read()).toBe('old');
   });
 
   it('is asked for once by all who want it at the same time', async () => {
@@ -133,17 +140,15 @@ describe('a Secret that was read', () => {
     store('a');
     store('b', 'mail');
     expect([await read(), await read('mail')]).toEqual(['a', 'b']);
-    await expect(secrets.read('other', REF)).rejects.toThrow('Secret other/chat does not exist');
+    await expect(secrets.readKept('other', REF)).rejects.toThrow('Secret other/chat does not exist');
   });
 
   it('leaves memory after that time, though nobody asks again', async () => {
     store('old');
     await read();
     expect(clock.pending).toBe(1);
-    const before = secrets.readAll('shop', 'chat');
     await clock.advance(15_000);
     expect(clock.pending).toBe(0);
-    expect(secrets.readAll('shop', 'chat')).not.toBe(before);
   });
 
   it('does not keep the process alive', async () => {
@@ -159,7 +164,7 @@ describe('a Secret that was read', () => {
       },
     });
     store('old');
-    await new SecretReader(real).read('shop', REF);
+    await new SecretReader(real).readKept('shop', REF);
     expect(timers.map(timer => timer.hasRef())).toEqual([false]);
     clearTimeout(timers[0]);
     real.transport.close();

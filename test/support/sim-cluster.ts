@@ -1,6 +1,11 @@
 import { runSpecOf, runStatusOf } from '../../src/analysis/stored-run.ts';
 import type { AnalysisRunStatus, MeasurementPhase } from '../../src/api/analysis-run.ts';
-import { HASH_LABEL, REPLICAS_ANNOTATION, TEMPLATE_RESTORED_AT_ANNOTATION } from '../../src/api/names.ts';
+import {
+  HASH_LABEL,
+  MIN_READY_SECONDS_ANNOTATION,
+  REPLICAS_ANNOTATION,
+  TEMPLATE_RESTORED_AT_ANNOTATION,
+} from '../../src/api/names.ts';
 import type { ApiObject } from '../../src/api/object-meta.ts';
 import type { Source } from '../../src/api/rollout-status.ts';
 import { toTime } from '../../src/api/time.ts';
@@ -276,6 +281,8 @@ export class SimCluster {
       case 'SetMinReadySeconds': {
         const set = this.expectSet(action.target);
         set['spec'] = { ...set['spec'], minReadySeconds: action.seconds };
+        const asked = { [MIN_READY_SECONDS_ANNOTATION]: String(action.seconds) };
+        set.metadata = { ...set.metadata, annotations: { ...set.metadata.annotations, ...asked } };
         this.touch(set);
         return;
       }

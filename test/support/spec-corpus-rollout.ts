@@ -184,40 +184,7 @@ export const ROLLOUT_SPECS: readonly [string, unknown, string?][] = [
       },
     }),
   ],
-  [
-    'two Service ports, one without a name',
-    canary({ serviceTemplate: { ports: [{ name: 'web', port: 80 }, { port: 81 }] } }),
-    'several ports need a name each',
-  ],
-  [
-    'two Service ports of one name',
-    canary({
-      serviceTemplate: {
-        ports: [
-          { name: 'web', port: 80 },
-          { name: 'web', port: 81 },
-        ],
-      },
-    }),
-    'two ports have one name',
-  ],
-  [
-    'two Service ports of one number and protocol',
-    canary({
-      serviceTemplate: {
-        ports: [
-          { name: 'web', port: 80 },
-          { name: 'api', port: 80, protocol: 'TCP' },
-        ],
-      },
-    }),
-    'two ports have one number and protocol',
-  ],
-  [
-    'a Service port whose name is none',
-    canary({ serviceTemplate: { ports: [{ name: 'Web_1', port: 80 }] } }),
-    'Invalid string',
-  ],
+  ['a Service port with an empty name', canary({ serviceTemplate: { ports: [{ name: '', port: 80 }] } })],
   ['port 0', canary({ serviceTemplate: { ports: [{ port: 0 }] } }), 'expected number to be >=1'],
   [
     'dynamicStableScale without a router',

@@ -23,6 +23,21 @@ it('of the kinds only what runs is part of "all": what configures it, or is for 
   expect(inAll).toEqual(['Rollout', 'AnalysisRun']);
 });
 
+it('no rule looks at the text of what may be an integer too: before 1.33 the API server takes it for endless and refuses the definition', () => {
+  const ruled: unknown[] = [];
+  const visit = (node: unknown) => {
+    if (typeof node !== 'object' || node === null) return;
+    const { 'x-kubernetes-int-or-string': either, 'x-kubernetes-validations': rules = [] } = node as {
+      'x-kubernetes-int-or-string'?: boolean;
+      'x-kubernetes-validations'?: { rule: string }[];
+    };
+    if (either) ruled.push(...rules.filter(({ rule }) => rule !== 'false'));
+    Object.values(node).forEach(visit);
+  };
+  for (const kind of KINDS) visit(crdOf(kind));
+  expect(ruled).toEqual([]);
+});
+
 describe('a field that this version does not act on', () => {
   const schema = z.object({ here: z.string(), later: notYet('later', 'wait', 'Later.') });
   const message = 'later is not supported in this version: wait';
